@@ -1,0 +1,21 @@
+"""OpenAlpha: find trading ideas, test them honestly, trade them under limits that hold.
+
+This module is a lazy door: the public functions live in `openalpha.api` and are loaded on
+first use, so that `import openalpha` and `openalpha --help` stay quick.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["__version__"]
+
+__version__: str
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("openalpha")
+    raise AttributeError(f"module 'openalpha' has no attribute {name!r}")
