@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
@@ -22,9 +22,9 @@ CONTAINS = {"run": ["run"], "dev": ["run", "dev"]}
 
 def lock_hash(name: str) -> str:
     """Return what the environment depends on: the lock and the package's own entry points."""
-    digest = hashlib.sha256()
-    for path in (FOLDER / f"{name}.lock", ROOT / "pyproject.toml"):
-        digest.update(path.read_bytes())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    digest = hashlib.sha256((FOLDER / f"{name}.lock").read_bytes())
+    digest.update(repr(project).encode())
     return digest.hexdigest()
 
 
@@ -73,7 +73,9 @@ def main(name: str) -> None:
         return
     lock = FOLDER / f"{name}.lock"
     steps = lock.read_text("utf-8").count("==")
-    print(f"Installing up to {steps} pinned packages into .venv (once, about two minutes)", flush=True)
+    print(
+        f"Installing up to {steps} pinned packages into .venv (once, about two minutes)", flush=True
+    )
     STAMP.unlink(missing_ok=True)
     # Wheels only: nothing may need a compiler on the user's machine.
     locked = ["--require-hashes", "--only-binary", ":all:", "--no-deps", "-r", str(lock)]
@@ -81,7 +83,7 @@ def main(name: str) -> None:
     run_pip(["--no-build-isolation", "--no-deps", "-e", str(ROOT)], 1, "Installing openalpha")
     partial = STAMP.with_suffix(".tmp")
     partial.write_text(json.dumps(wanted), "utf-8")
-    os.replace(partial, STAMP)
+    partial.replace(STAMP)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
-"""The front door: the `openalpha` command. It parses, calls the layers below and prints."""
+"""The front door: the `openalpha` command. It parses, calls the layers below and prints.
+
+One file a command group, listed in `registry`; a group's file is imported only when one of its
+commands runs. Errors become a sentence and an exit code in `border`, nowhere else.
+"""
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the `openalpha` command and exit with its code."""
+    """Run the `openalpha` command on `sys.argv` and exit with its code."""
     from openalpha.cli.border import run
 
     run()

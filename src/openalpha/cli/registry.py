@@ -1,0 +1,30 @@
+"""The one list of commands: name, file, and the line `openalpha --help` shows for it.
+
+The lines stand here, not in the files, so that showing the help imports none of them.
+Each module holds `app`, a `typer.Typer` with the group's commands.
+"""
+
+from typing import NamedTuple
+
+__all__ = ["COMMANDS", "Entry"]
+
+
+class Entry(NamedTuple):
+    """One first-level command: its name, the module it lives in, its line in the help."""
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS = (
+    Entry("demo", "openalpha.cli.demo", "Test the built-in strategies on a synthetic market."),
+    Entry("backtest", "openalpha.cli.backtest", "Test a strategy on history, every cost counted."),
+    Entry("data", "openalpha.cli.data", "Import, download, check, list and make market history."),
+    Entry("strategy", "openalpha.cli.strategy", "List, show, start and check strategies."),
+    Entry("config", "openalpha.cli.config", "Write, show and check the settings."),
+    Entry("doctor", "openalpha.cli.doctor", "Check this machine, the home folder and the cache."),
+    Entry("home", "openalpha.cli.home", "Look after the home folder."),
+    Entry("kernel", "openalpha.cli.kernel", "Compile the simulated venue ahead of its first use."),
+    Entry("version", "openalpha.cli.version", "Print the version."),
+)

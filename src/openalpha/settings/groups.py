@@ -1,0 +1,37 @@
+"""The one list of settings groups. A package owns its group; here it only gets its name.
+
+A group is a frozen dataclass whose every field has a default and carries `metadata`:
+
+- `help`: what it means, one sentence without a full stop;
+- `unit`: `bps`, `ms`, `fraction` … (empty for names and switches);
+- `min`, `max`: inclusive bounds, where it has them;
+- `choices`: the values allowed, where they can be listed.
+
+A rule between fields stands in the group's `__post_init__`, which raises `ConfigError`.
+A secret is a field of type `pydantic.SecretStr`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["HomeSettings", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeSettings:
+    """Where everything OpenAlpha keeps lives."""
+
+    path: Path | None = field(
+        default=None,
+        metadata={
+            "help": "folder of all state (data, runs, settings); also OPENALPHA_HOME",
+            "outside_file": True,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting of the program. A new group is one line here."""
+
+    home: HomeSettings = field(default_factory=HomeSettings)
