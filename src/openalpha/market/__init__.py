@@ -1,0 +1,1 @@
+"""What happened: reads, checks, keeps and prepares market history."""
