@@ -1,0 +1,1 @@
+"""The strategies that come with OpenAlpha, one file each; `load_strategy` finds them by name."""

@@ -1,0 +1,53 @@
+"""Compiles this package's few hot loops on first use, cached under the hash of their source.
+
+Without numba, or where it cannot compile, callers take their numpy path: same bits, slower.
+numba's cache notices neither an edited callee nor a changed option, hence the folder's name.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from openalpha.strategy import loops
+
+__all__ = ["cache_folder", "compiled_loop"]
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+def cache_folder(version: str) -> Path:
+    """Return the folder of the loops' machine code for one version of numba.
+
+    It lies beside the kernel's: `OPENALPHA_KERNEL_CACHE` names another parent folder.
+    """
+    digest = hashlib.sha256(f"{version}{sorted(_OPTIONS.items())}".encode())
+    digest.update(Path(loops.__file__).read_bytes())
+    parent = os.environ.get("OPENALPHA_KERNEL_CACHE")
+    if not parent:
+        caches = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        parent = str(Path(caches) / "openalpha" / "kernel")
+    return Path(parent) / f"strategy-{digest.hexdigest()[:16]}"
+
+
+@cache
+def compiled_loop(name: str) -> Callable[..., Any] | None:
+    """Return a function of `loops` compiled, or None where this machine cannot compile it."""
+    try:
+        import numba
+    except ImportError:
+        return None
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(cache_folder(numba.__version__))
+    try:
+        try:
+            made: Callable[..., Any] = numba.njit(cache=True, **_OPTIONS)(getattr(loops, name))
+        except RuntimeError:
+            # No folder can be written: compile for this process only.
+            made = numba.njit(**_OPTIONS)(getattr(loops, name))
+    finally:
+        config.CACHE_DIR = before
+    return made
