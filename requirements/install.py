@@ -36,7 +36,7 @@ def read_stamp() -> dict[str, str]:
         return {}
 
 
-def run_pip(arguments: list[str], steps: int, what: str) -> None:
+def run_pip(arguments: list[str], what: str, *, steps: int) -> None:
     """Run pip with a progress line; on failure show the end of what it said and stop."""
     command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", *arguments]
     is_terminal = sys.stdout.isatty()
@@ -79,8 +79,8 @@ def main(name: str) -> None:
     STAMP.unlink(missing_ok=True)
     # Wheels only: nothing may need a compiler on the user's machine.
     locked = ["--require-hashes", "--only-binary", ":all:", "--no-deps", "-r", str(lock)]
-    run_pip(locked, steps, "Installing packages")
-    run_pip(["--no-build-isolation", "--no-deps", "-e", str(ROOT)], 1, "Installing openalpha")
+    run_pip(locked, "Installing packages", steps=steps)
+    run_pip(["--no-build-isolation", "--no-deps", "-e", str(ROOT)], "Installing openalpha", steps=1)
     partial = STAMP.with_suffix(".tmp")
     partial.write_text(json.dumps(wanted), "utf-8")
     partial.replace(STAMP)

@@ -67,7 +67,7 @@ def build_group(cls: type[_Group], name: str, values: Mapping[str, Any]) -> _Gro
         else:
             known = [key.dotted for key in keys.values()]
             faults.append(f"{dotted} is not a setting{nearest(dotted, known)}")
-    group = build_checked(cls, keys, given, faults)
+    group = build_checked(cls, keys, given=given, faults=faults)
     raise_faults(faults)
     assert isinstance(group, cls)
     return group
@@ -92,7 +92,7 @@ def nearest(dotted: str, every: Sequence[str]) -> str:
 
 
 def build_checked(
-    cls: type, keys: Mapping[str, Key], given: Mapping[str, Given], faults: list[str]
+    cls: type, keys: Mapping[str, Key], *, given: Mapping[str, Given], faults: list[str]
 ) -> Any:
     """Construct a group from what was given; a fault leaves the default in place for now."""
     values = {}

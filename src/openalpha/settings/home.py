@@ -78,8 +78,13 @@ def read_home(path: Path) -> HomeState:
         text = (path / _LAYOUT_NAME).read_text("utf-8").strip()
     except FileNotFoundError:
         return HomeState(path, 0 if _is_version_0(path) else None)
-    except (OSError, UnicodeDecodeError) as error:
-        raise StorageError(f"{path / _LAYOUT_NAME} cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        text = "no text"
+    except OSError as error:
+        raise StorageError(
+            f"{path / _LAYOUT_NAME} cannot be read ({error.strerror}); "
+            "mend it or name another home by OPENALPHA_HOME"
+        ) from None
     if not (text.isascii() and text.isdigit()):
         raise ConfigError(
             f"{path / _LAYOUT_NAME} holds {text[:20]!r}, expected a number such as "

@@ -88,7 +88,7 @@ def load_settings(
     groups = {}
     for group, keys in group_keys().items():
         values = {key.name: last[key.dotted] for key in keys.values() if key.dotted in last}
-        groups[group] = build_checked(_group_class(group), keys, values, faults)
+        groups[group] = build_checked(_group_class(group), keys, given=values, faults=faults)
     raise_faults(faults)
     sources = {dotted: item.source for dotted, item in last.items()}
     return LoadedSettings(Settings(**groups), home, read, MappingProxyType(sources))

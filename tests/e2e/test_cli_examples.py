@@ -1,0 +1,45 @@
+"""Runs every example of the command pages, as a reader would type it.
+
+In a page of docs/cli, a `console` block is an example: lines that start with `$ ` are typed one
+after the other in one folder with one fresh home a page; the other lines show what comes out
+and are not compared. A command that is meant to fail carries its exit code: `$ … # exit 4`.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGES = sorted((Path(__file__).parents[2] / "docs" / "cli").glob("*.md"))
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
+LINE = re.compile(r"^\$ (?P<command>.*?)(?:\s+# exit (?P<code>\d+))?$", re.M)
+
+
+def examples(page: Path) -> list[tuple[str, int]]:
+    """The commands of a page with the exit code each should end with."""
+    blocks = "\n".join(BLOCK.findall(page.read_text("utf-8")))
+    return [(found["command"], int(found["code"] or 0)) for found in LINE.finditer(blocks)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_examples_of_a_page_work(page: Path, tmp_path: Path, home: Path) -> None:
+    del home
+    for command, code in examples(page):
+        program, *arguments = shlex.split(command)
+        assert program == "openalpha", f"an example is one openalpha command: {command}"
+        done = subprocess.run(
+            [sys.executable, "-m", "openalpha", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "COLUMNS": "100"},
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == code, f"$ {command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        assert "Traceback" not in done.stdout + done.stderr
