@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from openalpha.cli.registry import COMMANDS
+
 # Not pydantic: typer itself reads options with it.
 HEAVY = ("numba", "numpy", "polars", "pandas", "ccxt", "talib", "plotly", "httpx")
 PROBE = """
@@ -33,12 +35,29 @@ def run(
     )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["version"], ["config", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["version"], ["config", "--help"], ["config", "show", "--quiet"]]
+)
 @pytest.mark.usefixtures("home")
 def test_start_up_loads_nothing_heavy(arguments: list[str]) -> None:
     done = run(*arguments, probe=True)
     assert done.returncode == 0
     assert done.stderr == "loaded\n"
+
+
+@pytest.mark.usefixtures("home")
+def test_help_imports_no_command() -> None:
+    names = [entry.module for entry in COMMANDS]
+    probe = PROBE.format(heavy=names)
+    done = subprocess.run(
+        [sys.executable, "-c", probe, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr == "loaded\n"
+    assert "doctor" in done.stdout
 
 
 def test_version_works_with_no_home_at_all(tmp_path: Path) -> None:
@@ -106,3 +125,30 @@ def test_completion_offers_the_commands(shell: str) -> None:
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
     assert "version" in run(environ=environ).stdout
+
+
+PROGRESS = """
+import time
+from openalpha.cli.conventions import Screen
+with Screen().progress("importing", 30, unit="bars") as advance:
+    for _ in range(30):
+        time.sleep(0.01)
+        advance(1)
+    time.sleep(0.2)
+"""
+
+
+def test_progress_shows_rate_and_time_left_on_a_terminal() -> None:
+    pty = pytest.importorskip("pty", reason="terminals of POSIX only")
+    terminal, end = pty.openpty()
+    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRESS], stderr=end, env=environ, timeout=60, check=True
+    )
+    os.close(end)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert done.returncode == 0
+    assert "importing" in shown
+    assert " bars/s" in shown
+    assert "0:00:" in shown

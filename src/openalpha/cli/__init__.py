@@ -9,6 +9,8 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the `openalpha` command on `sys.argv` and exit with its code."""
-    from openalpha.cli.border import run
-
+    try:
+        from openalpha.cli.border import run
+    except KeyboardInterrupt:  # Ctrl-C before the border stands
+        raise SystemExit(130) from None
     run()

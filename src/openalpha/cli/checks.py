@@ -174,5 +174,13 @@ def _nearest_existing(path: Path) -> Path:
 
 
 def _kernel_cache() -> Iterator[Finding]:
-    """Say whether the kernel is compiled; nothing while this build has no kernel."""
-    yield from ()
+    """Say whether the kernel is compiled; an empty cache is no fault, the first run fills it."""
+    from openalpha.venue.kernel import cache_dir
+
+    folder = cache_dir()
+    count = sum(1 for _ in folder.rglob("*.nbc")) if folder.is_dir() else 0
+    place = _nearest_existing(folder)
+    is_fine = os.access(place, os.W_OK | os.X_OK)
+    found = f"{folder}: {count} compiled functions" if count else f"{folder}: empty"
+    advice = "make it writable or name another folder by OPENALPHA_KERNEL_CACHE"
+    yield Finding("kernel cache", is_fine, found, "" if is_fine else advice)

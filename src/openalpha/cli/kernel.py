@@ -17,9 +17,16 @@ def kernel() -> None:
 @app.command()
 def warm(quiet: QuietOption = False) -> None:
     """Compile the kernel once for this machine; later calls find it in the cache."""
-    import importlib.util
+    from openalpha.engine.warm import warm_steps
 
+    steps = warm_steps()
     screen = Screen(is_quiet=quiet)
-    if importlib.util.find_spec("openalpha.venue") is None:
-        screen.show("There is no kernel to compile yet.")
+    if not steps:
+        screen.remark("The kernel is compiled already.")
         return
+    screen.remark(f"Compiling the kernel for this machine, {len(steps)} parts (once, some seconds)")
+    with screen.progress("compiling", len(steps), unit="parts") as advance:
+        for name, compile_part in steps:
+            advance(0, what=f"compiling {name}")
+            compile_part()
+            advance(1)

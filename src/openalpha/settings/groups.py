@@ -14,6 +14,8 @@ A secret is a field of type `pydantic.SecretStr`.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from openalpha.market.settings import DataSettings
+
 __all__ = ["HomeSettings", "Settings"]
 
 
@@ -35,3 +37,4 @@ class Settings:
     """Every setting of the program. A new group is one line here."""
 
     home: HomeSettings = field(default_factory=HomeSettings)
+    data: DataSettings = field(default_factory=DataSettings)
