@@ -1,4 +1,4 @@
-"""Typed strategy parameters: each with a range, a unit and a sentence that forms and search read."""
+"""Typed strategy parameters: each with a range, a unit and a sentence that a form can show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
