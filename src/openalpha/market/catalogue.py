@@ -1,26 +1,97 @@
 """Rules of instruments: the lake's downloaded ones, else the shipped table, else inferred."""
 
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
 
-from openalpha.core.clock import HOUR_MS
+from openalpha.core.clock import HOUR_MS, parse_ms, parse_timeframe
 from openalpha.core.instruments import (
+    FeeSchedule,
     Instrument,
     InstrumentId,
     Kind,
+    RiskTier,
     StepRule,
     market_kind,
     split_instrument_id,
 )
+from openalpha.core.units import decimals_of
+from openalpha.market.rules_file import read_rules
 
-__all__ = ["UNNAMED", "inferred_instrument", "instrument_for"]
+__all__ = [
+    "UNNAMED",
+    "HasRoot",
+    "inferred_instrument",
+    "instrument_for",
+    "known_instrument",
+    "shipped_instruments",
+]
 
 UNNAMED = "frame:DATA"
 """Id of an instrument nobody named."""
 
+_QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD", "EUR", "BTC", "ETH")
 
-def instrument_for(name: str, lake: object = None) -> Instrument:
-    """Return the inferred instrument."""
-    return inferred_instrument(InstrumentId(name), price_decimals=0, qty_decimals=3)
+
+class HasRoot(Protocol):
+    """A lake, as far as this module needs one: the folder that holds downloaded rules."""
+
+    @property
+    def root(self) -> Path:
+        """Return the lake's folder."""
+        ...
+
+
+def instrument_for(
+    name: str, lake: HasRoot | None = None, *, grid: tuple[int, int] = (8, 8)
+) -> Instrument:
+    """Return the rules of an instrument; its `source` says where they come from.
+
+    Parameters
+    ----------
+    name : str
+        `bybit_linear:BTCUSDT`.
+    lake : Lake or None
+        Where downloaded rules lie; they win over the shipped table.
+    grid : (price decimals, quantity decimals)
+        Used where nobody knows the instrument: its tick and lot are then one unit of this grid.
+
+    Raises
+    ------
+    InputError
+        If the name is not `MARKET:SYMBOL`.
+
+    Examples
+    --------
+    >>> known = instrument_for("bybit_linear:BTCUSDT")
+    >>> known.steps[0].tick_size, known.tiers[0].maintenance_rate
+    (Decimal('0.1'), Decimal('0.005'))
+    """
+    known = known_instrument(name, lake)
+    if known is not None:
+        return known
+    return inferred_instrument(InstrumentId(name), price_decimals=grid[0], qty_decimals=grid[1])
+
+
+def known_instrument(name: str, lake: HasRoot | None = None) -> Instrument | None:
+    """Return the rules of an instrument where the lake or the shipped table has them.
+
+    Raises
+    ------
+    InputError
+        If the name is not `MARKET:SYMBOL`.
+    """
+    market, symbol = split_instrument_id(name)
+    if lake is not None:
+        downloaded = read_rules(lake.root, market).get(symbol)
+        if downloaded is not None:
+            return downloaded
+    return shipped_instruments().get(InstrumentId(name))
 
 
 def inferred_instrument(
@@ -58,11 +129,48 @@ def inferred_instrument(
         qty_decimals=qty_decimals,
         steps=(rule,),
         funding_interval_ms=None if market == "frame" or kind is Kind.SPOT else 8 * HOUR_MS,
-        source="inferred from the data",
+        source="inferred from the grid of the data (no fee schedule or risk tiers known)",
     )
 
 
-_QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD", "EUR", "BTC", "ETH")
+@cache
+def shipped_instruments() -> Mapping[InstrumentId, Instrument]:
+    """Return the table that ships with the program: the main instruments of Bybit and Binance."""
+    text = (files("openalpha.market") / "instruments.toml").read_text("utf-8")
+    table = tomllib.loads(text)
+    rows = (_from_table(row, table) for row in table["instrument"])
+    return {row.id: row for row in rows}
+
+
+def _from_table(row: Mapping[str, Any], table: Mapping[str, Any]) -> Instrument:
+    market, _ = split_instrument_id(row["id"])
+    defaults = table["market"][market]
+    kind = Kind[defaults["kind"].upper()]
+    steps = tuple(
+        StepRule(0 if since == "0" else parse_ms(since), Decimal(tick), Decimal(lot))
+        for since, tick, lot in row["steps"]
+    )
+    interval = defaults.get("funding_interval")
+    instrument = Instrument(
+        id=InstrumentId(row["id"]),
+        kind=kind,
+        base=row["base"],
+        quote=row["quote"],
+        settle=row["base"] if kind is Kind.INVERSE else row["quote"],
+        price_decimals=max(decimals_of(rule.tick_size) for rule in steps),
+        qty_decimals=max(decimals_of(rule.lot_size) for rule in steps),
+        steps=steps,
+        min_qty=Decimal(row.get("min_qty", "0")),
+        min_notional=Decimal(defaults.get("min_notional", "0")),
+        max_leverage=Decimal(row.get("max_leverage", "1")),
+        fees=FeeSchedule(Decimal(defaults["maker_bps"]), Decimal(defaults["taker_bps"])),
+        tiers=tuple(RiskTier(*map(Decimal, tier)) for tier in row.get("tiers", ())),
+        funding_interval_ms=None if interval is None else parse_timeframe(interval),
+        source="; ".join(table["sources"][name] for name in row["sources"]),
+    )
+    if not instrument.tiers and kind is not Kind.SPOT:
+        return replace(instrument, source=f"{instrument.source}; risk tiers unknown")
+    return instrument
 
 
 def _coins(symbol: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from openalpha.core.clock import DAY_MS, format_ms, parse_timeframe
 from openalpha.core.errors import DataError, InputError
 from openalpha.core.instruments import Instrument, InstrumentId
 from openalpha.core.units import MAX_DECIMALS
-from openalpha.market.catalogue import UNNAMED, inferred_instrument, instrument_for
+from openalpha.market.catalogue import UNNAMED, inferred_instrument, known_instrument
 from openalpha.market.grid import exact_decimals, relative_decimals, to_unit_column, unit_column
 from openalpha.market.history import OHLCV, RATE_DECIMALS, History
 
@@ -39,8 +39,9 @@ def history_of_frame(
     for name in OHLCV:
         _check_values(name, columns[name], ts_ms)
     timeframe_ms = parse_timeframe(timeframe) if timeframe else _usual_step(ts_ms)
-    known = instrument_for(instrument) if isinstance(instrument, str) else instrument
-    traded, notes = _on_grid(columns, known, capital=capital)
+    name = instrument if isinstance(instrument, str) else UNNAMED
+    known = known_instrument(name) if isinstance(instrument, str) else instrument
+    traded, notes = _on_grid(columns, known, name=InstrumentId(name), capital=capital)
     bars = np.empty((len(ts_ms), 5), dtype=np.int64)
     is_exact = True
     for place, name in enumerate(_PRICES):
@@ -170,7 +171,11 @@ def _check_bars(bars: NDArray[np.int64], ts_ms: NDArray[np.int64]) -> None:
 
 
 def _on_grid(
-    columns: Mapping[str, NDArray[Any]], known: Instrument | None, *, capital: Decimal | float
+    columns: Mapping[str, NDArray[Any]],
+    known: Instrument | None,
+    *,
+    name: InstrumentId,
+    capital: Decimal | float,
 ) -> tuple[Instrument, list[str]]:
     largest = max(float(columns[name].max()) for name in _PRICES)
     most_volume = float(columns["volume"].max())
@@ -180,8 +185,8 @@ def _on_grid(
     d = most if found is None else found
     notes: list[str] = []
     if known is None:
-        traded, notes = _inferred(largest, most_volume, capital=capital, price_decimals=d)
-        notes.insert(0, f"price grid inferred: {d} decimals ({_how(found is not None)})")
+        traded, notes = _inferred(name, largest, most_volume, capital=capital, decimals=d)
+        notes.insert(0, f"price grid inferred: {d} decimals ({_how(is_exact=found is not None)})")
     else:
         traded = known
         if d > known.price_decimals:
@@ -198,23 +203,24 @@ def _on_grid(
     return replace(traded, price_decimals=d, qty_decimals=q), notes
 
 
-def _how(is_exact: bool) -> str:
+def _how(*, is_exact: bool) -> str:
     return "exact" if is_exact else "1e-8 of the largest price"
 
 
 def _inferred(
-    largest: float, most_volume: float, *, capital: Decimal | float, price_decimals: int
+    name: InstrumentId,
+    largest: float,
+    most_volume: float,
+    *,
+    capital: Decimal | float,
+    decimals: int,
 ) -> tuple[Instrument, list[str]]:
     if not capital > 0:
         raise InputError(f"the capital must be above 0, was {capital}")
     fits = MAX_DECIMALS if most_volume <= 0 else math.floor(math.log10(_MAX_UNITS / most_volume))
-    decimals = max(min(_lot_decimals(largest, float(capital)), fits), 0)
-    lot = f"lot size assumed: {Decimal(1).scaleb(-decimals):f} (no instrument named)"
-    name = InstrumentId(UNNAMED)
-    return (
-        inferred_instrument(name, price_decimals=price_decimals, qty_decimals=decimals),
-        [lot],
-    )
+    lot_decimals = max(min(_lot_decimals(largest, float(capital)), fits), 0)
+    lot = f"lot size assumed: {Decimal(1).scaleb(-lot_decimals):f} (no instrument named)"
+    return inferred_instrument(name, price_decimals=decimals, qty_decimals=lot_decimals), [lot]
 
 
 def _volume_decimals(volume: NDArray[np.float64], least: int, most_volume: float) -> int:
