@@ -42,7 +42,8 @@ def length_without_docstring(node: ast.FunctionDef | ast.AsyncFunctionDef) -> in
 def positional(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Positional parameters of a public function; 0 where the rule does not apply."""
     names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
-    if node.name.startswith("_") or node.name.startswith("test_"):
+    marks = " ".join(ast.unparse(mark) for mark in node.decorator_list)
+    if node.name.startswith(("_", "test_")) or "jit" in marks or "compiled" in marks:
         return 0
     return len([name for name in names if name not in ("self", "cls")])
 

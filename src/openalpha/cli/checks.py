@@ -175,7 +175,7 @@ def _nearest_existing(path: Path) -> Path:
 
 def _kernel_cache() -> Iterator[Finding]:
     """Say whether the kernel is compiled; an empty cache is no fault, the first run fills it."""
-    from openalpha.venue.kernel import cache_dir
+    from openalpha.venue.kernel._compile import cache_dir
 
     folder = cache_dir()
     count = sum(1 for _ in folder.rglob("*.nbc")) if folder.is_dir() else 0

@@ -17,10 +17,16 @@ def kernel() -> None:
 @app.command()
 def warm(quiet: QuietOption = False) -> None:
     """Compile the kernel once for this machine; later calls find it in the cache."""
-    from openalpha.engine.warm import warm_steps
+    import importlib
 
-    steps = warm_steps()
     screen = Screen(is_quiet=quiet)
+    try:
+        steps = importlib.import_module("openalpha.engine.warm").warm_steps()
+    except ModuleNotFoundError as error:
+        if error.name not in ("openalpha.engine", "openalpha.engine.warm"):
+            raise
+        screen.remark("There is nothing to compile in this build.")
+        return
     if not steps:
         screen.remark("The kernel is compiled already.")
         return
