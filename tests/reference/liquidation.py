@@ -128,7 +128,11 @@ def _bankruptcy_price(state: State, instrument: int, held: int, target: int) -> 
 
 def _fill(state: State, instrument: int, leg: int, x: int, price: int, reason: Reason) -> None:
     apply_fill(state, Execution(instrument, leg, x, price, Role.TAKER, reason))
-    last_one = state.is_isolated or not state.perp_legs()
-    if state.balances[0] < 0 and last_one:
+    # X14: with no perpetual position left, equity is the balance and the spot collateral.
+    if state.is_isolated:
+        debt = -state.balances[0]
+    else:
+        debt = 0 if state.perp_legs() else min(-margin.equity(state), -state.balances[0])
+    if debt > 0:
         state.saw("INSURANCE")
-        state.post(0, EffectKind.INSURANCE, -state.balances[0], instrument)
+        state.post(0, EffectKind.INSURANCE, debt, instrument)
