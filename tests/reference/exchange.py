@@ -198,7 +198,13 @@ def _make_commands(state: State, bar: int, ts_ms: int) -> None:
         if command.after_bar == bar:
             flight = _flight(state, command, ts_ms + state.case.latency_ms)
             if flight is not None:
+                state.flights = [f for f in state.flights if not _is_replaced(f, flight)]
                 state.flights.append(flight)
+
+
+def _is_replaced(old: Flight, new: Flight) -> bool:
+    """X16."""
+    return old.order is new.order and old.action == new.action
 
 
 def _flight(state: State, command: Command, arrival_ms: int) -> Flight | None:
