@@ -1,0 +1,135 @@
+"""Why something happened or was refused: one code a reason, with words a person understands.
+
+The numbers are stored in runs and shared with compiled code: never renumber.
+"""
+
+from enum import IntEnum
+
+__all__ = ["Reason", "explain"]
+
+
+class Reason(IntEnum):
+    """Reason codes of fills (1-19), of orders that end or are refused (20-59), of decisions (60-89)."""
+
+    NONE = 0
+    # fills
+    MARKET = 1
+    LIMIT_TAKEN = 2
+    LIMIT_RESTED = 3
+    STOP = 4
+    TAKE_PROFIT = 5
+    TRAILING = 6
+    TIME_EXIT = 7
+    LIQUIDATION_PARTIAL = 8
+    LIQUIDATION_TAKEOVER = 9
+    STOP_AT_GAP = 10
+    # orders that end or are refused
+    CANCELLED_BY_USER = 20
+    CANCELLED_BY_NEW_TARGET = 21
+    CANCELLED_BY_OCO = 22
+    CANCELLED_POSITION_CLOSED = 23
+    CANCELLED_BY_LIQUIDATION = 24
+    EXPIRED = 25
+    IOC_REMAINDER = 26
+    FOK_NOT_FILLABLE = 27
+    POST_ONLY_WOULD_TAKE = 28
+    REDUCE_ONLY_NO_POSITION = 29
+    INSUFFICIENT_MARGIN = 30
+    INSUFFICIENT_BALANCE = 31
+    BELOW_MIN_QTY = 32
+    BELOW_MIN_NOTIONAL = 33
+    ABOVE_MAX_QTY = 34
+    OFF_TICK = 35
+    OFF_LOT = 36
+    RISK_LIMIT = 37
+    LEVERAGE_TOO_HIGH = 38
+    TOO_LARGE_FOR_UNITS = 39
+    TRIGGER_WRONG_SIDE = 40
+    LEG_MISMATCH = 41
+    UNKNOWN_ORDER = 42
+    AMEND_BELOW_FILLED = 43
+    ORDER_CLOSED = 44
+    TOO_MANY_ORDERS = 45
+    DUPLICATE_ID = 46
+    SELF_MATCH = 47
+    # decisions
+    NO_SIGNAL = 60
+    WARM_UP = 61
+    UNCHANGED = 62
+    BELOW_LOT = 63
+    ORDERED = 64
+    RISK_REFUSED = 65
+    ZERO_VOLUME = 66
+    PARTICIPATION = 67
+    BREAKER_DAILY_LOSS = 68
+    BREAKER_DRAWDOWN = 69
+    MAX_TRADES = 70
+    BANKRUPT = 71
+    MISSING_BAR = 72
+
+
+_WORDS: dict[Reason, str] = {
+    Reason.NONE: "nothing to explain",
+    Reason.MARKET: "a market order took what the market offered",
+    Reason.LIMIT_TAKEN: "a limit order was marketable when it arrived and took the other side",
+    Reason.LIMIT_RESTED: "the price traded through a resting limit order",
+    Reason.STOP: "the price reached the stop and the order executed as a market order",
+    Reason.TAKE_PROFIT: "the price reached the take-profit and the order executed",
+    Reason.TRAILING: "the price fell back from its best by the trailing distance",
+    Reason.TIME_EXIT: "the position had been held for the longest time allowed",
+    Reason.LIQUIDATION_PARTIAL: "margin ran out: the venue reduced the position to the next tier",
+    Reason.LIQUIDATION_TAKEOVER: "margin ran out: the venue took the position at its bankruptcy price",
+    Reason.STOP_AT_GAP: "the market opened beyond the stop, which filled at the open",
+    Reason.CANCELLED_BY_USER: "cancelled on request",
+    Reason.CANCELLED_BY_NEW_TARGET: "cancelled because the strategy changed its target",
+    Reason.CANCELLED_BY_OCO: "cancelled because the other order of its pair executed",
+    Reason.CANCELLED_POSITION_CLOSED: "cancelled because the position it protected is closed",
+    Reason.CANCELLED_BY_LIQUIDATION: "cancelled by the venue before a liquidation",
+    Reason.EXPIRED: "its time ran out",
+    Reason.IOC_REMAINDER: "immediate-or-cancel: what could not fill at once was cancelled",
+    Reason.FOK_NOT_FILLABLE: "fill-or-kill: the whole quantity was not available at once",
+    Reason.POST_ONLY_WOULD_TAKE: "post-only: the order would have taken liquidity",
+    Reason.REDUCE_ONLY_NO_POSITION: "reduce-only: there was no position left to reduce",
+    Reason.INSUFFICIENT_MARGIN: "the available margin does not cover the order",
+    Reason.INSUFFICIENT_BALANCE: "the balance does not cover the order",
+    Reason.BELOW_MIN_QTY: "the quantity is below the instrument's minimum",
+    Reason.BELOW_MIN_NOTIONAL: "the order's value is below the instrument's minimum",
+    Reason.ABOVE_MAX_QTY: "the quantity is above the instrument's maximum",
+    Reason.OFF_TICK: "the price is not a multiple of the tick size",
+    Reason.OFF_LOT: "the quantity is not a multiple of the lot size",
+    Reason.RISK_LIMIT: "the position would exceed the highest risk-limit tier",
+    Reason.LEVERAGE_TOO_HIGH: "the leverage is above what the position's risk tier allows",
+    Reason.TOO_LARGE_FOR_UNITS: "price times quantity is too large to be held exactly",
+    Reason.TRIGGER_WRONG_SIDE: "the trigger lies on the wrong side of the current price",
+    Reason.LEG_MISMATCH: "the order's leg does not fit the account's position mode",
+    Reason.UNKNOWN_ORDER: "no order of that id exists",
+    Reason.AMEND_BELOW_FILLED: "the new quantity is not above what has already filled",
+    Reason.ORDER_CLOSED: "the order is already closed",
+    Reason.TOO_MANY_ORDERS: "the account holds as many active orders as it may",
+    Reason.DUPLICATE_ID: "an order of that id exists already",
+    Reason.SELF_MATCH: "the order would have traded with an order of the same account",
+    Reason.NO_SIGNAL: "the strategy had no opinion",
+    Reason.WARM_UP: "the strategy's indicators were still warming up",
+    Reason.UNCHANGED: "the target did not change",
+    Reason.BELOW_LOT: "the change is smaller than one lot",
+    Reason.ORDERED: "an order was made",
+    Reason.RISK_REFUSED: "a risk limit refused the order",
+    Reason.ZERO_VOLUME: "nobody traded in that bar, so nothing could fill",
+    Reason.PARTICIPATION: "the share of the bar's volume we may take was used up",
+    Reason.BREAKER_DAILY_LOSS: "the daily loss limit stopped new positions",
+    Reason.BREAKER_DRAWDOWN: "the drawdown limit stopped new positions",
+    Reason.MAX_TRADES: "the day's number of opening orders was used up",
+    Reason.BANKRUPT: "the account has no equity left",
+    Reason.MISSING_BAR: "the instrument has no bar at that time",
+}
+
+
+def explain(reason: Reason | int) -> str:
+    """Put a reason into words.
+
+    Examples
+    --------
+    >>> explain(Reason.OFF_TICK)
+    'the price is not a multiple of the tick size'
+    """
+    return _WORDS[Reason(reason)]
