@@ -71,6 +71,7 @@ class History:
     fingerprint: str
     notes: tuple[str, ...]
     _columns: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    _units: dict[str, NDArray[np.int64]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -161,6 +162,23 @@ class History:
         if len(self) <= _CACHE_LIMIT:
             self._columns[name] = values
         return values
+
+    def close_units(self) -> NDArray[np.int64]:
+        """Return the close in price units as a column of its own: quicker to pass over than `bars`.
+
+        Returns
+        -------
+        int64[n]
+            Read-only; contiguous and kept, except for histories so long that a second copy of the
+            close would hurt: there a view of `bars`.
+        """
+        if len(self) > _CACHE_LIMIT:
+            return self.bars[:, 3]
+        if "close" not in self._units:
+            column = np.ascontiguousarray(self.bars[:, 3])
+            column.setflags(write=False)
+            self._units["close"] = column
+        return self._units["close"]
 
     def window(self, start: int, stop: int) -> "History":
         """Return rows [start, stop) as a history of its own, in the same units, without a copy.

@@ -85,7 +85,7 @@ class Bars:
             timeframe_ms=history.timeframe_ms,
             source=history.column,
             instrument_id=history.instrument.id,
-            close_units=history.bars[:, 3],
+            close_units=history.close_units(),
             price_decimals=history.instrument.price_decimals,
         )
 
