@@ -12,7 +12,7 @@ from openalpha.core.errors import DataError
 from openalpha.core.units import BOUND
 from openalpha.market.series import COLUMNS, ColumnUnit, SeriesKey
 
-__all__ = ["Block", "Merged", "content_hash", "merge", "months_of", "rescale"]
+__all__ = ["Block", "Merged", "content_hash", "merge", "months_of", "rescale", "without_stamps"]
 
 _NS_PER_MS = 1_000_000
 
@@ -70,7 +70,14 @@ def rescale(block: Block, key: SeriesKey, *, price_decimals: int, qty_decimals: 
     return Block(frame, price_decimals, qty_decimals)
 
 
-def merge(key: SeriesKey, old: Block | None, new: Block, *, source: str = "the new data") -> Merged:
+def merge(
+    key: SeriesKey,
+    old: Block | None,
+    new: Block,
+    *,
+    source: str = "the new data",
+    old_source: str = "the lake",
+) -> Merged:
     """Put new rows beside the known ones; rows both have must agree.
 
     Event kinds have no key: a row counts as known as often as the old rows hold its like.
@@ -87,7 +94,7 @@ def merge(key: SeriesKey, old: Block | None, new: Block, *, source: str = "the n
     old = rescale(old, key, price_decimals=d, qty_decimals=q)
     new = rescale(new, key, price_decimals=d, qty_decimals=q)
     if key.kind.is_keyed:
-        fresh = _fresh_keyed(key, old.frame, new.frame, source=source)
+        fresh = _fresh_keyed(key, old.frame, new.frame, sources=(source, old_source))
         frame = pl.concat([old.frame, fresh]).sort("ts", maintain_order=True)
     else:
         fresh = _fresh_events(old.frame, new.frame)
@@ -109,6 +116,12 @@ def months_of(key: SeriesKey, block: Block) -> Iterator[tuple[str, Block]]:
         yield name, Block(frame, block.price_decimals, block.qty_decimals)
 
 
+def without_stamps(block: Block, other: Block) -> Block:
+    """Return the rows of a keyed block whose stamps another does not have."""
+    frame = block.frame.join(other.frame.select("ts"), on="ts", how="anti", maintain_order="left")
+    return Block(frame, block.price_decimals, block.qty_decimals)
+
+
 def content_hash(block: Block) -> str:
     """Return a SHA-256 over the rows and their decimals."""
     digest = hashlib.sha256(f"{block.price_decimals}|{block.qty_decimals}".encode())
@@ -123,8 +136,9 @@ def content_hash(block: Block) -> str:
 
 
 def _fresh_keyed(
-    key: SeriesKey, old: pl.DataFrame, new: pl.DataFrame, *, source: str
+    key: SeriesKey, old: pl.DataFrame, new: pl.DataFrame, *, sources: tuple[str, str]
 ) -> pl.DataFrame:
+    source, old_source = sources
     new = _without_repeats(key, new, source=source)
     fresh = new.join(old, on="ts", how="anti", maintain_order="left")
     if fresh.height == new.height:
@@ -136,9 +150,9 @@ def _fresh_keyed(
         row = differing.row(0, named=True)
         name = next(n for n in values if row[n] != row[f"{n}_old"])
         raise DataError(
-            f"{key}: {differing.height} of {both.height} rows of {source} disagree with rows there "
-            f"already, first at {format_ms(row['ts'])}, column {name}: {row[name]} against "
-            f"{row[f'{name}_old']} units; remove one of the two sources"
+            f"{key}: {differing.height} of {both.height} common rows of {source} and {old_source} "
+            f"disagree, first at {format_ms(row['ts'])}, column {name}: {row[name]} against "
+            f"{row[f'{name}_old']} units; remove one of the two"
         )
     return fresh
 

@@ -49,10 +49,10 @@ class Lake:
         """Return an all-or-nothing change, to be used as a context manager."""
         return Transaction(self.root)
 
-    def merge(self, key: SeriesKey, block: Block, *, source: str) -> Merged:
+    def merge(self, key: SeriesKey, block: Block, *, source: str, replace: bool = False) -> Merged:
         """Add rows to one series at once, all or nothing; see `Transaction.merge`."""
         with self.transaction() as change:
-            return change.merge(key, block, source=source)
+            return change.merge(key, block, source=source, replace=replace)
 
     def months(self, key: SeriesKey) -> list[str]:
         """Return the months a series has rows in: `2024-01`, oldest first."""

@@ -21,7 +21,7 @@ from typing import IO
 import polars as pl
 
 from openalpha.core.errors import StorageError
-from openalpha.market.blocks import Block, Merged, merge, months_of
+from openalpha.market.blocks import Block, Merged, merge, months_of, without_stamps
 from openalpha.market.month_files import fsync_path, read_month, write_month
 from openalpha.market.series import SeriesKey
 
@@ -58,11 +58,10 @@ class Transaction:
         self._own_lock: IO[str] | None = None
 
     def __enter__(self) -> "Transaction":
-        with _storage_errors(self._root):
-            # Held while the folder is born, so that nobody takes it for one left behind.
-            with _birth_lock(self._root):
-                self._folder.mkdir(parents=True)
-                self._own_lock = _locked(self._folder / "lock")
+        # Held while the folder is born, so that nobody takes it for one left behind.
+        with _storage_errors(self._root), _birth_lock(self._root):
+            self._folder.mkdir(parents=True)
+            self._own_lock = _locked(self._folder / "lock")
         return self
 
     def __exit__(
@@ -83,13 +82,15 @@ class Transaction:
                 if lock is not None:
                     lock.close()
 
-    def merge(self, key: SeriesKey, block: Block, *, source: str) -> Merged:
+    def merge(self, key: SeriesKey, block: Block, *, source: str, replace: bool = False) -> Merged:
         """Add rows to a series; rows already there must agree.
 
         Parameters
         ----------
         source : str
             Where the rows come from, for messages and the file's metadata.
+        replace : bool
+            New rows take the place of rows of the same stamp instead (a repair; keyed kinds only).
 
         Returns
         -------
@@ -107,8 +108,10 @@ class Transaction:
         for month, part in months_of(key, block):
             name = PurePosixPath(key.folder, f"{month}.parquet")
             with _storage_errors(self._root):
-                old = self._read(name, key)
-                merged = merge(key, old, part, source=source)
+                old, sources = self._read(name, key)
+                if replace and old is not None:
+                    old = without_stamps(old, part)
+                merged = merge(key, old, part, source=source, old_source=", ".join(sources))
                 if merged.added or old is None:
                     self._write(name, key, merged.block, source=source)
             added += merged.added
@@ -127,9 +130,12 @@ class Transaction:
                 os.fsync(handle.fileno())
             self._staged[name] = path
 
-    def _read(self, name: PurePosixPath, key: SeriesKey) -> Block | None:
+    def _read(self, name: PurePosixPath, key: SeriesKey) -> tuple[Block | None, tuple[str, ...]]:
         path = self._staged.get(name, self._root / name)
-        return read_month(path, key)[0] if path.exists() else None
+        if not path.exists():
+            return None, ()
+        block, info = read_month(path, key)
+        return block, info.sources
 
     def _write(self, name: PurePosixPath, key: SeriesKey, block: Block, *, source: str) -> None:
         before = self._staged.get(name, self._root / name)
