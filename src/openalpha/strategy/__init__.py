@@ -3,16 +3,13 @@
 from openalpha.strategy.bars import COLUMNS, Bars, FloatArray, IntArray, Resampled
 from openalpha.strategy.base import (
     NO_OPINION_E6,
-    Context,
-    EventStrategy,
-    OpenOrder,
-    OrderTerms,
     PortfolioStrategy,
     SignalStrategy,
-    Strategy,
     evaluate,
+    evaluate_e6,
     quantise,
 )
+from openalpha.strategy.events import Context, EventStrategy, OpenOrder, OrderTerms, Strategy
 from openalpha.strategy.loading import load_strategy, source_hash, strategy_names
 from openalpha.strategy.params import (
     ExitParams,
@@ -23,6 +20,7 @@ from openalpha.strategy.params import (
     build_params,
     parameter_table,
 )
+from openalpha.strategy.proof import Finding, FindingKind, ProofResult, prove
 
 __all__ = [
     "COLUMNS",
@@ -32,6 +30,8 @@ __all__ = [
     "EventStrategy",
     "ExitParams",
     "Exits",
+    "Finding",
+    "FindingKind",
     "FloatArray",
     "IntArray",
     "OpenOrder",
@@ -39,14 +39,17 @@ __all__ = [
     "Param",
     "ParameterInfo",
     "PortfolioStrategy",
+    "ProofResult",
     "Resampled",
     "SignalStrategy",
     "Strategy",
     "StrategyParams",
     "build_params",
     "evaluate",
+    "evaluate_e6",
     "load_strategy",
     "parameter_table",
+    "prove",
     "quantise",
     "source_hash",
     "strategy_names",

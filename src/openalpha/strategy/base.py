@@ -1,33 +1,30 @@
-"""The kinds of strategy: a pure function from bars to targets, or callbacks that place orders.
+"""Signal strategies: pure functions from bars to targets, and how they are asked.
 
-Signal strategies are where most ideas, every model and every search live. Event strategies are
-for what cannot be said as a target: grids, market making, ladders of orders.
+Most ideas, every model and every search live here.
 """
 
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypedDict, Unpack
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openalpha.core.clock import format_ms
-from openalpha.core.errors import DataError
-from openalpha.core.messages import Fill
+from openalpha.core.errors import DataError, InputError, OpenAlphaError
 from openalpha.strategy.bars import Bars, FloatArray
 from openalpha.strategy.params import Exits, StrategyParams
 
 __all__ = [
     "NO_OPINION_E6",
-    "Context",
-    "EventStrategy",
-    "OpenOrder",
-    "OrderTerms",
     "PortfolioStrategy",
     "SignalStrategy",
-    "Strategy",
+    "ask",
     "evaluate",
+    "evaluate_e6",
+    "failure_words",
     "quantise",
 ]
 
@@ -113,183 +110,25 @@ class PortfolioStrategy(SignalStrategy):
         raise NotImplementedError(f"{self.name} decides over several instruments: call targets")
 
 
-@dataclass(frozen=True, slots=True)
-class OpenOrder:
-    """One order of an event strategy that is still open."""
-
-    id: int
-    instrument: str
-    side: int
-    qty: float
-    filled: float
-    limit: float | None
-    trigger: float | None
-    is_reduce_only: bool
-    tag: str
-
-
-class OrderTerms(TypedDict, total=False):
-    """What may be said about an order beside its side and quantity; all of it optional.
-
-    `limit` is the limit price; `stop` and `take_profit` are trigger prices (market once touched,
-    or limit where both are given). `exits` attaches exits to the position an entry opens.
-    """
-
-    limit: float | None
-    stop: float | None
-    take_profit: float | None
-    tif: str
-    post_only: bool
-    reduce_only: bool
-    exits: Exits
-    tag: str
-    instrument: str | None
-
-
-class Context(Protocol):
-    """What an event strategy may know and do at one moment: the past and its own account.
-
-    Every method takes `instrument=` where the strategy trades several; without it, the only or
-    first one is meant. Prices and quantities are in the instrument's own units.
-    """
-
-    @property
-    def index(self) -> int:
-        """Number of the bar just closed, from 0."""
-        ...
-
-    @property
-    def ts_ms(self) -> int:
-        """Close of that bar, UTC ms: now."""
-        ...
-
-    @property
-    def open(self) -> float:
-        """Open of the bar just closed."""
-        ...
-
-    @property
-    def high(self) -> float:
-        """High of the bar just closed."""
-        ...
-
-    @property
-    def low(self) -> float:
-        """Low of the bar just closed."""
-        ...
-
-    @property
-    def close(self) -> float:
-        """Close of the bar just closed."""
-        ...
-
-    @property
-    def volume(self) -> float:
-        """Volume of the bar just closed."""
-        ...
-
-    @property
-    def position(self) -> float:
-        """Signed quantity held."""
-        ...
-
-    @property
-    def entry_price(self) -> float:
-        """Average price of the position, NaN when flat."""
-        ...
-
-    @property
-    def equity(self) -> float:
-        """Cash and open profit, account currency."""
-        ...
-
-    @property
-    def cash(self) -> float:
-        """Cash, account currency."""
-        ...
-
-    @property
-    def orders(self) -> tuple[OpenOrder, ...]:
-        """Orders still open, oldest first."""
-        ...
-
-    def history(self, count: int, *, instrument: str | None = None) -> Bars:
-        """Return the last `count` bars, the one just closed included; fewer at the beginning."""
-        ...
-
-    def buy(self, qty: float, **terms: Unpack[OrderTerms]) -> int:
-        """Place a buy order (market without `limit`) and return its id."""
-        ...
-
-    def sell(self, qty: float, **terms: Unpack[OrderTerms]) -> int:
-        """Place a sell order (market without `limit`) and return its id."""
-        ...
-
-    def close_position(self, *, instrument: str | None = None) -> None:
-        """Close the whole position at market, reduce-only."""
-        ...
-
-    def cancel(self, order_id: int) -> None:
-        """Cancel an open order; one that is closed already is left alone."""
-        ...
-
-    def amend(
-        self,
-        order_id: int,
-        *,
-        qty: float | None = None,
-        limit: float | None = None,
-        trigger: float | None = None,
-    ) -> None:
-        """Change an open order."""
-        ...
-
-
-class EventStrategy(ABC):
-    """A strategy that reacts to bars and fills by placing orders.
-
-    One object lives for one run. It may keep state in its own attributes; everything else it
-    knows comes from the context, which shows the past only.
-
-    Parameters
-    ----------
-    params : StrategyParams
-        An instance of `Params`; kept as `self.params`.
-    """
-
-    name: ClassVar[str]
-    idea: ClassVar[str]
-    Params: ClassVar[type[StrategyParams]] = StrategyParams
-
-    def __init__(self, params: Any) -> None:
-        self.params = params
-
-    def warm_up_bars(self, params: Any) -> int:
-        """Return how many bars must be seen before the first order; 1 needs none but the first."""
-        return 1
-
-    @abstractmethod
-    def on_bar(self, ctx: Context) -> None:
-        """Decide at the close of a bar."""
-
-    def on_start(self, ctx: Context) -> None:  # noqa: B027 - most strategies have nothing to do
-        """Prepare, before the first bar is shown."""
-
-    def on_fill(self, ctx: Context, fill: Fill) -> None:  # noqa: B027 - optional
-        """Hear of a fill of one of its orders."""
-
-    def on_trade(self, ctx: Context, trade: Any) -> None:  # noqa: B027 - optional
-        """Hear of a trade on the tape, where the feed has them."""
-
-    def on_book(self, ctx: Context, book: Any) -> None:  # noqa: B027 - optional
-        """Hear of a change of the book, where the feed has it."""
-
-    def on_stop(self, ctx: Context) -> None:  # noqa: B027 - optional
-        """Put away, after the last bar."""
-
-
-Strategy = SignalStrategy | EventStrategy
-"""Any strategy object."""
+def ask(
+    strategy: SignalStrategy, bars: Mapping[str, Bars], params: StrategyParams
+) -> dict[str, FloatArray]:
+    """Return a strategy's targets without asking whether they lie in range; see `evaluate`."""
+    try:
+        if isinstance(strategy, PortfolioStrategy):
+            given = strategy.targets(bars, params)
+        else:
+            given = {key: strategy.target(part, params) for key, part in bars.items()}
+    except OpenAlphaError:
+        raise
+    except Exception as error:
+        raise InputError(f"strategy {strategy.name} fails: {failure_words(error)}") from error
+    if set(given) != set(bars):
+        raise DataError(
+            f"strategy {strategy.name} gave targets for {sorted(given)}, expected {sorted(bars)}"
+        )
+    silent = max(strategy.warm_up_bars(params), 1) - 1
+    return {key: _column(strategy.name, given[key], part, silent) for key, part in bars.items()}
 
 
 def evaluate(
@@ -309,25 +148,48 @@ def evaluate(
     Returns
     -------
     dict of str to float64[n]
-        One column a key, each within [-1, 1] or NaN.
+        One column a key, each within [-1, 1] or NaN; NaN before the declared warm-up, whatever
+        the strategy said there.
 
     Raises
     ------
     DataError
         If a target has the wrong length or leaves the range; names the strategy and the bar.
+    InputError
+        If the strategy's own code fails; names the line.
     """
+    targets = ask(strategy, bars, params)
+    for key, values in targets.items():
+        _check_range(strategy.name, values, bars[key])
     if isinstance(strategy, PortfolioStrategy):
-        given = strategy.targets(bars, params)
-    else:
-        given = {key: strategy.target(part, params) for key, part in bars.items()}
-    if set(given) != set(bars):
-        raise DataError(
-            f"strategy {strategy.name} gave targets for {sorted(given)}, expected {sorted(bars)}"
-        )
-    checked = {key: _checked(strategy.name, given[key], part) for key, part in bars.items()}
-    if isinstance(strategy, PortfolioStrategy):
-        _check_gross(strategy.name, checked, next(iter(bars.values())))
-    return checked
+        _check_gross(strategy.name, targets, next(iter(bars.values())))
+    return targets
+
+
+def evaluate_e6(
+    strategy: SignalStrategy, bars: Mapping[str, Bars], params: StrategyParams
+) -> dict[str, NDArray[np.int32]]:
+    """Return `quantise(evaluate(...))`, by the strategy's quick way where it has one.
+
+    Parameters and errors are those of `evaluate`; this is what an engine asks for.
+
+    Returns
+    -------
+    dict of str to int32[n]
+        Millionths, `NO_OPINION_E6` where the strategy has no opinion.
+    """
+    quick: dict[str, NDArray[np.int32]] = {}
+    if not isinstance(strategy, PortfolioStrategy):
+        silent = max(strategy.warm_up_bars(params), 1) - 1
+        for key, part in bars.items():
+            units = strategy.target_e6(part, params)
+            if units is None:
+                break
+            units[:silent] = NO_OPINION_E6
+            quick[key] = units
+    if len(quick) == len(bars):
+        return quick
+    return {key: quantise(values) for key, values in evaluate(strategy, bars, params).items()}
 
 
 def quantise(target: FloatArray) -> NDArray[np.int32]:
@@ -343,22 +205,42 @@ def quantise(target: FloatArray) -> NDArray[np.int32]:
     return np.where(known, rounded, NO_OPINION_E6)
 
 
-def _checked(name: str, target: Any, bars: Bars) -> FloatArray:
+def failure_words(error: Exception) -> str:
+    """Say what went wrong in a strategy's code, and in which line of which file."""
+    if "read-only" in str(error):
+        what = "it changes the bars it was given; copy a column before writing to it"
+    else:
+        what = f"{type(error).__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).parent.name != "strategy"]
+    last = own[-1] if own else frames[-1]
+    return f"{what} ({Path(last.filename).name}, line {last.lineno})"
+
+
+def _column(name: str, target: Any, bars: Bars, silent: int) -> FloatArray:
     values = np.ascontiguousarray(target, dtype=np.float64)
     if values.shape != (len(bars),):
         raise DataError(
             f"strategy {name} gave targets of shape {values.shape} for {len(bars)} bars; "
             "it must give one number a bar"
         )
-    # One pass: the largest size is NaN-safe and tells whether anything is out of range.
-    largest = np.nanmax(np.abs(values)) if len(values) and not np.isnan(values).all() else 0.0
-    if largest > 1.0:
-        row = int(np.flatnonzero(np.abs(values) > 1.0)[0])
+    if not silent:
+        return values
+    if not values.flags.writeable:
+        values = values.copy()
+    values[:silent] = np.nan
+    return values
+
+
+def _check_range(name: str, values: FloatArray, bars: Bars) -> None:
+    # Comparisons with NaN are false, so no opinion passes.
+    wrong = (values > 1.0) | (values < -1.0)
+    if wrong.any():
+        row = int(np.argmax(wrong))
         raise DataError(
             f"strategy {name} wants {values[row]:g} at the bar of "
             f"{format_ms(int(bars.ts_ms[row]))}; a target lies between -1 and 1"
         )
-    return values
 
 
 def _check_gross(name: str, targets: Mapping[str, FloatArray], bars: Bars) -> None:

@@ -15,7 +15,8 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from openalpha.core.errors import InputError, UnknownName
-from openalpha.strategy.base import EventStrategy, PortfolioStrategy, SignalStrategy, Strategy
+from openalpha.strategy.base import PortfolioStrategy, SignalStrategy
+from openalpha.strategy.events import EventStrategy, Strategy
 from openalpha.strategy.params import StrategyParams
 
 __all__ = ["ENTRY_POINTS", "is_pure_file", "load_strategy", "source_hash", "strategy_names"]
