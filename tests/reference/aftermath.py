@@ -60,7 +60,7 @@ def _make_exits(state: State, entry: Order) -> None:
             state.end(old, OrderStatus.CANCELLED, Reason.CANCELLED_BY_OCO)
     venue = state.venues[entry.instrument]
     p = venue.legs[entry.leg]
-    if p.cost == 0:
+    if p.cost == 0 or p.qty == 0:
         return
     if venue.rules.kind is Kind.INVERSE:
         average = Fraction(abs(p.qty) * venue.rules.k_inverse, abs(p.cost))

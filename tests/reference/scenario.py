@@ -21,7 +21,7 @@ from openalpha.core.orders import (
 )
 from openalpha.core.reasons import Reason
 
-NO_LIMIT = 10**15
+NO_LIMIT = 2**60
 MINUTE_MS = 60_000
 Bar = tuple[int, int, int, int, int]
 Mark = tuple[int, int, int, int]
