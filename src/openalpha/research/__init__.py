@@ -1,0 +1,1 @@
+"""What to believe: results, metrics, verdicts, the trial ledger and reports."""

@@ -1,0 +1,137 @@
+"""The two loops every run pays for, compiled: one over its bars, one over its fills.
+
+Each is a leaf: it calls nothing of ours, so numba's own cache can trust the file's stamp.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openalpha.venue.kernel._compile import compiled
+
+__all__ = ["TRIP_INTS", "TRIP_REALS", "TripInput", "scan_exposure", "walk_fills", "warm"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+TRIP_INTS = ("direction", "first", "last", "fills")
+"""Rows of the integer result of `walk_fills`."""
+
+TRIP_REALS = (
+    "qty", "entry_value", "qty_out", "exit_value", "entry_notional", "gross_pnl", "fees",
+)  # fmt: skip
+"""Rows of the real result of `walk_fills`."""
+
+
+class TripInput(NamedTuple):
+    """Fills sorted by group (instrument and leg), then in order; all of one length."""
+
+    group: Ints
+    held_units: Ints
+    price: Floats
+    qty: Floats
+    notional: Floats
+    fee: Floats
+    realised_pnl: Floats
+
+
+@compiled
+def scan_exposure(exposure: Floats, out: Floats) -> None:
+    """Write the bars exposed, the sum and the maximum of the exposure to out[0:3].
+
+    Parameters
+    ----------
+    exposure : float64[n]
+        Gross exposure / equity at bar closes, >= 0 while there is equity.
+    out : float64[3]
+    """
+    length = exposure.shape[0]
+    whole = length // 4 * 4
+    bars, most = 0, 0.0
+    # Four sums side by side: each addition waits only for the one four bars ago.
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    for i in range(0, whole, 4):
+        a += exposure[i]
+        b += exposure[i + 1]
+        c += exposure[i + 2]
+        d += exposure[i + 3]
+    for i in range(whole, length):
+        a += exposure[i]
+    for i in range(length):
+        bars += exposure[i] != 0.0
+        most = exposure[i] if exposure[i] > most else most
+    out[0] = bars
+    out[1] = (a + b) + (c + d)
+    out[2] = most
+
+
+@compiled
+def walk_fills(fills: TripInput, lot_units: Ints, ints: Ints, reals: Floats) -> int:
+    """Find round trips: fill by fill, from flat (below one lot) to flat or to the other side.
+
+    Parameters
+    ----------
+    fills : TripInput
+    lot_units : int64[g]
+        Lot of each group, in quantity units.
+    ints : int64[4, k], reals : float64[7, k]
+        Filled column by column, rows as `TRIP_INTS` and `TRIP_REALS`; reals must be zero. k is at
+        least the number of fills + 1: a column is in work before its trip ends.
+
+    Returns
+    -------
+    int
+        Number of round trips that ended.
+    """
+    trips = 0
+    group = -1
+    held = 0
+    sign = 0
+    for i in range(fills.group.shape[0]):
+        if fills.group[i] != group:
+            group = fills.group[i]
+            held = 0
+            sign = 0
+            reals[:, trips] = 0.0  # a trip left open in the group before is no trip
+        change = fills.held_units[i]
+        after = held + change
+        now = 0
+        if abs(after) >= lot_units[group]:
+            now = 1 if after > 0 else -1
+        closed = 0.0
+        if sign != 0 and sign * change < 0:
+            closed = min(1.0, abs(held) / abs(change))
+        if sign != 0:
+            reals[2, trips] += closed * fills.qty[i]
+            reals[3, trips] += closed * fills.qty[i] * fills.price[i]
+            reals[5, trips] += fills.realised_pnl[i]
+            reals[6, trips] += closed * fills.fee[i]
+            ints[2, trips] = i
+            ints[3, trips] += 1
+            if now != sign:
+                trips += 1
+                reals[:, trips] = 0.0
+        if now != 0:
+            if now != sign:
+                ints[0, trips] = now
+                ints[1, trips] = i
+                ints[2, trips] = i
+                ints[3, trips] = 1
+            opened = 1.0 - closed
+            reals[0, trips] += opened * fills.qty[i]
+            reals[1, trips] += opened * fills.qty[i] * fills.price[i]
+            reals[4, trips] += opened * fills.notional[i]
+            reals[6, trips] += opened * fills.fee[i]
+        held = after
+        sign = now
+    return trips
+
+
+def warm() -> None:
+    """Compile both loops (or load them from the cache)."""
+    real: Any = np.zeros(1)
+    whole: Any = np.zeros(1, dtype=np.int64)
+    scan_exposure(real, np.zeros(3))
+    fills = TripInput(whole, whole, real, real, real, real, real)
+    walk_fills(fills, whole + 1, np.zeros((4, 2), np.int64), np.zeros((7, 2)))

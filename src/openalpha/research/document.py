@@ -1,0 +1,126 @@
+"""A result as one JSON document of the layout `schema.ResultDocument` describes."""
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from openalpha.core.clock import DAY_MS
+from openalpha.core.instruments import Instrument
+from openalpha.core.reasons import Reason
+
+if TYPE_CHECKING:
+    from openalpha.research.result import BacktestResult
+
+__all__ = ["FULL_CURVE_BARS", "RESULT_VERSION", "result_document"]
+
+RESULT_VERSION = 1
+"""Version of the document. It rises when a reader of the old layout could be misled."""
+
+FULL_CURVE_BARS = 50_000
+"""A longer run's document holds the equity of each UTC day; the run folder holds every bar."""
+
+
+def result_document(result: "BacktestResult") -> dict[str, Any]:
+    """Return the document of a result: only what JSON can hold, NaN as null."""
+    run = result.run
+    return {
+        "result_version": RESULT_VERSION,
+        "kind": "backtest",
+        "record": result.record,
+        "account": {
+            "currency": result.currency,
+            "capital": str(run.capital),
+            "final_equity": str(run.final_equity),
+            "balances": {coin: str(amount) for coin, amount in run.balances.items()},
+        },
+        "span": {
+            "start_ms": result.start_ms,
+            "end_ms": result.end_ms,
+            "timeframe_ms": int(run.timeframe_ms),
+            "bars": len(run.ts_ms),
+        },
+        "metrics": {name: _number(value) for name, value in result.metrics.items()},
+        "costs": {name: _number(value) for name, value in result.costs.items()},
+        "verdict": {
+            "headline": result.verdict.headline,
+            "opinion": result.verdict.opinion,
+            "severity": result.verdict.severity.name.lower(),
+            "checks": [
+                {
+                    "code": check.code,
+                    "severity": check.severity.name.lower(),
+                    "sentence": check.sentence,
+                }
+                for check in result.verdict.checks
+            ],
+        },
+        "open_items": result.open_items,
+        "equity": _curve(result),
+        "by_month": _rows(result.by_month),
+        "by_instrument": _rows(result.by_instrument),
+        "by_side": _rows(result.by_side),
+        "round_trips": _exact(result.round_trips, result.instruments, _TRIP_UNITS),
+        "fills": _exact(result.fills, result.instruments, _FILL_UNITS),
+    }
+
+
+_PRICES, _QUANTITIES = "price_decimals", "qty_decimals"
+_FILL_UNITS = {"price": _PRICES, "base_price": _PRICES, "qty": _QUANTITIES}
+_TRIP_UNITS = {"qty": _QUANTITIES}
+
+
+def _number(value: float) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _curve(result: "BacktestResult") -> dict[str, Any]:
+    run = result.run
+    is_full = len(run.ts_ms) <= FULL_CURVE_BARS
+    if is_full:
+        closes = run.ts_ms + run.timeframe_ms
+        equity, exposure = run.equity, run.exposure
+    else:
+        rows = result.days.bar[result.days.bar >= 0]
+        closes = run.ts_ms[rows] + run.timeframe_ms
+        equity, exposure = run.equity[rows], run.exposure[rows]
+    days = (closes - 1) // DAY_MS - int(result.days.day[0])
+    benchmark = result.daily["benchmark"].to_numpy()[days]
+    return {
+        "resolution": "bar" if is_full else "day",
+        "close_ms": closes.tolist(),
+        "equity": [_number(value) for value in equity.tolist()],
+        "exposure": [_number(value) for value in exposure.tolist()],
+        "benchmark_of_day": [_number(value) for value in benchmark.tolist()],
+    }
+
+
+def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    return [{name: _plain(value) for name, value in row.items()} for row in frame.to_dicts()]
+
+
+def _exact(
+    frame: pl.DataFrame, instruments: tuple[Instrument, ...], units: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Return rows with prices and quantities as exact decimals in their instrument's units."""
+    decimals = {
+        str(i.id): {name: getattr(i, unit) for name, unit in units.items()} for i in instruments
+    }
+    rows = _rows(frame)
+    for row in rows:
+        for name, places in decimals[row["instrument"]].items():
+            if isinstance(row.get(name), float):
+                row[name] = f"{row[name]:.{places}f}"
+        for name in ("reason", "exit_reason"):
+            if name in row:
+                row[name] = Reason(row[name]).name.lower()
+    return rows
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Decimal) else value

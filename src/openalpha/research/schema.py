@@ -1,0 +1,247 @@
+"""The layout of a result document, as pydantic models: the source of its published JSON schema.
+
+Models only describe and check. Documents are made by `document` and never pass through here on
+their way out, so describing costs a run nothing.
+"""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from openalpha.research.definitions import DEFINITIONS
+
+__all__ = ["ResultDocument", "schema_text"]
+
+Ms = Annotated[int, Field(description="UTC milliseconds since 1970-01-01")]
+Exact = Annotated[
+    str, Field(pattern=r"^-?\d+(\.\d+)?([Ee][+-]?\d+)?$", description="exact decimal")
+]
+Money = Annotated[float | None, Field(description="account currency; null: not defined")]
+Fraction = Annotated[float | None, Field(description="0.01 is one percent; null: not defined")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class DataRecord(_Part):
+    """What was read of one instrument."""
+
+    fingerprint: str
+    timeframe: str
+    bars: int
+    from_: str = Field(alias="from", description="first bar's open, ISO-8601 UTC")
+    to: str = Field(description="last bar's close, ISO-8601 UTC")
+    price_decimals: int
+    qty_decimals: int
+    notes: list[str]
+
+
+class TrialRecord(_Part):
+    """Where the run stands in the trial ledger; row -1: not recorded."""
+
+    row: int
+    hash: str
+    family: int = Field(description="distinct configurations of the family so far")
+
+
+class Record(_Part):
+    """What the run was made from."""
+
+    environment: str
+    created: str
+    commit: str
+    versions: dict[str, str]
+    strategy: str
+    params: dict[str, Any]
+    source_hash: str
+    instruments: list[str]
+    data: dict[str, DataRecord]
+    data_fingerprint: str
+    settings: dict[str, dict[str, Any]]
+    settings_hash: str
+    capital: Exact
+    account_currency: str
+    seed: int | None
+    is_lookahead_allowed: bool
+    flattering: list[str] = Field(description="settings that make the result look better, in words")
+    trial: TrialRecord
+    slow_bars: int
+    notes: list[str]
+
+
+class Account(_Part):
+    """The account at the end, exact."""
+
+    currency: str
+    capital: Exact
+    final_equity: Exact
+    balances: dict[str, Exact]
+
+
+class Span(_Part):
+    """What was run over."""
+
+    start_ms: Ms
+    end_ms: Ms
+    timeframe_ms: int
+    bars: int
+
+
+class Costs(_Part):
+    """From the profit before costs to the net profit."""
+
+    profit_before_costs: Money
+    spread_cost: Money
+    impact_cost: Money
+    fees: Money
+    funding: Money = Field(description="received less paid")
+    liquidation_fees: Money
+    total_costs: Money
+    net_profit: Money
+
+
+class CheckRecord(_Part):
+    """One thing that speaks against the result."""
+
+    code: str
+    severity: Literal["note", "caution", "alarm"]
+    sentence: str
+
+
+class VerdictRecord(_Part):
+    """What to believe of it."""
+
+    headline: str
+    opinion: str
+    severity: Literal["note", "caution", "alarm"]
+    checks: list[CheckRecord]
+
+
+class OpenItem(_Part):
+    """What the data left open."""
+
+    code: Literal["bars_missing", "funding_missing", "mark_missing"]
+    instrument: str
+    from_ms: Ms
+    to_ms: Ms
+
+
+class Curve(_Part):
+    """Equity at closes; arrays of one length. Long runs hold one point a UTC day."""
+
+    resolution: Literal["bar", "day"]
+    close_ms: list[Ms]
+    equity: list[Money]
+    exposure: list[float | None] = Field(description="gross exposure / equity")
+    benchmark_of_day: list[Money] = Field(description="buy and hold at the close of that UTC day")
+
+
+class MonthRow(_Part):
+    """One calendar month, UTC."""
+
+    month: str = Field(pattern=r"^\d{4}-\d{2}$")
+    return_: Fraction = Field(alias="return")
+    days: int
+
+
+class InstrumentRow(_Part):
+    """One instrument."""
+
+    instrument: str
+    round_trips: int
+    win_rate: Fraction
+    pnl: Money
+    fees: Money
+    funding: Money
+    spread_cost: Money
+    impact_cost: Money
+    traded: Money
+
+
+class SideRow(_Part):
+    """One side."""
+
+    side: Literal["long", "short"]
+    round_trips: int
+    win_rate: Fraction
+    pnl: Money
+    expectancy: Money
+    best: Money
+    worst: Money
+
+
+class TripRow(_Part):
+    """One round trip."""
+
+    instrument: str
+    direction: Literal[-1, 1]
+    entry_ts_ms: Ms
+    exit_ts_ms: Ms
+    entry_price: float = Field(description="quantity-weighted mean")
+    exit_price: float = Field(description="quantity-weighted mean")
+    qty: Exact
+    entry_notional: Money
+    gross_pnl: Money
+    fees: Money
+    funding: Money
+    pnl: Money
+    return_: Fraction = Field(alias="return")
+    adverse_excursion: Fraction
+    favourable_excursion: Fraction
+    fills: int
+    exit_reason: str
+
+
+class FillRow(_Part):
+    """One fill. Engines may add columns."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    seq: int
+    ts_ms: Ms
+    instrument: str
+    order_id: int
+    side: Literal[-1, 1]
+    leg: Literal[0, 1]
+    price: Exact
+    qty: Exact
+    notional: float
+    role: Literal[0, 1] = Field(description="0 maker, 1 taker")
+    fee: float | Exact = Field(description="in fee_coin, positive when paid")
+    fee_coin: str
+    realised_pnl: float | Exact
+    is_reducing: bool
+    reason: str
+    base_price: Exact = Field(description="price before spread and impact")
+    spread_cost: float
+    impact_cost: float
+
+
+class ResultDocument(_Part):
+    """A backtest's result. Versions rise only when a reader of the old layout could be misled."""
+
+    result_version: Literal[1]
+    kind: Literal["backtest"]
+    record: Record
+    account: Account
+    span: Span
+    metrics: dict[str, float | None] = Field(
+        description="every metric of docs/metrics.md: " + ", ".join(d.name for d in DEFINITIONS)
+    )
+    costs: Costs
+    verdict: VerdictRecord
+    open_items: list[OpenItem]
+    equity: Curve
+    by_month: list[MonthRow]
+    by_instrument: list[InstrumentRow]
+    by_side: list[SideRow]
+    round_trips: list[TripRow]
+    fills: list[FillRow]
+
+
+def schema_text() -> str:
+    """Return the JSON schema as text, ready to be a file."""
+    schema = ResultDocument.model_json_schema(by_alias=True)
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
