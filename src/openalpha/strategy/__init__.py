@@ -21,6 +21,7 @@ from openalpha.strategy.params import (
     parameter_table,
 )
 from openalpha.strategy.proof import Finding, FindingKind, ProofResult, prove
+from openalpha.strategy.together import together
 
 __all__ = [
     "COLUMNS",
@@ -53,4 +54,5 @@ __all__ = [
     "quantise",
     "source_hash",
     "strategy_names",
+    "together",
 ]

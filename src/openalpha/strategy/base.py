@@ -111,7 +111,7 @@ class PortfolioStrategy(SignalStrategy):
 
 
 def ask(
-    strategy: SignalStrategy, bars: Mapping[str, Bars], params: StrategyParams
+    strategy: SignalStrategy, bars: Mapping[str, Bars], *, params: StrategyParams
 ) -> dict[str, FloatArray]:
     """Return a strategy's targets without asking whether they lie in range; see `evaluate`."""
     try:
@@ -132,7 +132,7 @@ def ask(
 
 
 def evaluate(
-    strategy: SignalStrategy, bars: Mapping[str, Bars], params: StrategyParams
+    strategy: SignalStrategy, bars: Mapping[str, Bars], *, params: StrategyParams
 ) -> dict[str, FloatArray]:
     """Return the checked targets of a strategy over its instruments.
 
@@ -158,7 +158,7 @@ def evaluate(
     InputError
         If the strategy's own code fails; names the line.
     """
-    targets = ask(strategy, bars, params)
+    targets = ask(strategy, bars, params=params)
     for key, values in targets.items():
         _check_range(strategy.name, values, bars[key])
     if isinstance(strategy, PortfolioStrategy):
@@ -167,7 +167,7 @@ def evaluate(
 
 
 def evaluate_e6(
-    strategy: SignalStrategy, bars: Mapping[str, Bars], params: StrategyParams
+    strategy: SignalStrategy, bars: Mapping[str, Bars], *, params: StrategyParams
 ) -> dict[str, NDArray[np.int32]]:
     """Return `quantise(evaluate(...))`, by the strategy's quick way where it has one.
 
@@ -189,7 +189,9 @@ def evaluate_e6(
             quick[key] = units
     if len(quick) == len(bars):
         return quick
-    return {key: quantise(values) for key, values in evaluate(strategy, bars, params).items()}
+    return {
+        key: quantise(values) for key, values in evaluate(strategy, bars, params=params).items()
+    }
 
 
 def quantise(target: FloatArray) -> NDArray[np.int32]:

@@ -19,7 +19,14 @@ from openalpha.strategy.base import PortfolioStrategy, SignalStrategy
 from openalpha.strategy.events import EventStrategy, Strategy
 from openalpha.strategy.params import StrategyParams
 
-__all__ = ["ENTRY_POINTS", "is_pure_file", "load_strategy", "source_hash", "strategy_names"]
+__all__ = [
+    "ENTRY_POINTS",
+    "is_pure_file",
+    "load_strategy",
+    "package_hash",
+    "source_hash",
+    "strategy_names",
+]
 
 ENTRY_POINTS = "openalpha.strategies"
 """The entry-point group under which an installed package offers strategies."""

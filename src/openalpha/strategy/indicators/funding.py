@@ -19,24 +19,24 @@ __all__ = [
 ]
 
 
-def last_funding(funding_rate: FloatArray) -> tuple[FloatArray, ...]:
+def last_funding(*, funding_rate: FloatArray) -> tuple[FloatArray, ...]:
     """Rate settled last, a fraction; NaN before the first settlement."""
     rows, rates = _settled(funding_rate)
     return (_carried(rates, rows, len(funding_rate)),)
 
 
-def funding_sum(funding_rate: FloatArray, period: int) -> tuple[FloatArray, ...]:
+def funding_sum(*, funding_rate: FloatArray, period: int) -> tuple[FloatArray, ...]:
     """Sum of the rates settled in the last `period` bars, a fraction."""
     return (rolling_sum(np.nan_to_num(funding_rate, nan=0.0), period),)
 
 
-def funding_mean(funding_rate: FloatArray, settlements: int) -> tuple[FloatArray, ...]:
+def funding_mean(*, funding_rate: FloatArray, settlements: int) -> tuple[FloatArray, ...]:
     """Mean of the last `settlements` rates, a fraction a settlement."""
     rows, rates = _settled(funding_rate)
     return (_carried(rolling_mean(rates, settlements), rows, len(funding_rate)),)
 
 
-def funding_zscore(funding_rate: FloatArray, settlements: int) -> tuple[FloatArray, ...]:
+def funding_zscore(*, funding_rate: FloatArray, settlements: int) -> tuple[FloatArray, ...]:
     """Distance of the last rate from the mean of `settlements`, in standard deviations."""
     rows, rates = _settled(funding_rate)
     distance = rates - rolling_mean(rates, settlements)
@@ -44,14 +44,14 @@ def funding_zscore(funding_rate: FloatArray, settlements: int) -> tuple[FloatArr
     return (_carried(scores, rows, len(funding_rate)),)
 
 
-def basis(close: FloatArray, other: FloatArray) -> tuple[FloatArray, ...]:
+def basis(*, close: FloatArray, other: FloatArray) -> tuple[FloatArray, ...]:
     """Price over the other market's (spot, index) less one, a fraction."""
     return (close / other - 1.0,)
 
 
-def basis_zscore(close: FloatArray, other: FloatArray, period: int) -> tuple[FloatArray, ...]:
+def basis_zscore(*, close: FloatArray, other: FloatArray, period: int) -> tuple[FloatArray, ...]:
     """Distance of the basis from its mean over `period` bars, in standard deviations."""
-    (premium,) = basis(close, other)
+    (premium,) = basis(close=close, other=other)
     distance = premium - rolling_mean(premium, period)
     return (ratio(distance, rolling_std(premium, period), empty=0.0),)
 

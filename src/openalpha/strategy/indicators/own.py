@@ -34,7 +34,28 @@ from openalpha.strategy.indicators.session import (
     time_of_day,
 )
 
-__all__ = ["own_indicators"]
+__all__ = [
+    "cross_beta",
+    "cross_correlation",
+    "donchian",
+    "drawdown",
+    "efficiency",
+    "garman_klass",
+    "hurst",
+    "imbalance",
+    "log_return",
+    "microprice",
+    "momentum_ratio",
+    "own_indicators",
+    "parkinson",
+    "realised_volatility",
+    "rogers_satchell",
+    "signed_volume",
+    "spread_bps",
+    "volume_zscore",
+    "vwap",
+    "zscore",
+]
 
 Columns = tuple[FloatArray, ...]
 
@@ -50,18 +71,18 @@ def _after(values: FloatArray, first_row: int) -> FloatArray:
     return values
 
 
-def log_return(close: FloatArray, period: int) -> Columns:
+def log_return(*, close: FloatArray, period: int) -> Columns:
     """Log return over `period` bars."""
     return (change(np.log(close), period),)
 
 
-def realised_volatility(close: FloatArray, period: int) -> Columns:
+def realised_volatility(*, close: FloatArray, period: int) -> Columns:
     """Root mean square of the last `period` log returns, a bar."""
     squared = _log_returns(close) ** 2
     return (_after(np.sqrt(np.maximum(rolling_mean(squared, period), 0.0)), period),)
 
 
-def parkinson(high: FloatArray, low: FloatArray, period: int) -> Columns:
+def parkinson(*, high: FloatArray, low: FloatArray, period: int) -> Columns:
     """Parkinson (1980): volatility a bar from ranges, sqrt(mean(ln(H/L)^2) / (4 ln 2))."""
     squared = np.log(high / low) ** 2
     mean = np.maximum(rolling_mean(squared, period), 0.0)
@@ -69,29 +90,38 @@ def parkinson(high: FloatArray, low: FloatArray, period: int) -> Columns:
 
 
 def garman_klass(
-    open_: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray, period: int
+    *, open: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray, period: int
 ) -> Columns:
     """Garman and Klass (1980): mean of ln(H/L)^2 / 2 - (2 ln 2 - 1) ln(C/O)^2, its root."""
-    terms = np.log(high / low) ** 2 / 2 - (2 * math.log(2) - 1) * np.log(close / open_) ** 2
+    terms = np.log(high / low) ** 2 / 2 - (2 * math.log(2) - 1) * np.log(close / open) ** 2
     return (np.sqrt(np.maximum(rolling_mean(terms, period), 0.0)),)
 
 
 def rogers_satchell(
-    open_: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray, period: int
+    *, open: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray, period: int
 ) -> Columns:
     """Rogers and Satchell (1991): as above, unbiased under a drift."""
-    up = np.log(high / close) * np.log(high / open_)
-    down = np.log(low / close) * np.log(low / open_)
+    up = np.log(high / close) * np.log(high / open)
+    down = np.log(low / close) * np.log(low / open)
     return (np.sqrt(np.maximum(rolling_mean(up + down, period), 0.0)),)
 
 
-def zscore(values: FloatArray, period: int) -> Columns:
+def zscore(*, close: FloatArray, period: int) -> Columns:
     """Distance from the mean of the last `period` rows in their standard deviations."""
+    return (_deviations(close, period),)
+
+
+def volume_zscore(*, volume: FloatArray, period: int) -> Columns:
+    """Volume distance from its mean over `period` bars, in standard deviations."""
+    return (_deviations(volume, period),)
+
+
+def _deviations(values: FloatArray, period: int) -> FloatArray:
     distance = values - rolling_mean(values, period)
-    return (ratio(distance, rolling_std(values, period), empty=0.0),)
+    return ratio(distance, rolling_std(values, period), empty=0.0)
 
 
-def signed_volume(close: FloatArray, volume: FloatArray, period: int) -> Columns:
+def signed_volume(*, close: FloatArray, volume: FloatArray, period: int) -> Columns:
     """Volume signed by the bar's direction, and its share of all volume over `period` bars."""
     signed = volume * np.sign(change(close))
     signed[:1] = 0.0
@@ -100,7 +130,7 @@ def signed_volume(close: FloatArray, volume: FloatArray, period: int) -> Columns
 
 
 def vwap(
-    high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray, period: int
+    *, high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray, period: int
 ) -> Columns:
     """Mean of the typical price weighted by volume; without volume, the plain mean."""
     typical = (high + low + close) / 3
@@ -109,29 +139,29 @@ def vwap(
     return (np.where(rolling_max(volume, period) == 0, plain, weighted),)
 
 
-def donchian(high: FloatArray, low: FloatArray, period: int) -> Columns:
+def donchian(*, high: FloatArray, low: FloatArray, period: int) -> Columns:
     """Highest high, lowest low and their middle over `period` bars."""
     upper, lower = rolling_max(high, period), rolling_min(low, period)
     return upper, (upper + lower) / 2, lower
 
 
-def drawdown(close: FloatArray, period: int) -> Columns:
+def drawdown(*, close: FloatArray, period: int) -> Columns:
     """Distance below the highest close of `period` bars, a fraction of it, 0 or more."""
     return (1.0 - close / rolling_max(close, period),)
 
 
-def spread_bps(bid: FloatArray, ask: FloatArray) -> Columns:
+def spread_bps(*, bid: FloatArray, ask: FloatArray) -> Columns:
     """Quoted spread in basis points of the mid price."""
     return ((ask - bid) / ((ask + bid) / 2) * 1e4,)
 
 
-def imbalance(bid_size: FloatArray, ask_size: FloatArray) -> Columns:
+def imbalance(*, bid_size: FloatArray, ask_size: FloatArray) -> Columns:
     """Weight of the bid side, -1 to 1; 0 for an empty book."""
     return (ratio(bid_size - ask_size, bid_size + ask_size, empty=0.0),)
 
 
 def microprice(
-    bid: FloatArray, ask: FloatArray, bid_size: FloatArray, ask_size: FloatArray
+    *, bid: FloatArray, ask: FloatArray, bid_size: FloatArray, ask_size: FloatArray
 ) -> Columns:
     """Mid price leaning to the side with less size; the mid where both are empty."""
     total = bid_size + ask_size
@@ -139,23 +169,23 @@ def microprice(
     return (np.where(total == 0, (bid + ask) / 2, weighted),)
 
 
-def cross_beta(close: FloatArray, other: FloatArray, period: int) -> Columns:
+def cross_beta(*, close: FloatArray, other: FloatArray, period: int) -> Columns:
     """Slope of this market's log returns on the other's over `period` returns."""
     own, its = _log_returns(close), _log_returns(other)
-    spread = rolling_cov(its, its, period)
-    return (_after(ratio(rolling_cov(own, its, period), np.maximum(spread, 0.0)), period),)
+    spread = rolling_cov(its, its, period=period)
+    return (_after(ratio(rolling_cov(own, its, period=period), np.maximum(spread, 0.0)), period),)
 
 
-def cross_correlation(close: FloatArray, other: FloatArray, period: int) -> Columns:
+def cross_correlation(*, close: FloatArray, other: FloatArray, period: int) -> Columns:
     """Correlation of both markets' log returns over `period` returns; 0 if one stands still."""
     own, its = _log_returns(close), _log_returns(other)
-    spread = rolling_cov(own, own, period) * rolling_cov(its, its, period)
+    spread = rolling_cov(own, own, period=period) * rolling_cov(its, its, period=period)
     scale = np.sqrt(np.maximum(spread, 0.0))
-    found = ratio(rolling_cov(own, its, period), scale, empty=0.0)
+    found = ratio(rolling_cov(own, its, period=period), scale, empty=0.0)
     return (_after(np.clip(found, -1.0, 1.0), period),)
 
 
-def efficiency(close: FloatArray, period: int) -> Columns:
+def efficiency(*, close: FloatArray, period: int) -> Columns:
     """Kaufman's efficiency: distance travelled over the way walked, 0 (noise) to 1 (trend)."""
     steps = np.abs(change(close))
     steps[:1] = 0.0
@@ -163,7 +193,7 @@ def efficiency(close: FloatArray, period: int) -> Columns:
     return (_after(ratio(distance, rolling_sum(steps, period), empty=0.0), period),)
 
 
-def hurst(close: FloatArray, period: int) -> Columns:
+def hurst(*, close: FloatArray, period: int) -> Columns:
     """Hurst exponent over `period` closes: slope of log spread on log lag.
 
     The spread at a lag is the standard deviation of log-price changes over that lag; .5 is a
@@ -183,10 +213,10 @@ def hurst(close: FloatArray, period: int) -> Columns:
     return (_after(slope, period - 1),)
 
 
-def momentum_ratio(close: FloatArray, period: int) -> Columns:
+def momentum_ratio(*, close: FloatArray, period: int) -> Columns:
     """Return over `period` bars divided by what its own volatility would explain."""
-    (moved,) = log_return(close, period)
-    (spread,) = realised_volatility(close, period)
+    (moved,) = log_return(close=close, period=period)
+    (spread,) = realised_volatility(close=close, period=period)
     return (ratio(moved, spread * math.sqrt(period), empty=0.0),)
 
 
@@ -204,7 +234,7 @@ def own_indicators() -> Iterator[Indicator]:
     yield _make("drawdown", "range", drawdown, close, 100)
     yield _make("donchian", "bands", donchian, ("high", "low"), 20, "upper middle lower")
     yield _make("zscore", "bands", zscore, close, 20)
-    yield _make("volume_zscore", "volume", zscore, volume, 20)
+    yield _make("volume_zscore", "volume", volume_zscore, volume, 20)
     yield _make(
         "signed_volume", "volume", signed_volume, (*close, *volume), 20, "share signed", lead=1
     )
@@ -265,7 +295,7 @@ def _make(
         help=_first_line(function),
         inputs=inputs,
         outputs=tuple(outputs.split()),
-        function=function,
+        function=_by_name(function, inputs),
         warm_up=warm_up,
         settle=warm_up,
         missing=missing,
@@ -288,13 +318,22 @@ def _free(
         help=_first_line(function),
         inputs=inputs,
         outputs=("value",),
-        function=function,
+        function=_by_name(function, inputs),
         warm_up=None,
         settle=lambda _: 1,
         memory=Memory.WINDOW,
         missing=missing,
         parameters=MappingProxyType(dict(parameters)),
     )
+
+
+def _by_name(function: Callable[..., Columns], inputs: tuple[str, ...]) -> Callable[..., Columns]:
+    """Return the function taking its columns in the order of the inputs."""
+
+    def call(*columns: FloatArray, **parameters: Number) -> Columns:
+        return function(**dict(zip(inputs, columns, strict=True)), **parameters)
+
+    return call
 
 
 def _first_line(function: Callable[..., Columns]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from openalpha.core.errors import InputError
 from openalpha.strategy.bars import COLUMNS, Bars, FloatArray
 
-__all__ = ["Indicator", "Memory", "Missing", "as_columns"]
+__all__ = ["Indicator", "Memory", "Missing"]
 
 _Column = TypeVar("_Column")
 Number = int | float
@@ -161,7 +161,7 @@ class Indicator:
         self, columns: tuple[Any, ...], parameters: Mapping[str, Number]
     ) -> tuple[FloatArray, ...]:
         merged = self._merged(parameters)
-        arrays = as_columns(self.name, self.inputs, columns)
+        arrays = _as_columns(self.name, self.inputs, columns)
         if not len(arrays[0]):
             return tuple(np.empty(0) for _ in self.outputs)
         if self.missing is Missing.MEANT:
@@ -214,7 +214,7 @@ class Indicator:
         return bars.column(name)
 
 
-def as_columns(
+def _as_columns(
     name: str, inputs: tuple[str, ...], columns: tuple[Any, ...]
 ) -> tuple[FloatArray, ...]:
     """Return columns as contiguous float64[n] of one length, or say what is wrong with them."""

@@ -43,7 +43,7 @@ def rolling_std(values: FloatArray, period: int) -> FloatArray:
     return pl.Series(values).rolling_std(period, ddof=0).to_numpy().copy()
 
 
-def rolling_cov(left: FloatArray, right: FloatArray, period: int) -> FloatArray:
+def rolling_cov(left: FloatArray, right: FloatArray, *, period: int) -> FloatArray:
     """Return the covariance (ddof 0) of two columns over the last `period` rows.
 
     Formed as the mean product less the product of means: meant for returns, whose means are

@@ -19,31 +19,31 @@ __all__ = ["day_of_week", "day_return", "day_vwap", "sessions", "time_of_day"]
 _HOURS = ((0, 8), (7, 16), (13, 22))
 
 
-def time_of_day(ts_ms: FloatArray) -> tuple[FloatArray, ...]:
+def time_of_day(*, ts_ms: FloatArray) -> tuple[FloatArray, ...]:
     """Place of the bar's open in the UTC day as an angle: sine and cosine."""
     return _circle(ts_ms % DAY_MS / DAY_MS)
 
 
-def day_of_week(ts_ms: FloatArray) -> tuple[FloatArray, ...]:
+def day_of_week(*, ts_ms: FloatArray) -> tuple[FloatArray, ...]:
     """Place of the bar's open in the week, from Monday UTC, as an angle: sine and cosine."""
     week_ms = 7 * DAY_MS
     return _circle((ts_ms - 4 * DAY_MS) % week_ms / week_ms)
 
 
-def sessions(ts_ms: FloatArray) -> tuple[FloatArray, ...]:
+def sessions(*, ts_ms: FloatArray) -> tuple[FloatArray, ...]:
     """Whether the bar opens in the hours of Asia, Europe, America (1 or 0)."""
     hour = ts_ms % DAY_MS // HOUR_MS
     return tuple(((hour >= start) & (hour < stop)).astype(np.float64) for start, stop in _HOURS)
 
 
-def day_return(ts_ms: FloatArray, open_: FloatArray, close: FloatArray) -> tuple[FloatArray, ...]:
+def day_return(*, ts_ms: FloatArray, open: FloatArray, close: FloatArray) -> tuple[FloatArray, ...]:
     """Return since the UTC day's first open, a fraction; NaN before the first midnight."""
     first, is_known = _day_starts(ts_ms)
-    return (np.where(is_known, close / open_[first] - 1.0, np.nan),)
+    return (np.where(is_known, close / open[first] - 1.0, np.nan),)
 
 
 def day_vwap(
-    ts_ms: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray
+    *, ts_ms: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray
 ) -> tuple[FloatArray, ...]:
     """Mean price of the UTC day so far weighted by volume; NaN before the first midnight."""
     first, is_known = _day_starts(ts_ms)

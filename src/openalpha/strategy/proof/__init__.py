@@ -13,7 +13,7 @@ import numpy as np
 
 from openalpha.core.errors import InputError
 from openalpha.strategy.bars import Bars
-from openalpha.strategy.base import SignalStrategy, evaluate
+from openalpha.strategy.base import PortfolioStrategy, SignalStrategy, evaluate
 from openalpha.strategy.events import EventStrategy, Strategy
 from openalpha.strategy.params import StrategyParams
 from openalpha.strategy.proof.cache import proof_key, recall, remember
@@ -21,6 +21,7 @@ from openalpha.strategy.proof.event import event_findings
 from openalpha.strategy.proof.result import Finding, FindingKind, ProofResult
 from openalpha.strategy.proof.signal import Suspect, look_ahead_findings, purity_findings
 from openalpha.strategy.proof.warm_up import warm_up_findings
+from openalpha.strategy.together import together
 
 if TYPE_CHECKING:
     from openalpha.market.history import History
@@ -34,8 +35,8 @@ _SEED = 20_240_101
 def prove(
     strategy: Strategy | type[Strategy],
     histories: "Mapping[str, History | Bars]",
-    params: StrategyParams | None = None,
     *,
+    params: StrategyParams | None = None,
     cache: Path | None = None,
 ) -> ProofResult:
     """Examine a strategy on the bars it is about to run on.
@@ -45,7 +46,7 @@ def prove(
     strategy : object or class
         As `load_strategy` returns it, or an object (one that carries a model is never cached).
     histories : mapping of str to History or Bars
-        By role or instrument id, all of one length for a portfolio strategy.
+        By role or instrument id; a portfolio strategy is shown the stamps they share.
     params : StrategyParams, optional
         An instance of its `Params`; the defaults without it.
     cache : Path, optional
@@ -75,7 +76,7 @@ def prove(
         raise InputError("a proof needs at least one bar of every instrument")
     cls = strategy if isinstance(strategy, type) else type(strategy)
     given = cls.Params() if params is None else params
-    key = proof_key(strategy, histories, given)
+    key = proof_key(strategy, histories, params=given)
     known = recall(key, cache) if key else None
     if known is not None:
         return known
@@ -84,26 +85,31 @@ def prove(
     }
     rng = np.random.default_rng(_SEED)
     if issubclass(cls, EventStrategy):
-        findings, evaluations = event_findings(cls, bars, given, rng)
+        findings, evaluations = event_findings(cls, bars, params=given, rng=rng)
     else:
         thing = cls() if isinstance(strategy, type) else strategy
         assert isinstance(thing, SignalStrategy)
-        findings, evaluations = _signal_findings(Suspect(thing, given), bars, rng)
+        suspect = Suspect(thing, given)
+        groups = [{name: item} for name, item in bars.items()]
+        if isinstance(thing, PortfolioStrategy):
+            groups = [together(bars)]
+        findings = [found for group in groups for found in _signal_findings(suspect, group, rng)]
+        evaluations = suspect.evaluations
     result = ProofResult(cls.name, tuple(findings), evaluations)
     if key:
-        remember(key, result, cache)
+        remember(key, result, folder=cache)
     return result
 
 
 def _signal_findings(
     suspect: Suspect, bars: Mapping[str, Bars], rng: np.random.Generator
-) -> tuple[list[Finding], int]:
+) -> list[Finding]:
     """Look for the gravest fault first: what follows from it need not be told as well."""
-    whole = evaluate(suspect.strategy, bars, suspect.params)
+    whole = evaluate(suspect.strategy, bars, params=suspect.params)
     suspect.evaluations += 1
-    found = purity_findings(suspect, bars, whole)
+    found = purity_findings(suspect, bars, whole=whole)
     if not found:
-        found = look_ahead_findings(suspect, bars, whole, rng)
+        found = look_ahead_findings(suspect, bars, whole=whole, rng=rng)
     if not found:
-        found = warm_up_findings(suspect, bars, whole, rng)
-    return found, suspect.evaluations
+        found = warm_up_findings(suspect, bars, whole=whole, rng=rng)
+    return found

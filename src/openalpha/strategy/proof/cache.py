@@ -27,6 +27,7 @@ _known: dict[str, ProofResult] = {}
 def proof_key(
     strategy: Strategy | type[Strategy],
     histories: "Mapping[str, History | Bars]",
+    *,
     params: StrategyParams,
 ) -> str | None:
     """Return the key of a proof, or None where the source does not say all (notebooks, models)."""
@@ -59,7 +60,7 @@ def recall(key: str, folder: Path | None) -> ProofResult | None:
     return None
 
 
-def remember(key: str, result: ProofResult, folder: Path | None) -> None:
+def remember(key: str, result: ProofResult, *, folder: Path | None) -> None:
     """Keep a proof in this process and, best effort, in the folder."""
     _keep(key, result)
     if folder is None:

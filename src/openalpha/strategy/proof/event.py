@@ -25,6 +25,7 @@ _CUTS = 3
 def event_findings(
     strategy: type[EventStrategy],
     bars: Mapping[str, Bars],
+    *,
     params: StrategyParams,
     rng: np.random.Generator,
 ) -> tuple[list[Finding], int]:
@@ -39,7 +40,7 @@ def event_findings(
     for cut in sorted(int(cut) for cut in rng.integers(1, max(len(part), 2), _CUTS)):
         for future in FUTURES:
             played += 1
-            other = rehearse(strategy(params), with_future(part, cut, future))
+            other = rehearse(strategy(params), with_future(part, cut, future=future))
             row = _first_difference(whole, other, cut)
             if row is not None:
                 words = "its orders depend on bars that have not been shown to it yet"

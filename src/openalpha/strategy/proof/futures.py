@@ -41,8 +41,8 @@ FUTURES: tuple[Future, ...] = (_rise, _fall, _scatter)
 def with_future(
     bars: Bars,
     cut: int,
-    future: Future,
     *,
+    future: Future,
     columns: Collection[str] = COLUMNS,
     seed: int = 0,
 ) -> Bars:

@@ -44,7 +44,7 @@ class Suspect:
         """
         self.evaluations += 1
         with np.errstate(all="ignore"):
-            return ask(self.strategy, bars, self.params)
+            return ask(self.strategy, bars, params=self.params)
 
     @property
     def warm_up_bars(self) -> int:
@@ -62,7 +62,7 @@ def differing_rows(left: FloatArray, right: FloatArray) -> NDArray[np.intp]:
         return np.flatnonzero(~is_same & ~(np.abs(left - right) < 5e-7))
 
 
-def purity_findings(suspect: Suspect, bars: Mapping[str, Bars], whole: Targets) -> list[Finding]:
+def purity_findings(suspect: Suspect, bars: Mapping[str, Bars], *, whole: Targets) -> list[Finding]:
     """Check that asking twice gives the same, and that the quick target is the target."""
     again = suspect.ask(bars)
     for key, values in whole.items():
@@ -72,7 +72,7 @@ def purity_findings(suspect: Suspect, bars: Mapping[str, Bars], whole: Targets) 
             return [_finding(FindingKind.NOT_PURE, key, bars[key], int(rows[0]), "", words)]
         if isinstance(suspect.strategy, PortfolioStrategy):
             continue
-        quick = evaluate_e6(suspect.strategy, {key: bars[key]}, suspect.params)[key]
+        quick = evaluate_e6(suspect.strategy, {key: bars[key]}, params=suspect.params)[key]
         if not np.array_equal(quick, quantise(values)):
             row = int(np.flatnonzero(quick != quantise(values))[0])
             words = "target_e6 is not the quantised target"
@@ -81,7 +81,7 @@ def purity_findings(suspect: Suspect, bars: Mapping[str, Bars], whole: Targets) 
 
 
 def look_ahead_findings(
-    suspect: Suspect, bars: Mapping[str, Bars], whole: Targets, rng: np.random.Generator
+    suspect: Suspect, bars: Mapping[str, Bars], *, whole: Targets, rng: np.random.Generator
 ) -> list[Finding]:
     """Search for targets that depend on later bars; return one finding an instrument at most."""
     rows = len(next(iter(bars.values())))
@@ -177,7 +177,7 @@ def _ask_other(
 ) -> Targets | None:
     """Return the targets on another future, None where the strategy cannot compute them."""
     other = {
-        key: with_future(item, cut, future, columns=columns) if only in ("", key) else item
+        key: with_future(item, cut, future=future, columns=columns) if only in ("", key) else item
         for key, item in bars.items()
     }
     try:

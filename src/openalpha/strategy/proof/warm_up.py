@@ -27,6 +27,7 @@ _WRONG_LATE = 0.05
 def warm_up_findings(
     suspect: Suspect,
     bars: Mapping[str, Bars],
+    *,
     whole: dict[str, FloatArray],
     rng: np.random.Generator,
 ) -> list[Finding]:

@@ -57,7 +57,7 @@ def test_another_process_finds_it_on_disk(tmp_path):
     [
         lambda: prove(MA, {"A": named("f2")}),
         lambda: prove(MA, {"B": named("f1")}),
-        lambda: prove(MA, {"A": named("f1")}, MA.Params(fast=9)),
+        lambda: prove(MA, {"A": named("f1")}, params=MA.Params(fast=9)),
         lambda: prove(load_strategy("macd"), {"A": named("f1")}),
     ],
 )

@@ -227,7 +227,7 @@ class TestWarmUp:
     def test_an_opinion_before_the_declared_warm_up_is_not_heard(self):
         strategy = strategy_of(lambda b: np.ones(len(b)), warm_up=10)
         assert prove(strategy, {"AAA": BARS}).ok
-        heard = evaluate(strategy, {"AAA": BARS}, strategy.Params())["AAA"]
+        heard = evaluate(strategy, {"AAA": BARS}, params=strategy.Params())["AAA"]
         assert np.isnan(heard[:9]).all()
         assert (heard[9:] == 1).all()
 

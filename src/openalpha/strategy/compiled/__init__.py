@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from openalpha.strategy import loops
+from openalpha.strategy.compiled import loops
 
 __all__ = ["cache_folder", "compiled_loop"]
 
