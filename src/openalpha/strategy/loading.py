@@ -46,6 +46,7 @@ _BUILT_IN = {
     "rsi_reversion": "rsi_reversion",
 }
 _PACKAGE = Path(__file__).resolve().parent
+_SOURCE = "__openalpha_source__"
 
 
 def strategy_names(folder: Path | None = None) -> tuple[str, ...]:
@@ -136,6 +137,8 @@ def _from_file(path: Path, class_name: str) -> type[Strategy]:
     digest = hashlib.sha256(str(path.resolve()).encode() + source).hexdigest()[:12]
     module_name = f"openalpha_user_{path.stem}_{digest}".replace("-", "_")
     module = sys.modules.get(module_name) or _import_file(path, module_name)
+    # The file may be edited while the class lives: its hash is that of what was loaded.
+    vars(module)[_SOURCE] = source
     return _only_class(module, class_name, str(path))
 
 
@@ -219,7 +222,7 @@ def package_hash() -> str:
 def source_hash(strategy: Strategy | type[Strategy]) -> str:
     """Return the SHA-256 of what a strategy is made of: its file and its class.
 
-    The file is read when the class is first seen, so an edit during a run does not change it.
+    An edit during a run does not change it: it is the hash of what was loaded.
     A class that came from no file (a notebook) is hashed by its code.
 
     Examples
@@ -237,10 +240,9 @@ def _class_hash(cls: type[Strategy]) -> str:
     for base in cls.__mro__:
         if base in (SignalStrategy, PortfolioStrategy, EventStrategy, object):
             continue
-        file = _file_of(base)
-        if file is not None:
-            digest.update(file.read_bytes())
-        if file is None or "<locals>" in base.__qualname__:
+        source = _source_of(base)
+        digest.update(source or b"")
+        if source is None or "<locals>" in base.__qualname__:
             digest.update(_code_of(base))
     return digest.hexdigest()
 
@@ -252,10 +254,13 @@ def is_pure_file(strategy: Strategy) -> bool:
     )
 
 
-def _file_of(cls: type) -> Path | None:
+def _source_of(cls: type) -> bytes | None:
     module = sys.modules.get(cls.__module__)
+    loaded: bytes | None = getattr(module, _SOURCE, None)
+    if loaded is not None:
+        return loaded
     file = getattr(module, "__file__", None)
-    return Path(file) if file and Path(file).is_file() else None
+    return Path(file).read_bytes() if file and Path(file).is_file() else None
 
 
 def _code_of(cls: type) -> bytes:
