@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import entry
 
 __all__ = ["TRIP_INTS", "TRIP_REALS", "TripInput", "scan_exposure", "walk_fills", "warm"]
 
@@ -36,7 +36,7 @@ class TripInput(NamedTuple):
     realised_pnl: Floats
 
 
-@compiled
+@entry
 def scan_exposure(exposure: Floats, out: Floats) -> None:
     """Write the bars exposed, the sum and the maximum of the exposure to out[0:3].
 
@@ -66,7 +66,7 @@ def scan_exposure(exposure: Floats, out: Floats) -> None:
     out[2] = most
 
 
-@compiled
+@entry
 def walk_fills(fills: TripInput, lot_units: Ints, ints: Ints, reals: Floats) -> int:
     """Find round trips: fill by fill, from flat (below one lot) to flat or to the other side.
 
@@ -93,7 +93,8 @@ def walk_fills(fills: TripInput, lot_units: Ints, ints: Ints, reals: Floats) -> 
             group = fills.group[i]
             held = 0
             sign = 0
-            reals[:, trips] = 0.0  # a trip left open in the group before is no trip
+            for row in range(reals.shape[0]):  # a trip left open in the group before is no trip
+                reals[row, trips] = 0.0
         change = fills.held_units[i]
         after = held + change
         now = 0
@@ -111,7 +112,8 @@ def walk_fills(fills: TripInput, lot_units: Ints, ints: Ints, reals: Floats) -> 
             ints[3, trips] += 1
             if now != sign:
                 trips += 1
-                reals[:, trips] = 0.0
+                for row in range(reals.shape[0]):
+                    reals[row, trips] = 0.0
         if now != 0:
             if now != sign:
                 ints[0, trips] = now

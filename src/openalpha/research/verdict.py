@@ -36,6 +36,11 @@ class Verdict:
         """The weight of the heaviest check."""
         return max((check.severity for check in self.checks), default=Severity.NOTE)
 
+    @property
+    def label(self) -> str:
+        """The opinion in one or two words, for tables."""
+        return _LABELS[self.opinion]
+
     def codes(self) -> tuple[str, ...]:
         """Return the codes of all checks."""
         return tuple(check.code for check in self.checks)
@@ -71,14 +76,27 @@ def _headline(metrics: Mapping[str, float], facts: Circumstances) -> str:
     return text + "."
 
 
+_NO_TRADE = "It never traded, so there is nothing to judge."
+_LOST = "It did not earn its costs on this history."
+_RESERVED = "It earned on this history, with reservations; that is not yet evidence of an edge."
+_SILENT = "Nothing speaks against it here; that is a start, not proof. Test it out of sample."
+_ALARMED = "Do not believe this result yet: it raised an alarm."
+
+_LABELS = {
+    _NO_TRADE: "no trade",
+    _LOST: "lost",
+    _RESERVED: "reservations",
+    _SILENT: "no objection",
+    _ALARMED: "not credible",
+}
+
+
 def _opinion(metrics: Mapping[str, float], checks: tuple[Check, ...]) -> str:
-    alarms = [check for check in checks if check.severity is Severity.ALARM]
+    heaviest = checks[0].severity if checks else Severity.NOTE
     if metrics["fills"] == 0:
-        return "It never traded, so there is nothing to judge."
-    if alarms:
-        return f"Do not believe this result yet: {plural(len(alarms), 'check')} raised an alarm."
+        return _NO_TRADE
     if metrics["total_return"] <= 0:
-        return "It did not earn its costs on this history."
-    if checks and checks[0].severity is Severity.CAUTION:
-        return "It earned on this history, with reservations; that is not yet evidence of an edge."
-    return "Nothing speaks against it here; that is a start, not proof. Test it out of sample."
+        return _LOST
+    if heaviest is Severity.ALARM:
+        return _ALARMED
+    return _RESERVED if heaviest is Severity.CAUTION else _SILENT

@@ -47,8 +47,8 @@ def curve_chart(result: "BacktestResult", settings: ReportSettings) -> dict[str,
         "t_exposure": closes[first].tolist(),
         "exposure": _short(exposure),
         "remark": (
-            f"{plural(len(closes), 'bar')} drawn as {plural(len(rows), 'point')}: the lowest and "
-            "the highest of each stretch are kept; exposure is the mean of each stretch."
+            f"{plural(len(closes), 'bar')} drawn as {plural(len(rows), 'point')}: each stretch "
+            "keeps its lowest and highest; exposure is averaged."
             if is_thinned
             else f"Every bar's close is drawn ({plural(len(closes), 'bar')})."
         ),

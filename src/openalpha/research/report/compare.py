@@ -91,7 +91,6 @@ def print_comparison(results: Sequence["BacktestResult"], console: "Console | No
     for result in results:
         m = result.metrics
         colour = "blue" if m["net_profit"] > 0 else "red" if m["net_profit"] < 0 else "dim"
-        heaviest = next((check.code.replace("_", " ") for check in result.verdict.checks), "")
         shown.add_row(
             result.context.strategy,
             f"[{colour}]{percent(m['total_return'], signed=True)}[/]",
@@ -99,9 +98,7 @@ def print_comparison(results: Sequence["BacktestResult"], console: "Console | No
             percent(m["max_drawdown"]),
             count(m["round_trips"]),
             money(m["total_costs"]),
-            f"{result.verdict.severity.name.lower()}: {heaviest}"
-            if heaviest
-            else "no check spoke up",
+            result.verdict.label,
         )
     console.print(shown)
     console.print(f"[dim]Costs in {results[0].currency}; returns after all costs.[/]")
@@ -152,7 +149,7 @@ def _row(result: "BacktestResult", links: Mapping[str, str]) -> tuple[str, ...]:
         percent(m["max_drawdown"]),
         count(m["round_trips"]),
         money(m["total_costs"]),
-        f'<span class="pill {level}" title="{words}">{level}</span>',
+        f'<span class="pill {level}" title="{words}">{escape(result.verdict.label)}</span>',
     )
 
 

@@ -260,7 +260,14 @@ def record_details(result: "BacktestResult") -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, classes: str = "") -> str:
     """Return a table; head and cells are HTML already."""
     top = "".join(f'<th scope="col">{name}</th>' for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td data-label="{name}">{cell}</td>' for name, cell in zip(head, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
     return (
         f'<div class="scroll {classes}"><table class="list"><thead><tr>{top}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"

@@ -63,8 +63,8 @@
       yaxis2: Object.assign({}, axis, { domain: [0.23, 0.41], ticksuffix: " %", rangemode: "tozero", nticks: 4 }),
       yaxis3: Object.assign({}, axis, { domain: [0, 0.13], ticksuffix: "×", rangemode: "tozero", nticks: 3 }),
       annotations: [
-        heading(`Equity, ${c.currency}   ${key("strategy", "gain")}   ${key("buy and hold, before costs", "bench")}`, 1.005),
-        heading("Drawdown, % below the highest equity so far", 0.42),
+        heading(`Equity, ${c.currency}   ${key("strategy", "gain")}   ${key(isNarrow() ? "buy and hold" : "buy and hold, before costs", "bench")}`, 1.005),
+        heading(isNarrow() ? "Drawdown, % below the high" : "Drawdown, % below the highest equity so far", 0.42),
         heading("Exposure, gross, multiples of equity", 0.14),
       ],
     });
@@ -142,11 +142,12 @@
   const tones = { light: ["#0072b2", "#d55e00", "#009e73", "#b0568c", "#a67c00", "#3d8fc4", "#1d1c1a"], dark: ["#56b4e9", "#f08a4b", "#2fc79a", "#e08ec0", "#e6b53c", "#8fb8ff", "#efece6"] };
   const dashes = ["solid", "dash", "dot", "dashdot"];
   function drawOverlay() {
+    const span = [Math.min(...data.overlay.map((l) => l.t[0])), Math.max(...data.overlay.map((l) => l.t[l.t.length - 1]))];
     const palette = tones[isDark() ? "dark" : "light"];
     const { axis, layout } = base({ margin: { l: 8, r: 8, t: 26, b: 8 }, showlegend: true });
     Object.assign(layout, {
-      legend: { orientation: "h", x: 0, y: isNarrow() ? -0.12 : -0.1, yanchor: "top", font: { size: 12.5 }, bgcolor: "rgba(0,0,0,0)", itemsizing: "constant" },
-      xaxis: timeAxis(axis),
+      legend: { orientation: "h", x: 0, y: isNarrow() ? -0.2 : -0.15, yanchor: "top", font: { size: 12.5 }, bgcolor: "rgba(0,0,0,0)", itemwidth: 30, tracegroupgap: 4 },
+      xaxis: Object.assign(timeAxis(axis), { range: span }),
       yaxis: Object.assign({}, axis, { ticksuffix: " %", tickformat: "+,.4~g", zeroline: true, zerolinewidth: 1.5, zerolinecolor: colour("muted") }),
       annotations: [heading("Equity, % change against the capital", 1.005)],
     });
