@@ -13,7 +13,7 @@ from typing import Any
 
 from openalpha.strategy.compiled import loops
 
-__all__ = ["cache_folder", "compiled_loop"]
+__all__ = ["cache_folder", "compiled_loop", "warm"]
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
@@ -51,3 +51,17 @@ def compiled_loop(name: str) -> Callable[..., Any] | None:
     finally:
         config.CACHE_DIR = before
     return made
+
+
+def warm() -> bool:
+    """Compile what a first run would compile, into the cache; say whether this machine can."""
+    import numpy as np
+
+    loop = compiled_loop("cross_of_means")
+    if loop is None:
+        return False
+    units = np.arange(1, 9, dtype=np.int64)
+    units.flags.writeable = False
+    for kind in (np.float64, np.int32):
+        loop(units, 2, 3, 0, 0, 1, np.zeros(8, dtype=kind))
+    return True

@@ -1,0 +1,43 @@
+"""The compiled loops: cached under their source, and dispensable."""
+
+import sys
+
+import numpy as np
+
+from openalpha.strategy import compiled
+from openalpha.strategy.compiled import loops
+
+
+def test_another_version_or_source_has_another_folder(monkeypatch, tmp_path):
+    first = compiled.cache_folder("0.1")
+    assert compiled.cache_folder("0.2") != first
+    edited = tmp_path / "loops.py"
+    edited.write_text("edited")
+    monkeypatch.setattr(loops, "__file__", str(edited))
+    assert compiled.cache_folder("0.1") != first
+
+
+def test_the_folder_can_be_put_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENALPHA_KERNEL_CACHE", str(tmp_path))
+    assert compiled.cache_folder("0.1").parent == tmp_path
+
+
+def test_without_a_compiler_there_is_none_and_nothing_breaks(monkeypatch):
+    compiled.compiled_loop.cache_clear()
+    monkeypatch.setitem(sys.modules, "numba", None)
+    try:
+        assert compiled.compiled_loop("cross_of_means") is None
+        assert not compiled.warm()
+    finally:
+        compiled.compiled_loop.cache_clear()
+
+
+def test_compiled_and_plain_give_the_same_bytes():
+    units = np.random.default_rng(0).integers(1, 10**6, 500)
+    for windows in ((3, 7, 0), (1, 2, 30)):
+        found, expected = np.full(500, np.nan), np.full(500, np.nan)
+        loop = compiled.compiled_loop("cross_of_means")
+        assert loop is not None
+        loop(units, *windows, -1, 1, found)
+        loops.cross_of_means(units, *windows, -1, 1, expected)
+        assert found.tobytes() == expected.tobytes()
