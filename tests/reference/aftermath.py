@@ -18,9 +18,10 @@ def take(state: State, order: Order, qty: int, price: int, role: Role, reason: R
     order.filled += qty
     order.status = OrderStatus.PARTIALLY_FILLED if order.remaining else OrderStatus.FILLED
     cancel_group(state, order)
-    if applied.passed_zero:
+    is_flat = state.venues[order.instrument].is_flat(order.leg)
+    if applied.passed_zero or is_flat:
         _cancel_reduce_only(state, order.instrument, order.leg)
-    if applied.opened > 0 and _has_exits(order):
+    if applied.opened > 0 and not is_flat and _has_exits(order):
         _make_exits(state, order)
 
 
@@ -54,14 +55,14 @@ def _has_exits(order: Order) -> bool:
 
 def _make_exits(state: State, entry: Order) -> None:
     """O9."""
+    venue = state.venues[entry.instrument]
+    p = venue.legs[entry.leg]
+    if p.cost == 0:
+        return
     for old in state.orders.values():
         is_old = old.is_exit and old.instrument == entry.instrument and old.leg == entry.leg
         if is_old and (old.is_live or old.status is IN_FLIGHT):
             state.end(old, OrderStatus.CANCELLED, Reason.CANCELLED_BY_OCO)
-    venue = state.venues[entry.instrument]
-    p = venue.legs[entry.leg]
-    if p.cost == 0 or p.qty == 0:
-        return
     if venue.rules.kind is Kind.INVERSE:
         average = Fraction(abs(p.qty) * venue.rules.k_inverse, abs(p.cost))
     else:

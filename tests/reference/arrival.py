@@ -5,7 +5,6 @@ from openalpha.core.orders import (
     OrderType,
     Role,
     TimeInForce,
-    TriggerBy,
     TriggerKind,
 )
 from openalpha.core.reasons import Reason
@@ -48,7 +47,7 @@ def trigger(state: State, order: Order, base: int, is_jump: bool) -> None:
     if is_jump and order.trigger_kind is TriggerKind.STOP:
         order.fill_reason = Reason.STOP_AT_GAP
     cancel_group(state, order)
-    if admit_again(state, order, base):
+    if admit(state, order, base):
         execute(state, order, base)
 
 
@@ -105,11 +104,7 @@ def _trigger_side_refusal(venue: Venue, order: Order) -> Reason:
     if order.trigger_kind is TriggerKind.TRAILING:
         return Reason.NONE
     assert venue.last is not None
-    watched = {
-        TriggerBy.LAST: venue.last,
-        TriggerBy.MARK: venue.event_mark,
-        TriggerBy.INDEX: venue.event_index,
-    }[order.trigger_by]
+    watched = venue.watched(order.trigger_by, venue.last)
     if order.waits_for_fall():
         is_right = order.trigger < watched
     else:
@@ -117,30 +112,21 @@ def _trigger_side_refusal(venue: Venue, order: Order) -> Reason:
     return Reason.NONE if is_right else Reason.TRIGGER_WRONG_SIDE
 
 
-def admit_again(state: State, order: Order, base: int) -> bool:
-    """X6: the checks that repeat."""
-    reason = _units_refusal(state.venues[order.instrument], order, base)
-    if reason is not Reason.NONE:
-        state.end(order, OrderStatus.REJECTED, reason)
-        return False
-    return admit(state, order, base)
-
-
-def admit(state: State, order: Order, base: int) -> bool:
-    """O4, the part for orders about to execute: reduce-only, minimum notional, margin."""
-    reason = _admission_refusal(state, order, base)
+def admit(state: State, order: Order, base: int, *, goes_on: bool = False) -> bool:
+    """O4 and X6, for orders about to execute: reduce-only, minimum notional, margin."""
+    reason = _admission_refusal(state, order, base, goes_on)
     if reason is Reason.NONE:
         return True
     state.end(order, OrderStatus.REJECTED, reason)
     return False
 
 
-def _admission_refusal(state: State, order: Order, base: int) -> Reason:
+def _admission_refusal(state: State, order: Order, base: int, goes_on: bool) -> Reason:
     rules = state.venues[order.instrument].rules
     if order.is_reduce_only:
         if not cut(state, order):
             return Reason.REDUCE_ONLY_NO_POSITION
-    else:
+    elif not goes_on:
         price = order.limit if order.order_type is OrderType.LIMIT else base
         if to_cash(rules, notional(rules, order.remaining, price)) < rules.min_notional:
             return Reason.BELOW_MIN_NOTIONAL
@@ -207,22 +193,17 @@ def execute_market(state: State, order: Order, base: int) -> None:
 
 
 def execute_resting(state: State, order: Order) -> None:
-    """E6: a resting limit fills as maker, at its limit."""
+    """E6 and X5: a resting limit fills as maker, at its limit."""
     venue = state.venues[order.instrument]
-    if order.is_reduce_only:
-        cut(state, order)
+    if order.is_reduce_only and not cut(state, order):
+        state.end(order, OrderStatus.CANCELLED, Reason.REDUCE_ONLY_NO_POSITION)
+        return
     e = venue.available_lots(order.remaining)
+    if e == 0:
+        state.end(order, OrderStatus.CANCELLED, Reason.OFF_LOT)
+        return
     _use(venue, e)
     take(state, order, e, order.limit, Role.MAKER, Reason.LIMIT_RESTED)
-
-
-def resting_qty(state: State, order: Order) -> int:
-    """X5: what a resting limit could fill now."""
-    venue = state.venues[order.instrument]
-    qty = order.remaining
-    if order.is_reduce_only:
-        qty = min(qty, state.closable(order))
-    return venue.available_lots(qty)
 
 
 def _taker_price(venue: Venue, order: Order, base: int, e: int) -> int:

@@ -22,6 +22,6 @@ def runner(engine: str) -> Callable[[Case], Outcome]:
     """Return the function that runs a case on an engine."""
     if engine == "reference":
         return exchange.run
-    from tests.reference import kernel_adapter
+    from tests.reference.kernel_adapter import run
 
-    return kernel_adapter.run
+    return run

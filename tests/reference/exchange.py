@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from openalpha.core.instruments import Kind
 from openalpha.core.messages import EffectKind
-from openalpha.core.orders import OrderStatus, PositionMode
+from openalpha.core.orders import OrderStatus, PositionMode, is_terminal
 from tests.reference import change, liquidation
 from tests.reference.arrival import arrive
 from tests.reference.money import E6, E12, floor, notional, sign
@@ -39,6 +39,7 @@ def _run_bar(state: State, bar: int, open_ms: int) -> None:
     columns: dict[int, tuple[int, ...]] = {}
     for i in present:
         _start_bar(state, i, bar, open_ms)
+    for i in present:
         _event(state, i, bar, OPEN, OPEN)
         row = _row(state, i, bar)
         is_low_first = low_comes_first(state, i, row, state.case.path)
@@ -48,7 +49,7 @@ def _run_bar(state: State, bar: int, open_ms: int) -> None:
             until = _event_ms(state, bar, k)
             if k == CLOSE:
                 until -= 1  # a stamp at the close belongs to the next bar
-            _pay_funding(state, i, until, open_ms)
+            _pay_funding(state, i, until)
             _event(state, i, bar, k, columns[i][k])
 
 
@@ -73,8 +74,8 @@ def _start_bar(state: State, i: int, bar: int, open_ms: int) -> None:
     venue.budget = floor(Fraction(volume * share, E6)) if share else None
     venue.tick, venue.lot = _steps(venue, open_ms)
     _set_event_prices(state, i, bar, OPEN)
-    venue.mark = venue.event_mark
-    _pay_funding(state, i, open_ms, open_ms)
+    venue.mark = venue.event_mark or _row(state, i, bar)[OPEN]
+    _pay_funding(state, i, open_ms)
 
 
 def _steps(venue: Venue, open_ms: int) -> tuple[int, int]:
@@ -87,21 +88,21 @@ def _steps(venue: Venue, open_ms: int) -> tuple[int, int]:
 
 
 def _set_event_prices(state: State, i: int, bar: int, column: int) -> None:
-    """P1: mark falls back to last, index to mark."""
+    """P1: mark and index of an event, where there are series."""
     series, venue = state.case.market.series[i], state.venues[i]
-    venue.event_mark = _at(series.mark, bar, column, _row(state, i, bar)[column])
-    venue.event_index = _at(series.index, bar, column, venue.event_mark)
+    venue.event_mark = _at(series.mark, bar, column)
+    venue.event_index = _at(series.index, bar, column)
 
 
-def _at(rows: tuple[Mark | None, ...] | None, bar: int, column: int, fallback: int) -> int:
+def _at(rows: tuple[Mark | None, ...] | None, bar: int, column: int) -> int | None:
     if rows is None:
-        return fallback
+        return None
     row = rows[bar]
     assert row is not None, "a series has a row wherever its instrument has a bar"
     return row[column]
 
 
-def _pay_funding(state: State, i: int, until_ms: int, open_ms: int) -> None:
+def _pay_funding(state: State, i: int, until_ms: int) -> None:
     """F1: every stamp up to a moment, each checked on its own."""
     venue = state.venues[i]
     funding = state.case.market.series[i].funding
@@ -110,14 +111,14 @@ def _pay_funding(state: State, i: int, until_ms: int, open_ms: int) -> None:
         venue.funding_done += 1
         if venue.rules.kind is Kind.SPOT:
             continue
+        state.now_ms = stamp
         for p in venue.legs:
             if p.qty != 0:
                 assert venue.mark is not None
                 paid = sign(p.qty) * notional(venue.rules, abs(p.qty), venue.mark)
                 exact = Fraction(-paid * venue.rules.num * rate, venue.rules.den * E12)
-                state.post(0, EffectKind.FUNDING, floor(exact), i, stamp)
+                state.post(0, EffectKind.FUNDING, floor(exact), i)
                 state.saw("FUNDING")
-        state.now_ms = max(stamp, open_ms)
         if liquidation.check(state):
             state.saw("liquidated by funding")
 
@@ -138,7 +139,7 @@ def _event(state: State, i: int, bar: int, k: int, column: int) -> None:
             _land(state, flight, pb)
     else:
         _move_with_arrivals(state, i, _event_ms(state, bar, k - 1), t1, pb)
-    venue.last, venue.mark = pb, venue.event_mark
+    venue.last, venue.mark = pb, venue.event_mark or pb
     ratchet(state, i, pb)
     liquidation.check(state)
 
@@ -176,7 +177,7 @@ def _next_flight(state: State, i: int, until_ms: int) -> Flight | None:
         if f.instrument == i
         and f.arrival_ms <= until_ms
         and f.born_at < state.event_counter
-        and not (f.action == "new" and f.order.status is not OrderStatus.SUBMITTED)
+        and not is_terminal(f.order.status)
     ]
     return min(due, key=lambda f: (f.arrival_ms, f.seq), default=None)
 

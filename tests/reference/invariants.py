@@ -7,7 +7,7 @@ from openalpha.core.instruments import Kind
 from openalpha.core.orders import OrderStatus
 from openalpha.core.reasons import Reason
 from tests.reference.money import sign
-from tests.reference.scenario import Case, New, Outcome
+from tests.reference.scenario import NO_EXITS, Case, New, Outcome
 
 LIQUIDATIONS = (Reason.LIQUIDATION_PARTIAL, Reason.LIQUIDATION_TAKEOVER)
 
@@ -72,7 +72,7 @@ def _only_reduces(case: Case, order_id: int, reason: Reason) -> bool:
         return True
     news = [c for c in case.commands if isinstance(c, New)]
     # Ids follow the commands as long as no exits were made in between.
-    if any(n.exits != New.exits for n in news) or not 0 < order_id <= len(news):
+    if any(n.exits != NO_EXITS for n in news) or not 0 < order_id <= len(news):
         return False
     return news[order_id - 1].is_reduce_only
 

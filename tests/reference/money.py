@@ -7,7 +7,7 @@ from openalpha.core.instruments import Kind
 from tests.reference.scenario import InstrumentCase
 
 E6, E8, E12 = 10**6, 10**8, 10**12
-BOUND = 2**61
+BOUND, QTY_BOUND = 2**61, 2**55
 WIDEST_E8 = 5 * 10**7
 
 
@@ -89,6 +89,6 @@ def shifted(rules: InstrumentCase, side: int, base: int, move_e8: int, tick: int
 
 def too_large(rules: InstrumentCase, held: int, qty: int, price: int) -> bool:
     """N7."""
-    if rules.kind is Kind.INVERSE:
-        return (abs(held) + qty) * rules.k_inverse >= BOUND
-    return (abs(held) + qty) * price * max(rules.num, 1) >= BOUND
+    size = abs(held) + qty
+    factor = rules.k_inverse if rules.kind is Kind.INVERSE else price * max(rules.num, 1)
+    return size >= QTY_BOUND or float(size) * float(factor) >= float(BOUND)

@@ -5,10 +5,9 @@ from typing import NamedTuple
 from openalpha.core.orders import OrderStatus, TriggerBy, TriggerKind
 from tests.reference import liquidation
 from tests.reference.arrival import (
-    admit_again,
+    admit,
     execute_market,
     execute_resting,
-    resting_qty,
     trigger,
 )
 from tests.reference.money import sign
@@ -80,14 +79,14 @@ def travel(state: State, instrument: int, z: int, *, is_jump: bool) -> None:
 
 def _mark_follows(venue: Venue, point: int) -> None:
     """X3."""
-    venue.mark = venue.event_mark if venue.has_mark else point
+    venue.mark = point if venue.event_mark is None else venue.event_mark
 
 
 def _act(state: State, found: Candidate, is_jump: bool, working: list[Order]) -> None:
     order = found.order
     if order in working:
         working.remove(order)
-        if admit_again(state, order, found.point):
+        if admit(state, order, found.point, goes_on=True):
             execute_market(state, order, found.point)
     elif order.status is OrderStatus.UNTRIGGERED:
         trigger(state, order, found.point, is_jump)
@@ -125,7 +124,8 @@ def _meets(
         return 0, z
     if order.is_resting_limit:
         is_through = z < order.limit if order.side > 0 else z > order.limit
-        if is_through and resting_qty(state, order) > 0:
+        has_budget = venue.budget is None or venue.budget >= venue.lot
+        if is_through and has_budget:
             return 2, z if is_jump else _on_the_way(order.limit, a, z)
     return -1, 0
 
@@ -147,8 +147,7 @@ def _meets_conditional(
         is_met = min(a, z) <= g if falls else max(a, z) >= g
         point = z if is_jump else _on_the_way(g, a, z)
     else:
-        is_mark = order.trigger_by is TriggerBy.MARK
-        watched = venue.event_mark if is_mark else venue.event_index
+        watched = venue.watched(order.trigger_by, z)
         is_met = watched <= g if falls else watched >= g
         point = z
     return (order_class, point) if is_met else (-1, 0)

@@ -104,9 +104,8 @@ class Venue:
     legs: tuple[Position, Position]
     last: int | None = None
     mark: int | None = None
-    event_mark: int = 0
-    event_index: int = 0
-    has_mark: bool = False
+    event_mark: int | None = None
+    event_index: int | None = None
     tick: int = 1
     lot: int = 1
     volume: int = 0
@@ -116,6 +115,19 @@ class Venue:
     @property
     def is_perp(self) -> bool:
         return self.rules.kind is not Kind.SPOT
+
+    def watched(self, by: TriggerBy, point: int) -> int:
+        """X3: the price a trigger watches when the last price is at a point."""
+        if by is TriggerBy.INDEX and self.event_index is not None:
+            return self.event_index
+        if by is not TriggerBy.LAST and self.event_mark is not None:
+            return self.event_mark
+        return point
+
+    def is_flat(self, leg: int) -> bool:
+        """X9: nothing is left, but for dust of a spot coin."""
+        held = self.legs[leg].qty
+        return held == 0 if self.is_perp else held < self.lot
 
     def available_lots(self, qty: int) -> int:
         """O3: what of a quantity this bar still has, down to a lot."""
@@ -221,8 +233,7 @@ class State:
 def new_state(case: Case) -> State:
     balances = list(case.account.balances)
     venues = []
-    for rules, series in zip(case.instruments, case.market.series, strict=True):
+    for rules in case.instruments:
         held = balances[rules.base_coin] if rules.kind is Kind.SPOT else 0
-        venue = Venue(rules, (Position(held), Position()), has_mark=series.mark is not None)
-        venues.append(venue)
+        venues.append(Venue(rules, (Position(held), Position())))
     return State(case, balances, venues)

@@ -218,7 +218,7 @@ def test_refusals_by_the_instruments_rules(engine: str, order: New, reason: Reas
 
 
 @on_both_engines
-@pytest.mark.parametrize(("qty", "reason"), [(2**54 - 1, R.NONE), (2**54, R.TOO_LARGE_FOR_UNITS)])
+@pytest.mark.parametrize(("qty", "reason"), [(2**53, R.NONE), (2**54, R.TOO_LARGE_FOR_UNITS)])
 def test_an_order_beyond_the_bound_is_refused(engine: str, qty: int, reason: Reason) -> None:
     """Price 128 = 2^7: a quantity of 2^54 reaches 2^61."""
     rules = replace(LINEAR, max_qty=2**60, max_market_qty=2**60, den=10**9)

@@ -105,11 +105,11 @@ TRAIL_5 = New(0, SELL, 2, trigger_kind=TRAIL, distance=5, is_reduce_only=True)
     ),
     Story(
         "a stop watching the mark lets the last price go",
-        # the last price falls to 90; the mark falls to 95 only at the close
-        (F, F, (100, 100, 90, 99)),
+        # the last price falls to 90, the mark to 95 only at the next open
+        (F, F, (100, 100, 90, 99), flat(98)),
         (LONG, replace(STOP_95, trigger_by=TriggerBy.MARK)),
-        (IN, (180, 2, -2, 99, R.STOP)),
-        series={"mark": (F, F, (100, 101, 96, 95))},
+        (IN, (180, 2, -2, 98, R.STOP_AT_GAP)),
+        series={"mark": (F, F, (100, 101, 96, 97), flat(95))},
     ),
     Story(
         "a stop watching the index",
