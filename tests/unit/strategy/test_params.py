@@ -93,3 +93,12 @@ def test_a_default_outside_its_own_range_is_found_when_used():
 
     with pytest.raises(InputError, match="period is 0"):
         build_params(Wrong, {}, strategy="wrong")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "nan"])
+def test_a_parameter_without_a_range_is_still_a_number(value):
+    class Free(StrategyParams):
+        anything: float = Param(1.0, help="No range.")
+
+    with pytest.raises(InputError, match="anything is"):
+        build_params(Free, {"anything": value}, strategy="free")
