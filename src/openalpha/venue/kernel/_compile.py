@@ -1,0 +1,124 @@
+"""The one place that says how kernel code is compiled and where its machine code is cached.
+
+numba's cache notices neither an edited callee nor a changed option, so the cache folder carries the
+hash of every compiled source and of the options: an edit anywhere compiles everything afresh.
+"""
+
+import hashlib
+import os
+from functools import partial
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba import njit, types
+from numba.core.compiler import Compiler
+
+__all__ = ["cache_dir", "compiled", "entry", "source_hash"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# No array reference counting (`_nrt`): state is owned by Python and only lent to compiled code, which
+# never allocates. No fastmath: same input, same bytes. Decision 0006.
+_OPTIONS: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy"}
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+_SOURCES = ("venue/kernel", "engine/compiled")
+
+
+def source_hash() -> str:
+    """Return the hash of all compiled sources, the options and the versions they were built with."""
+    digest = hashlib.sha256(repr(sorted(_OPTIONS.items())).encode())
+    digest.update(numba.__version__.encode())
+    for folder in _SOURCES:
+        for path in sorted((_PACKAGE / folder).glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_dir() -> Path:
+    """Return the folder of this version's machine code.
+
+    `OPENALPHA_KERNEL_CACHE` names another parent folder; otherwise it lies beside the user's other
+    caches (`XDG_CACHE_HOME`, else `~/.cache`).
+    """
+    parent = os.environ.get("OPENALPHA_KERNEL_CACHE")
+    if parent:
+        return Path(parent) / source_hash()
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "openalpha" / "kernel" / source_hash()
+
+
+_CACHE = str(cache_dir())
+
+
+class _Inner(Compiler):  # type: ignore[misc]  # numba has no types
+    """Compiles a function up to its LLVM code and leaves optimising to the entry that links it.
+
+    numba would optimise and emit machine code for every function and again for each of its callers:
+    a cold compile of the kernel took minutes instead of seconds.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.flags.no_compile = True
+
+    def define_pipelines(self) -> Any:
+        pipelines = super().define_pipelines()
+        library = self.state.targetctx.codegen().create_library(self.state.func_id.func_qualname)
+        library.enable_object_caching()
+        library._optimize_final_module = _nothing
+        library._finalize_final_module = partial(_close_library, library)
+        self.state.library = library
+        return pipelines
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _close_library(library: Any) -> None:
+    """Mark a library as ready to be linked, without machine code of its own."""
+    library._finalize_dynamic_globals()
+    library._finalized = True
+
+
+def _for_compiled_callers(dispatcher: Any) -> Any:
+    """Let compiled callers share one version, whatever constants they call with."""
+    template = dispatcher.get_call_template
+
+    def get_call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        return template(
+            tuple(types.unliteral(arg) for arg in args),
+            {name: types.unliteral(arg) for name, arg in kws.items()},
+        )
+
+    def add_overload(result: Any) -> None:
+        # There is no machine code to enter from Python: callers find the function by a mark.
+        mark = object()
+        dispatcher.targetctx.insert_user_function(mark, result.fndesc, [result.library])
+        dispatcher.overloads[tuple(result.signature.args)] = result._replace(entry_point=mark)
+
+    dispatcher.get_call_template = get_call_template
+    dispatcher.add_overload = add_overload
+    return dispatcher
+
+
+def compiled(function: F) -> F:
+    """Compile a function of the kernel that only compiled code calls."""
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _Inner}
+    wrapped: F = _for_compiled_callers(njit(**options, **_OPTIONS)(function))
+    return wrapped
+
+
+def entry(function: F) -> F:
+    """Compile a function that Python calls; its machine code is cached under `cache_dir()`."""
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = _CACHE
+    try:
+        wrapped: F = njit(cache=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+        return wrapped
+    finally:
+        config.CACHE_DIR = before

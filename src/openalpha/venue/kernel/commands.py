@@ -1,0 +1,198 @@
+"""Commands in flight: which arrives next, and carrying it out (rules O1, O4, O6, O10, E6)."""
+
+from openalpha.core.reasons import Reason
+from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel.checks import (
+    OK,
+    WRONG_SIDE,
+    form_refusal,
+    is_off_tick,
+    is_wrong_side,
+    money_refusal,
+)
+from openalpha.venue.kernel.execute import execute
+from openalpha.venue.kernel.layout import (
+    BIG,
+    EV_ACCEPT,
+    EV_AMEND,
+    EV_CONDITIONAL,
+    EV_TRIGGER,
+    FREE,
+    H_SEQ,
+    I64,
+    I_AT_OPEN,
+    I_LAST,
+    I_LOT,
+    I_N_ORDERS,
+    LIMIT,
+    NO_TRIGGER,
+    O_A_LIMIT,
+    O_A_QTY,
+    O_A_TRIGGER,
+    O_ACCT,
+    O_ACTIVATION,
+    O_ACTIVE,
+    O_AMEND_AT,
+    O_AMEND_SEQ,
+    O_ARRIVE,
+    O_BEST,
+    O_CANCEL_AT,
+    O_CANCEL_SEQ,
+    O_CANCEL_WHY,
+    O_FILLED,
+    O_ID,
+    O_LIMIT,
+    O_OCO,
+    O_QTY,
+    O_REASON,
+    O_SEQ,
+    O_SIDE,
+    O_STATUS,
+    O_TKIND,
+    O_TRIGGER,
+    O_TYPE,
+    O_WHOLE,
+    OPEN,
+    PARTLY,
+    STOP,
+    SUBMITTED,
+    TRAILING,
+    UNTRIGGERED,
+)
+from openalpha.venue.kernel.orders import (
+    NEVER,
+    cancel_group,
+    cancel_order,
+    order_at,
+    reject_order,
+    step_status,
+)
+
+NEW, CANCEL, AMEND = 0, 1, 2
+STOP_AT_GAP = int(Reason.STOP_AT_GAP)
+
+
+@compiled
+def next_command(m: I64, i: int, until_ms: int) -> tuple[int, int, int]:
+    """Find the command that arrives first, by (arrival, sequence), up to a moment.
+
+    Returns
+    -------
+    tuple of int
+        Place of the order (-1: none), kind (NEW, CANCEL, AMEND) and arrival.
+    """
+    best, kind, when, seq = -1, NEW, until_ms, BIG
+    for k in range(m[i + I_N_ORDERS]):
+        o = order_at(m, i, k)
+        if m[o + O_STATUS] == FREE:
+            continue
+        for which in range(3):
+            at, number = m[o + O_ARRIVE], m[o + O_SEQ]
+            if which == CANCEL:
+                at, number = m[o + O_CANCEL_AT], m[o + O_CANCEL_SEQ]
+            elif which == AMEND:
+                at, number = m[o + O_AMEND_AT], m[o + O_AMEND_SEQ]
+            elif m[o + O_STATUS] != SUBMITTED:
+                continue
+            if at < when or (at == when and number < seq):
+                best, kind, when, seq = o, which, at, number
+    return best, kind, when
+
+
+@compiled
+def _arrive(m: I64, i: int, o: int, base: int) -> None:
+    """Check an order on arrival and let it wait for its trigger, or execute (O4)."""
+    kind = m[o + O_TKIND]
+    reason = form_refusal(m, i, o, base)
+    if reason == OK and kind != NO_TRIGGER and is_wrong_side(m, i, o):
+        reason = WRONG_SIDE
+    if reason == OK and kind == NO_TRIGGER:
+        reason = money_refusal(m, i, o, base, True)
+    if reason != OK:
+        reject_order(m, i, o, reason)
+    elif kind == NO_TRIGGER:
+        step_status(m, o, EV_ACCEPT)
+        execute(m, i, o, base)
+    else:
+        step_status(m, o, EV_CONDITIONAL)
+        if kind == TRAILING and m[o + O_ACTIVATION] == 0:
+            m[o + O_ACTIVE] = 1
+            m[o + O_BEST] = m[i + I_LAST]
+
+
+@compiled
+def trigger_order(m: I64, i: int, o: int, base: int) -> None:
+    """Make a conditional order live at the price that triggered it and execute it (E6)."""
+    if m[i + I_AT_OPEN] != 0 and m[o + O_TKIND] == STOP:
+        m[o + O_REASON] = STOP_AT_GAP
+    step_status(m, o, EV_TRIGGER)
+    cancel_group(m, i, m[o + O_ACCT], m[o + O_OCO], m[o + O_ID])
+    _go_on(m, i, o, base, True)
+
+
+@compiled
+def _go_on(m: I64, i: int, o: int, base: int, is_first: bool) -> None:
+    """Check a live order again and execute it."""
+    reason = money_refusal(m, i, o, base, is_first)
+    if reason != OK:
+        reject_order(m, i, o, reason)
+    else:
+        execute(m, i, o, base)
+
+
+@compiled
+def work_order(m: I64, i: int, o: int, base: int) -> None:
+    """Go on with a market order whose rest waited for liquidity (O6)."""
+    _go_on(m, i, o, base, False)
+
+
+@compiled
+def _is_amendable(m: I64, i: int, o: int) -> bool:
+    """Say whether an order may take the values it is to be amended to (O10)."""
+    status, qty = m[o + O_STATUS], m[o + O_A_QTY]
+    if status != OPEN and status != PARTLY and status != UNTRIGGERED:
+        return False
+    if is_off_tick(m, i, m[o + O_A_LIMIT], m[o + O_A_TRIGGER]) or qty % m[i + I_LOT] != 0:
+        return False
+    return qty == 0 or qty > m[o + O_FILLED]
+
+
+@compiled
+def _amend(m: I64, i: int, o: int, base: int) -> None:
+    """Change a live order, or leave it as it was (O10)."""
+    if not _is_amendable(m, i, o):
+        return
+    qty, limit, whole = m[o + O_QTY], m[o + O_LIMIT], m[o + O_WHOLE]
+    is_live = m[o + O_STATUS] != UNTRIGGERED
+    if m[o + O_A_QTY] != 0:
+        m[o + O_QTY] = m[o + O_A_QTY]
+        m[o + O_WHOLE] = 0
+    if m[o + O_A_LIMIT] != 0 and m[o + O_TYPE] == LIMIT:
+        m[o + O_LIMIT] = m[o + O_A_LIMIT]
+    if is_live and money_refusal(m, i, o, base, False) != OK:
+        m[o + O_QTY], m[o + O_LIMIT], m[o + O_WHOLE] = qty, limit, whole
+        return
+    if m[o + O_A_TRIGGER] != 0:
+        m[o + O_TRIGGER] = m[o + O_A_TRIGGER]
+    step_status(m, o, EV_AMEND)
+    if m[o + O_LIMIT] != limit or m[o + O_QTY] > qty:
+        m[H_SEQ] += 1
+        m[o + O_SEQ] = m[H_SEQ]
+    if is_live and m[o + O_TYPE] == LIMIT:
+        execute(m, i, o, base)
+
+
+@compiled
+def execute_command(m: I64, i: int, o: int, kind: int, here: int, start: int, late: bool) -> None:
+    """Carry out a command that has arrived, at the worse of here and the event's start (E3)."""
+    if kind == CANCEL:
+        cancel_order(m, i, o, m[o + O_CANCEL_WHY])
+        return
+    base = here
+    if not late:
+        base = max(here, start) if m[o + O_SIDE] > 0 else min(here, start)
+    if kind == AMEND:
+        m[o + O_AMEND_AT] = NEVER
+        _amend(m, i, o, base)
+    else:
+        _arrive(m, i, o, base)

@@ -1,0 +1,109 @@
+"""The guard band: how far marks may move with proof that nothing is liquidated.
+
+While every mark stays inside its band, the exact check (rules L1) need not be made: bars can be skipped.
+"""
+
+from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel.account import cash, cash_up, inst_at, leg_at, notional, unrealised
+from openalpha.venue.kernel.arith import mul_div, mul_div_up
+from openalpha.venue.kernel.layout import (
+    AC_BALANCES,
+    AC_MARGIN_MODE,
+    BIG,
+    E6,
+    H_N_INST,
+    I64,
+    I_COLLATERAL_E4,
+    I_GUARD_HI,
+    I_GUARD_LO,
+    I_KIND,
+    I_MARK,
+    ISOLATED,
+    P_QTY,
+    SPOT,
+)
+from openalpha.venue.kernel.margin import has_perpetual, isolated_gap, maintenance
+
+WIDEST_E6 = 900_000
+NARROWEST_E6 = 20
+ROUNDING = 4
+"""Cash units by which roundings can make a leg's gap fall where exactly it would rise."""
+
+
+@compiled
+def _edge(m: I64, i: int, p: int, width_e6: int) -> int:
+    """Return the mark a band's width away, on the side that hurts the leg."""
+    if m[p + P_QTY] > 0:
+        return max(mul_div(m[i + I_MARK], E6 - width_e6, E6), 1)
+    return mul_div_up(m[i + I_MARK], E6 + width_e6, E6)
+
+
+@compiled
+def _worst_gap(m: I64, a: int, width_e6: int) -> int:
+    """Return E - MM with every mark at the far edge of its band at once."""
+    total = m[a + AC_BALANCES]
+    for number in range(m[H_N_INST]):
+        i = inst_at(number)
+        for leg in range(2):
+            p = leg_at(m, a, i, leg)
+            if m[p + P_QTY] == 0:
+                continue
+            price = _edge(m, i, p, width_e6)
+            if m[i + I_KIND] == SPOT:
+                worth = cash(m, i, m[p + P_QTY] * price)
+                total += mul_div(worth, m[i + I_COLLATERAL_E4], 10_000)
+            else:
+                amount = cash_up(m, i, notional(m, i, abs(m[p + P_QTY]), price))
+                total += unrealised(m, i, p, price) - maintenance(m, i, amount) - ROUNDING
+    return total
+
+
+@compiled
+def _cross_width(m: I64, a: int) -> int:
+    """Return how far, in millionths, all marks may move against the account without liquidation."""
+    width = WIDEST_E6
+    while width > NARROWEST_E6:
+        if _worst_gap(m, a, width) > 0:
+            return width
+        width >>= 1
+    return 0
+
+
+@compiled
+def _isolated_width(m: I64, i: int, p: int) -> int:
+    """Return how far, in millionths, the mark may move against an isolated leg."""
+    width = WIDEST_E6
+    while width > NARROWEST_E6:
+        if isolated_gap(m, i, p, _edge(m, i, p, width)) > ROUNDING:
+            return width
+        width >>= 1
+    return 0
+
+
+@compiled
+def refresh_guard(m: I64, a: int) -> None:
+    """Set each instrument's guard band anew.
+
+    E - MM falls monotonically as marks move against their legs, so the gap with all of them at the
+    far edge at once bounds it everywhere inside.
+    """
+    is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
+    is_exposed = has_perpetual(m, a)
+    shared = _cross_width(m, a) if is_exposed and not is_isolated else 0
+    for number in range(m[H_N_INST]):
+        i = inst_at(number)
+        m[i + I_GUARD_LO] = -BIG
+        m[i + I_GUARD_HI] = BIG
+        if not is_exposed or (m[i + I_KIND] == SPOT and m[i + I_COLLATERAL_E4] == 0):
+            continue
+        for leg in range(2):
+            p = leg_at(m, a, i, leg)
+            if m[p + P_QTY] == 0:
+                continue
+            width = _isolated_width(m, i, p) if is_isolated else shared
+            if m[p + P_QTY] > 0:
+                lo = mul_div_up(m[i + I_MARK], E6 - width, E6)
+                m[i + I_GUARD_LO] = max(m[i + I_GUARD_LO], lo)
+            else:
+                hi = mul_div(m[i + I_MARK], E6 + width, E6)
+                m[i + I_GUARD_HI] = min(m[i + I_GUARD_HI], hi)

@@ -1,0 +1,208 @@
+"""Liquidation as the venue does it: cancel, reduce tier by tier, take over at bankruptcy (rules L)."""
+
+from openalpha.core.reasons import Reason
+from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel.account import (
+    INSURANCE,
+    LIQUIDATION_FEE,
+    apply_effect,
+    apply_fill,
+    cash_up,
+    fee_of,
+    inst_at,
+    leg_at,
+    value,
+)
+from openalpha.venue.kernel.arith import floor_to, mul_div, mul_div_up
+from openalpha.venue.kernel.execute import taker_price
+from openalpha.venue.kernel.guard import refresh_guard
+from openalpha.venue.kernel.layout import (
+    AC_BALANCES,
+    AC_MARGIN_MODE,
+    AC_NUMBER,
+    F_BASE,
+    F_FEE,
+    F_IMPACT_E8,
+    F_REASON,
+    F_ROLE,
+    H_DIRTY,
+    H_LIQUIDATIONS,
+    H_N_FILLS,
+    H_N_INST,
+    H_SKIP,
+    I64,
+    I_DEN,
+    I_GUARD_HI,
+    I_GUARD_LO,
+    I_K,
+    I_KIND,
+    I_LOT,
+    I_MARK,
+    I_NUM,
+    I_TICK,
+    I_TIERS_AT,
+    INVERSE,
+    ISOLATED,
+    P_COST,
+    P_MARGIN,
+    P_QTY,
+    P_TAKER_E8,
+    SPOT,
+    TAKER,
+    TI_LIMIT,
+    TIER_COLS,
+)
+from openalpha.venue.kernel.margin import (
+    has_perpetual,
+    isolated_gap,
+    leg_notional,
+    maintenance,
+    margin_balance,
+    tier_of,
+    total_maintenance,
+)
+from openalpha.venue.kernel.orders import cancel_reducing, cancel_standing
+
+PARTIAL = int(Reason.LIQUIDATION_PARTIAL)
+TAKEOVER = int(Reason.LIQUIDATION_TAKEOVER)
+BY_LIQUIDATION = int(Reason.CANCELLED_BY_LIQUIDATION)
+LIQUIDATION_ORDER = -1
+
+
+@compiled
+def _close(m: I64, a: int, i: int, p: int, qty: int, price: int, reason: int) -> None:
+    """Trade a liquidation; a takeover's fee is bounded by what the wallet still holds (L3)."""
+    x = -qty if m[p + P_QTY] > 0 else qty
+    f = apply_fill(m, a, i, p, x, price, 0, LIQUIDATION_ORDER)
+    fee = fee_of(m, i, qty, price, m[p + P_TAKER_E8])
+    if reason == TAKEOVER:
+        fee = max(fee, -max(m[a + AC_BALANCES], 0))
+    apply_effect(m, a, 0, LIQUIDATION_FEE, fee, i, m[H_N_FILLS] - 1)
+    m[f + F_FEE] = fee
+    m[f + F_REASON] = reason
+    m[f + F_ROLE] = TAKER
+    m[f + F_BASE] = m[i + I_MARK]
+    m[f + F_IMPACT_E8] = 0
+    if m[p + P_QTY] == 0:
+        cancel_reducing(m, i, p)
+
+
+@compiled
+def _bankruptcy_price(m: I64, i: int, p: int, spare: int) -> int:
+    """Return the price at which the leg has the value `spare` (value units), a tick inward (L3)."""
+    held, tick = m[p + P_QTY], m[i + I_TICK]
+    over, under = spare, held
+    if m[i + I_KIND] == INVERSE:
+        over, under = -held * m[i + I_K], spare
+        if under == 0 or (over < 0) != (under < 0):
+            return tick if held > 0 else m[i + I_MARK]
+    if under < 0:
+        over, under = -over, -under
+    if over <= 0:
+        return tick
+    if held > 0:
+        return max(-((-over) // (under * tick)), 1) * tick
+    return max(over // (under * tick), 1) * tick
+
+
+@compiled
+def _take_over(m: I64, a: int, i: int, p: int) -> None:
+    """Let the venue take a whole leg at its bankruptcy price; insurance covers what is missing."""
+    held = m[p + P_QTY]
+    is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
+    if is_isolated:
+        spare = m[p + P_COST] - mul_div(m[p + P_MARGIN], m[i + I_DEN], m[i + I_NUM])
+    else:
+        lacking = mul_div_up(margin_balance(m, a), m[i + I_DEN], m[i + I_NUM])
+        spare = value(m, i, held, m[i + I_MARK]) - lacking
+    _close(m, a, i, p, abs(held), _bankruptcy_price(m, i, p, spare), TAKEOVER)
+    if m[a + AC_BALANCES] < 0 and (is_isolated or not has_perpetual(m, a)):
+        apply_effect(m, a, 0, INSURANCE, -m[a + AC_BALANCES], i, -1)
+
+
+@compiled
+def _reduce(m: I64, a: int, i: int, p: int, amount: int, is_last: bool) -> None:
+    """Reduce a leg to the next lower tier, close it if others remain, or let it be taken over (L3)."""
+    held, lot = m[p + P_QTY], m[i + I_LOT]
+    size = abs(held)
+    k = tier_of(m, i, amount)
+    if k <= 0 and is_last:
+        _take_over(m, a, i, p)
+        return
+    qty = size
+    if k > 0:
+        limit = m[m[i + I_TIERS_AT] + (k - 1) * TIER_COLS + TI_LIMIT]
+        kept = floor_to(mul_div(size, limit, amount), lot)
+        qty = min(max(size - kept, lot), size)
+    price = taker_price(m, i, -1 if held > 0 else 1, m[i + I_MARK], 0)
+    _close(m, a, i, p, qty, price, PARTIAL)
+
+
+@compiled
+def _worst_leg(m: I64, a: int) -> tuple[int, int, int]:
+    """Return instrument and leg of the largest maintenance margin, and the number of legs held."""
+    best_i, best_p, best, count = -1, -1, -1, 0
+    for number in range(m[H_N_INST]):
+        i = inst_at(number)
+        for leg in range(2):
+            p = leg_at(m, a, i, leg)
+            if m[i + I_KIND] == SPOT or m[p + P_QTY] == 0:
+                continue
+            count += 1
+            margin = maintenance(m, i, leg_notional(m, i, p))
+            if margin > best:
+                best_i, best_p, best = i, p, margin
+    return best_i, best_p, count
+
+
+@compiled
+def _liquidate_cross(m: I64, a: int) -> bool:
+    """Check and liquidate a cross account (L1-L3). Returns whether anything was done."""
+    if not has_perpetual(m, a) or margin_balance(m, a) > total_maintenance(m, a):
+        return False
+    m[H_LIQUIDATIONS] += 1
+    for number in range(m[H_N_INST]):
+        cancel_standing(m, inst_at(number), m[a + AC_NUMBER], BY_LIQUIDATION)
+    while has_perpetual(m, a) and margin_balance(m, a) <= total_maintenance(m, a):
+        i, p, count = _worst_leg(m, a)
+        _reduce(m, a, i, p, leg_notional(m, i, p), count == 1)
+    return True
+
+
+@compiled
+def _liquidate_legs(m: I64, a: int) -> bool:
+    """Check and liquidate each isolated leg (L1-L3)."""
+    happened = False
+    for number in range(m[H_N_INST]):
+        i = inst_at(number)
+        for leg in range(2):
+            p = leg_at(m, a, i, leg)
+            if m[i + I_KIND] == SPOT or m[p + P_QTY] == 0:
+                continue
+            if isolated_gap(m, i, p, m[i + I_MARK]) > 0:
+                continue
+            happened = True
+            m[H_LIQUIDATIONS] += 1
+            cancel_standing(m, i, m[a + AC_NUMBER], BY_LIQUIDATION)
+            while m[p + P_QTY] != 0 and isolated_gap(m, i, p, m[i + I_MARK]) <= 0:
+                _reduce(m, a, i, p, cash_up(m, i, abs(m[p + P_COST])), True)
+    return happened
+
+
+@compiled
+def check_liquidation(m: I64, a: int, i: int) -> bool:
+    """Liquidate what must be after instrument `i` moved; the guard band proves most checks needless.
+
+    Returns
+    -------
+    bool
+        Whether a liquidation happened.
+    """
+    if m[H_DIRTY] == 0 and m[H_SKIP] != 0:
+        if m[i + I_GUARD_LO] <= m[i + I_MARK] <= m[i + I_GUARD_HI]:
+            return False
+    is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
+    happened = _liquidate_legs(m, a) if is_isolated else _liquidate_cross(m, a)
+    refresh_guard(m, a)
+    m[H_DIRTY] = 0
+    return happened

@@ -1,0 +1,275 @@
+"""The bar path: leading an account through the four events of each bar (rules P, E, F)."""
+
+from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel.account import acct_at, inst_at, leg_at, pay_funding
+from openalpha.venue.kernel.acting import NOBODY, first_to_act
+from openalpha.venue.kernel.arith import mul_div
+from openalpha.venue.kernel.commands import (
+    execute_command,
+    next_command,
+    trigger_order,
+    work_order,
+)
+from openalpha.venue.kernel.execute import fill_resting
+from openalpha.venue.kernel.layout import (
+    ABSENT,
+    B_CLOSE,
+    B_HIGH,
+    B_LOW,
+    B_OPEN,
+    B_VOLUME,
+    BIG,
+    E6,
+    FREE,
+    H_EVENT,
+    H_N_INST,
+    H_NOW_MS,
+    H_PATH,
+    H_TIMEFRAME_MS,
+    I64,
+    I_AT_OPEN,
+    I_BUDGET,
+    I_EVENT_TS,
+    I_FUND_AT,
+    I_FUND_END,
+    I_INDEX,
+    I_INDEX_ROW,
+    I_LAST,
+    I_LOT,
+    I_LOW_FIRST,
+    I_MARK,
+    I_MARK_ROW,
+    I_N_ORDERS,
+    I_N_STEPS,
+    I_NUMBER,
+    I_PARTICIPATION_E6,
+    I_SLOW,
+    I_STARVED,
+    I_STEPS_AT,
+    I_TICK,
+    I_VOLUME,
+    LEG_COLS,
+    MARKET,
+    NEARER_FIRST,
+    O_REDUCE,
+    O_SEQ,
+    O_SIDE,
+    O_STATUS,
+    O_TYPE,
+    P_QTY,
+    ST_LOT,
+    ST_SINCE_MS,
+    ST_TICK,
+    STEP_COLS,
+    UNTRIGGERED,
+    Market,
+)
+from openalpha.venue.kernel.liquidation import check_liquidation
+from openalpha.venue.kernel.orders import order_at, ratchet
+
+ACCOUNT = 0
+"""The bar path leads one account: account 0."""
+
+
+@compiled
+def _set_point(m: I64, i: int, price: int) -> None:
+    """Move the current point of the path; mark and index follow where they have no series (E2b)."""
+    m[i + I_LAST] = price
+    if m[i + I_MARK_ROW] < 0:
+        m[i + I_MARK] = price
+    if m[i + I_INDEX_ROW] < 0:
+        m[i + I_INDEX] = m[i + I_MARK]
+
+
+@compiled
+def _set_marks(m: I64, mk: Market, j: int, i: int, column: int) -> None:
+    """Take mark and index of an event from their series, where there are any (P1)."""
+    row = m[i + I_MARK_ROW]
+    if row >= 0:
+        m[i + I_MARK] = mk.mark[row, j, column]
+    row = m[i + I_INDEX_ROW]
+    m[i + I_INDEX] = mk.index[row, j, column] if row >= 0 else m[i + I_MARK]
+
+
+@compiled
+def settle_funding(m: I64, stamps: I64, rates: I64, i: int, until_ms: int) -> None:
+    """Pay the stamps up to and including a moment with the present mark (F1)."""
+    a = acct_at(m, ACCOUNT)
+    p = leg_at(m, a, i, 0)
+    at = m[i + I_FUND_AT]
+    while at < m[i + I_FUND_END] and stamps[at] <= until_ms:
+        if m[p + P_QTY] != 0 or m[p + LEG_COLS + P_QTY] != 0:
+            m[H_NOW_MS] = stamps[at]
+            pay_funding(m, a, i, rates[at])
+            check_liquidation(m, a, i)
+        at += 1
+    m[i + I_FUND_AT] = at
+
+
+@compiled
+def take_steps(m: I64, i: int, t_ms: int) -> None:
+    """Put the tick and lot of a moment in force."""
+    for k in range(m[i + I_N_STEPS]):
+        step = m[i + I_STEPS_AT] + k * STEP_COLS
+        if k == 0 or m[step + ST_SINCE_MS] <= t_ms:
+            m[i + I_TICK] = m[step + ST_TICK]
+            m[i + I_LOT] = m[step + ST_LOT]
+
+
+@compiled
+def _begin_bar(m: I64, mk: Market, j: int, i: int) -> None:
+    """Set budget, tick and lot, and pay what fell due up to the bar's opening (E1)."""
+    t, opening = mk.ts[j], mk.bars[m[i + I_NUMBER], j, B_OPEN]
+    volume = mk.bars[m[i + I_NUMBER], j, B_VOLUME]
+    share = m[i + I_PARTICIPATION_E6]
+    m[i + I_VOLUME] = volume
+    m[i + I_BUDGET] = mul_div(volume, share, E6) if share > 0 else BIG
+    m[i + I_STARVED] = 0
+    take_steps(m, i, t)
+    m[i + I_EVENT_TS] = t
+    if m[i + I_LAST] == 0:
+        m[i + I_LAST] = opening
+    if m[i + I_MARK_ROW] < 0:
+        m[i + I_MARK] = opening
+    _set_marks(m, mk, j, i, 0)
+    settle_funding(m, mk.funding_ts, mk.funding_rate, i, t)
+
+
+@compiled
+def _move(m: I64, i: int, a: int, z: int, is_jump: bool) -> None:
+    """Lead the price from a to z, letting orders act in the order it reaches them (E4, E6)."""
+    done_seq = -1
+    if is_jump:
+        _set_point(m, i, z)
+    while True:
+        o, x = first_to_act(m, i, a, z, is_jump, done_seq)
+        if o == NOBODY:
+            break
+        _set_point(m, i, x)
+        if check_liquidation(m, acct_at(m, ACCOUNT), i):
+            continue
+        a = x
+        if m[o + O_STATUS] == UNTRIGGERED:
+            trigger_order(m, i, o, x)
+        elif m[o + O_TYPE] == MARKET:
+            done_seq = m[o + O_SEQ]
+            work_order(m, i, o, x)
+        else:
+            fill_resting(m, i, o)
+    _set_point(m, i, z)
+
+
+@compiled
+def _run(m: I64, i: int, start: int, z: int, t1: int, is_jump: bool) -> None:
+    """Lead one instrument from `start` to an event's price, with the commands on the way (E2, E3)."""
+    t0 = m[i + I_EVENT_TS]
+    here = start
+    if is_jump:
+        _move(m, i, start, z, True)
+        here = z
+    o, kind, arrival = next_command(m, i, t1)
+    while o >= 0:
+        if not is_jump:
+            there = z
+            if arrival < t1:
+                since = max(arrival - t0, 0)
+                tick = m[i + I_TICK]
+                there = start + tick * mul_div(z - start, since, (t1 - t0) * tick)
+            _move(m, i, here, there, False)
+            here = there
+            # The move may have ended the order: ask again which command is next.
+            again, same, _ = next_command(m, i, t1)
+            if again != o or same != kind:
+                o, kind, arrival = next_command(m, i, t1)
+                continue
+        m[H_NOW_MS] = t1 if is_jump else max(arrival, t0)
+        execute_command(m, i, o, kind, here, start, is_jump or arrival >= t1)
+        m[H_NOW_MS] = t1
+        o, kind, arrival = next_command(m, i, t1)
+    if not is_jump:
+        _move(m, i, here, z, False)
+
+
+@compiled
+def _column(m: I64, i: int, number: int) -> int:
+    """Return the bar's column whose price an event has (P3)."""
+    if number == 0:
+        return B_OPEN
+    if number == 3:
+        return B_CLOSE
+    return B_LOW if (number == 1) == (m[i + I_LOW_FIRST] != 0) else B_HIGH
+
+
+@compiled
+def _event(m: I64, mk: Market, j: int, i: int, number: int) -> None:
+    """Lead one instrument through one of a bar's four events (E2-E7).
+
+    Where it is proven that none of its orders can act (I_SLOW is 0), only its prices move.
+    """
+    m[H_EVENT] += 1
+    t, frame = mk.ts[j], m[H_TIMEFRAME_MS]
+    t1 = t + frame if number == 3 else t + number * frame // 3
+    column = _column(m, i, number)
+    z = mk.bars[m[i + I_NUMBER], j, column]
+    is_slow = m[i + I_SLOW] != 0
+    if number > 0 and is_slow:
+        settle_funding(m, mk.funding_ts, mk.funding_rate, i, min(t1, t + frame - 1))
+    m[H_NOW_MS] = t1
+    m[i + I_AT_OPEN] = 1 if number == 0 else 0
+    start = m[i + I_LAST]
+    _set_marks(m, mk, j, i, column)
+    if is_slow:
+        _run(m, i, start, z, t1, number == 0)
+    else:
+        _set_point(m, i, z)
+    m[i + I_EVENT_TS] = t1
+    if is_slow:
+        ratchet(m, i, z)
+    check_liquidation(m, acct_at(m, ACCOUNT), i)
+
+
+@compiled
+def _choose_path(m: I64, mk: Market, j: int, i: int) -> None:
+    """Decide which extreme comes first, worse for the position in the adverse path (P3)."""
+    n = m[i + I_NUMBER]
+    up = mk.bars[n, j, B_HIGH] - mk.bars[n, j, B_OPEN]
+    down = mk.bars[n, j, B_OPEN] - mk.bars[n, j, B_LOW]
+    low_first = 1 if down <= up else 0
+    if m[H_PATH] != NEARER_FIRST:
+        p = leg_at(m, acct_at(m, ACCOUNT), i, 0)
+        net = m[p + P_QTY] + m[p + LEG_COLS + P_QTY]
+        if net != 0:
+            low_first = 1 if net > 0 else 0
+        else:
+            sides = _entries(m, i)
+            if sides == 1 or sides == 2:
+                low_first = 0 if sides == 1 else 1
+    m[i + I_LOW_FIRST] = low_first
+
+
+@compiled
+def _entries(m: I64, i: int) -> int:
+    """Say whether orders that could open stand or are in flight: 1 buys, 2 sells, 3 both (P3)."""
+    sides = 0
+    for k in range(m[i + I_N_ORDERS]):
+        o = order_at(m, i, k)
+        if m[o + O_STATUS] != FREE and m[o + O_REDUCE] == 0:
+            sides |= 1 if m[o + O_SIDE] > 0 else 2
+    return sides
+
+
+@compiled
+def process_bar(m: I64, mk: Market, j: int) -> None:
+    """Lead the account through one row of the history: all instruments, event by event (P4)."""
+    n = m[H_N_INST]
+    for number in range(n):
+        if mk.bars[number, j, B_VOLUME] != ABSENT:
+            _begin_bar(m, mk, j, inst_at(number))
+    for event in range(4):
+        for number in range(n):
+            if mk.bars[number, j, B_VOLUME] != ABSENT:
+                i = inst_at(number)
+                _event(m, mk, j, i, event)
+                if event == 0:
+                    _choose_path(m, mk, j, i)
+    m[H_NOW_MS] = mk.ts[j] + m[H_TIMEFRAME_MS]
