@@ -14,6 +14,7 @@ A secret is a field of type `pydantic.SecretStr`.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from openalpha.market.download.settings import DownloadSettings
 from openalpha.market.settings import DataSettings
 
 __all__ = ["HomeSettings", "Settings"]
@@ -38,3 +39,4 @@ class Settings:
 
     home: HomeSettings = field(default_factory=HomeSettings)
     data: DataSettings = field(default_factory=DataSettings)
+    download: DownloadSettings = field(default_factory=DownloadSettings)

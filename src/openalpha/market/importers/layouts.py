@@ -117,7 +117,8 @@ def _milliseconds(frame: pl.DataFrame, name: str) -> pl.Expr:
     largest = numbers.max()
     scale = _per_ms(float(largest)) if isinstance(largest, float) else 1.0
     if scale < 1:  # seconds with a fraction
-        return (_number(name) / scale).round().cast(pl.Int64, strict=False)
+        # Rounded to microseconds, then cut: 59.9997 s still belongs to its own minute.
+        return (_number(name) * 1e6).round().cast(pl.Int64, strict=False) // 1000
     whole = pl.col(name).cast(pl.Int64, strict=False)
     fallback = (_number(name)).cast(pl.Int64, strict=False)
     return pl.coalesce(whole, fallback) // int(scale)
