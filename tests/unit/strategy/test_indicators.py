@@ -189,6 +189,15 @@ class TestKnownValues:
         found = ta.garman_klass(flat, high, low, flat, period=4)[-1]
         assert found == pytest.approx(np.sqrt(0.5))
 
+    def test_garman_klass_takes_off_the_body(self):
+        bar = [np.exp(np.full(3, value)) for value in (0.2, 1.0, 0.0, 0.7)]
+        expected = np.sqrt(0.5 - (2 * np.log(2) - 1) * 0.5**2)
+        assert ta.garman_klass(*bar, period=2)[-1] == pytest.approx(expected)
+
+    def test_rogers_satchell_ignores_a_drift(self):
+        bar = [np.exp(np.full(3, value)) for value in (0.0, 1.0, 0.0, 1.0)]
+        assert ta.rogers_satchell(*bar, period=2)[-1] == pytest.approx(0.0)
+
     def test_efficiency_of_a_straight_line_and_of_a_saw(self):
         assert ta.efficiency(np.arange(1.0, 12.0), period=10)[-1] == pytest.approx(1.0)
         assert ta.efficiency(np.tile([1.0, 2.0], 8), period=10)[-1] == pytest.approx(0.0)

@@ -83,7 +83,13 @@ def test_an_edited_file_is_proven_anew(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", '{"schema": "other/1"}', '{"schema":"openalpha.proof/1"}']
+    "text",
+    [
+        "",
+        "{",
+        '{"schema": "other/1", "strategy": "x", "evaluations": 1, "findings": []}',
+        '{"schema":"openalpha.proof/1"}',
+    ],
 )
 def test_a_torn_file_is_no_proof(tmp_path, text):
     prove(MA, {"A": named("f1")}, cache=tmp_path)

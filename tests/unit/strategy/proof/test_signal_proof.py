@@ -161,6 +161,28 @@ def test_a_history_normalised_only_when_it_is_long_is_caught():
     assert not prove(strategy_of(rule), {"AAA": specimen_bars(25_000, seed=3)}).ok
 
 
+def test_a_leak_that_this_history_happens_not_to_use_is_caught():
+    # It leaves before a halving of the price; the history has none, another future does.
+    def rule(bars: Bars) -> FloatArray:
+        crash = np.append(bars.low[1:], np.inf) < 0.4 * bars.close
+        return np.where(crash, 0.0, np.nan_to_num(sign(change(bars.close, 1))))
+
+    assert prove(strategy_of(rule), {"AAA": BARS}).findings[0].column == "low"
+
+
+def test_what_depends_on_a_short_length_alone_is_caught():
+    def rule(bars: Bars) -> FloatArray:
+        return np.linspace(-1, 1, len(bars)) if len(bars) < 4_000 else np.zeros(len(bars))
+
+    assert not prove(strategy_of(rule), {"AAA": BARS}).ok
+
+
+def long_until_told_otherwise(bars: Bars) -> FloatArray:
+    rsi = ta.rsi.on(bars, period=14)
+    told = np.where(rsi < 15, 1.0, np.where(rsi > 85, -1.0, np.nan))
+    return np.where(np.cumsum(~np.isnan(told)) > 0, hold(told), 1.0)
+
+
 HONEST: dict[str, tuple[Rule, int]] = {
     # freqtrade 12168: an entry some bars after its signal was taken for a leak
     "delayed_entry": (
@@ -186,6 +208,7 @@ HONEST: dict[str, tuple[Rule, int]] = {
     "no_opinion_between_events": (
         lambda b: np.where(ta.rsi.on(b, period=14) < 30, 1.0, np.nan), 211,
     ),
+    "long_until_told_otherwise": (long_until_told_otherwise, 211),
     "always_flat": (lambda b: np.zeros(len(b)), 1),
     "no_opinion_at_all": (lambda b: np.full(len(b), np.nan), 1),
 }  # fmt: skip
