@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def buy_and_hold(histories: Mapping[str, History], start_ms: int, moments_ms: Ints) -> Floats:
+def buy_and_hold(histories: Mapping[str, History], start_ms: int, *, moments_ms: Ints) -> Floats:
     """Return the value of one unit of money, split evenly over the instruments and held.
 
     Parameters

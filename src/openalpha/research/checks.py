@@ -303,7 +303,7 @@ def _data(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
 def _funding_gaps(facts: Circumstances) -> Check:
     start, stop = facts.funding_gaps[0]
     text = (
-        f"Funding is missing in {plural(len(facts.funding_gaps), 'stretch', 'stretches')}, "
+        f"Funding is missing in {plural(len(facts.funding_gaps), 'stretch', many='stretches')}, "
         f"the first from {day(start)} to {day(stop)}"
     )
     if facts.funding_worst_return is not None:

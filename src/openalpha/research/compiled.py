@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from openalpha.venue.kernel._compile import entry
 
-__all__ = ["TRIP_INTS", "TRIP_REALS", "TripInput", "scan_exposure", "walk_fills", "warm"]
+__all__ = [
+    "TRIP_INTS",
+    "TRIP_REALS",
+    "TripInput",
+    "TripOutput",
+    "scan_exposure",
+    "walk_fills",
+    "warm",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,8 +33,12 @@ TRIP_REALS = (
 
 
 class TripInput(NamedTuple):
-    """Fills sorted by group (instrument and leg), then in order; all of one length."""
+    """Fills sorted by group (instrument and leg), then in order; all of one length.
 
+    `lot_units` int64[g] alone is by group: the lot in quantity units.
+    """
+
+    lot_units: Ints
     group: Ints
     held_units: Ints
     price: Floats
@@ -66,42 +78,46 @@ def scan_exposure(exposure: Floats, out: Floats) -> None:
     out[2] = most
 
 
+class TripOutput(NamedTuple):
+    """Where `walk_fills` writes: int64[4, k] and float64[7, k], a column a round trip.
+
+    Rows as `TRIP_INTS` and `TRIP_REALS`. k is at least the number of fills + 1: a column is in work
+    before its trip ends.
+    """
+
+    ints: Ints
+    reals: Floats
+
+
 @entry
-def walk_fills(fills: TripInput, lot_units: Ints, ints: Ints, reals: Floats) -> int:
+def walk_fills(fills: TripInput, out: TripOutput) -> int:
     """Find round trips: fill by fill, from flat (below one lot) to flat or to the other side.
 
     Parameters
     ----------
     fills : TripInput
-    lot_units : int64[g]
-        Lot of each group, in quantity units.
-    ints : int64[4, k], reals : float64[7, k]
-        Filled column by column, rows as `TRIP_INTS` and `TRIP_REALS`; reals must be zero. k is at
-        least the number of fills + 1: a column is in work before its trip ends.
+    out : TripOutput
 
     Returns
     -------
     int
         Number of round trips that ended.
     """
+    ints, reals = out.ints, out.reals
     trips = 0
     group = -1
     held = 0
     sign = 0
     for i in range(fills.group.shape[0]):
-        if fills.group[i] != group:
+        if fills.group[i] != group:  # what the group before left open is no round trip
             group = fills.group[i]
             held = 0
             sign = 0
-            for row in range(reals.shape[0]):  # a trip left open in the group before is no trip
-                reals[row, trips] = 0.0
         change = fills.held_units[i]
         after = held + change
-        now = 0
-        if abs(after) >= lot_units[group]:
-            now = 1 if after > 0 else -1
+        now = int(after >= fills.lot_units[group]) - int(after <= -fills.lot_units[group])
         closed = 0.0
-        if sign != 0 and sign * change < 0:
+        if sign * change < 0:
             closed = min(1.0, abs(held) / abs(change))
         if sign != 0:
             reals[2, trips] += closed * fills.qty[i]
@@ -110,16 +126,15 @@ def walk_fills(fills: TripInput, lot_units: Ints, ints: Ints, reals: Floats) -> 
             reals[6, trips] += closed * fills.fee[i]
             ints[2, trips] = i
             ints[3, trips] += 1
-            if now != sign:
-                trips += 1
-                for row in range(reals.shape[0]):
-                    reals[row, trips] = 0.0
+            trips += now != sign
+        if now not in (0, sign):
+            ints[0, trips] = now
+            ints[1, trips] = i
+            ints[2, trips] = i
+            ints[3, trips] = 1
+            for row in range(reals.shape[0]):
+                reals[row, trips] = 0.0
         if now != 0:
-            if now != sign:
-                ints[0, trips] = now
-                ints[1, trips] = i
-                ints[2, trips] = i
-                ints[3, trips] = 1
             opened = 1.0 - closed
             reals[0, trips] += opened * fills.qty[i]
             reals[1, trips] += opened * fills.qty[i] * fills.price[i]
@@ -135,5 +150,5 @@ def warm() -> None:
     real: Any = np.zeros(1)
     whole: Any = np.zeros(1, dtype=np.int64)
     scan_exposure(real, np.zeros(3))
-    fills = TripInput(whole, whole, real, real, real, real, real)
-    walk_fills(fills, whole + 1, np.zeros((4, 2), np.int64), np.zeros((7, 2)))
+    fills = TripInput(whole + 1, whole, whole, real, real, real, real, real)
+    walk_fills(fills, TripOutput(np.zeros((4, 2), np.int64), np.zeros((7, 2))))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["DEFINITIONS", "Definition", "Group", "Unit", "definition"]
+__all__ = ["DEFINITIONS", "Definition", "Group", "Unit", "definition", "metrics_page"]
 
 
 class Group(StrEnum):
@@ -235,3 +235,42 @@ def definition(name: str) -> Definition:
     'ratio'
     """
     return _BY_NAME[name]
+
+
+_PAGE_HEAD = """# Metrics
+
+Every figure of a result, under the name it has in `result.metrics`, in the JSON document and in
+`metrics.csv`. A figure that is not defined for a run (no trade, one day, no movement) is NaN in
+Python and `null` in JSON, never zero.
+
+- *r* are simple returns of UTC days: the equity at a day's last bar close over the day before's;
+  the first day's is against the capital, so that all of them multiply to final equity / capital.
+  A day without bars has a return of 0. A year has 365 days, standard deviations use ddof 1.
+- *E* is the equity at bar closes, open positions marked. Drawdowns are positive.
+- *P* are net profits of round trips: price result less fees plus funding.
+- Spread and impact are inside the fill prices; the cost figures take them out again.
+- Signs: + is received or gained, − is paid or lost. Costs are positive when paid; funding is
+  received less paid.
+
+Agreement with empyrical-reloaded is part of the tests: Sharpe, Sortino, Calmar, volatility, CAGR,
+omega, tail ratio, beta and total return are equal; maximum drawdown, value at risk and expected
+shortfall have the opposite sign there.
+"""
+
+
+def metrics_page() -> str:
+    """Return the manual's page of all metrics, made from the definitions."""
+    parts = [_PAGE_HEAD]
+    for group in Group:
+        parts.append(f"\n## {group.value.capitalize()}\n\n")
+        parts.append("| Name | Unit | Meaning | Formula |\n|---|---|---|---|\n")
+        parts += [
+            f"| `{item.name}` | {item.unit.value} | {item.words} | {_cell(item.formula)} |\n"
+            for item in DEFINITIONS
+            if item.group is group
+        ]
+    return "".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

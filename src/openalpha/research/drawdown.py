@@ -41,8 +41,8 @@ def drawdowns(values: Floats, start: float) -> Floats:
 
     Examples
     --------
-    >>> drawdowns(np.array([90.0, 120.0, 60.0]), 100.0).tolist()
-    [0.1, 0.0, 0.5]
+    >>> drawdowns(np.array([75.0, 120.0, 60.0]), 100.0).tolist()
+    [0.25, 0.0, 0.5]
     """
     if len(values) == 0:
         return np.empty(0)

@@ -82,7 +82,7 @@ def sharpe_ratio(returns: Floats) -> float:
     Examples
     --------
     >>> round(sharpe_ratio(np.array([0.01, -0.005, 0.02, 0.0])), 3)
-    10.825
+    10.77
     """
     if len(returns) < 2:
         return NAN

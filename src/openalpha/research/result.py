@@ -133,7 +133,9 @@ class BacktestResult:
     @cached_property
     def by_instrument(self) -> pl.DataFrame:
         """One row an instrument."""
-        return tables.by_instrument(self.fill_columns, self.trips, self.cash, self.instruments)
+        return tables.by_instrument(
+            self.fill_columns, self.trips, cash=self.cash, instruments=self.instruments
+        )
 
     @cached_property
     def by_side(self) -> pl.DataFrame:
@@ -305,7 +307,7 @@ class BacktestResult:
     @cached_property
     def trips(self) -> RoundTrips:
         """The round trips as arrays."""
-        return round_trips(self.fill_columns, self.instruments, self.cash)
+        return round_trips(self.fill_columns, self.instruments, cash=self.cash)
 
     @cached_property
     def excursions(self) -> tuple[Floats, Floats]:
@@ -320,7 +322,7 @@ class BacktestResult:
     @cached_property
     def _benchmark(self) -> Floats:
         moments = (self.days.day + 1) * DAY_MS
-        return buy_and_hold(self.context.histories, self.start_ms, moments)
+        return buy_and_hold(self.context.histories, self.start_ms, moments_ms=moments)
 
     @cached_property
     def _measured(self) -> Measured:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from openalpha.core.instruments import Instrument
 from openalpha.core.messages import EffectKind
 from openalpha.core.units import to_units
-from openalpha.research.compiled import TRIP_INTS, TRIP_REALS, TripInput, walk_fills
+from openalpha.research.compiled import TRIP_INTS, TRIP_REALS, TripInput, TripOutput, walk_fills
 from openalpha.research.facts import CashColumns, FillColumns
 
 __all__ = ["PriceBars", "RoundTrips", "round_trips"]
@@ -146,7 +146,7 @@ class RoundTrips:
 
 
 def round_trips(
-    fills: FillColumns, instruments: Sequence[Instrument], cash: CashColumns | None = None
+    fills: FillColumns, instruments: Sequence[Instrument], *, cash: CashColumns | None = None
 ) -> RoundTrips:
     """Find the round trips of a run.
 
@@ -172,10 +172,10 @@ def round_trips(
     ints = np.zeros((len(TRIP_INTS), len(fills) + 1), dtype=np.int64)
     reals = np.zeros((len(TRIP_REALS), len(fills) + 1))
     source = TripInput(
-        group, fills.held_units, fills.price, fills.qty, fills.notional, fills.fee,
-        fills.realised_pnl,
+        _lots(instruments), group, fills.held_units, fills.price, fills.qty, fills.notional,
+        fills.fee, fills.realised_pnl,
     )  # fmt: skip
-    count = walk_fills(source, _lots(instruments), ints, reals)
+    count = walk_fills(source, TripOutput(ints, reals))
     trips = _trips(fills, ints[:, :count], reals[:, :count])
     if cash is not None:
         trips = _with_funding(trips, cash, len(instruments))

@@ -11,7 +11,25 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from openalpha.research.definitions import DEFINITIONS
 
-__all__ = ["ResultDocument", "schema_text"]
+__all__ = [
+    "Account",
+    "CheckRecord",
+    "Costs",
+    "Curve",
+    "DataRecord",
+    "FillRow",
+    "InstrumentRow",
+    "MonthRow",
+    "OpenItem",
+    "Record",
+    "ResultDocument",
+    "SideRow",
+    "Span",
+    "TrialRecord",
+    "TripRow",
+    "VerdictRecord",
+    "schema_text",
+]
 
 Ms = Annotated[int, Field(description="UTC milliseconds since 1970-01-01")]
 Exact = Annotated[

@@ -27,7 +27,11 @@ def by_month(days: DailySeries) -> pl.DataFrame:
 
 
 def by_instrument(
-    fills: FillColumns, trips: RoundTrips, cash: CashColumns, instruments: Sequence[Instrument]
+    fills: FillColumns,
+    trips: RoundTrips,
+    *,
+    cash: CashColumns,
+    instruments: Sequence[Instrument],
 ) -> pl.DataFrame:
     """Return one row an instrument: round trips, win rate, P&L of closed trips, costs, turnover."""
     rows = []

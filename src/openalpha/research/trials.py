@@ -160,7 +160,8 @@ class TrialLedger:
             "timeframe_ms": trial.timeframe_ms,
             "metrics": metrics,
         }
-        return self._rows.append(columns, text, np.asarray(trial.daily_returns, np.float32)).seq
+        values = np.asarray(trial.daily_returns, np.float32)
+        return self._rows.append(columns, text, values=values).seq
 
     def merge(self, *names: str) -> None:
         """Declare that strategies of these names are one family. It cannot be taken back."""
@@ -169,7 +170,7 @@ class TrialLedger:
             self._merges = set(self._declared())
         if len(wanted) > 1 and wanted not in self._merges:
             columns = {"ts_ms": self._clock.now_ms(), "kind": _MERGE, "parent": -1}
-            self._rows.append(columns, {"merge": list(wanted)}, np.empty(0, np.float32))
+            self._rows.append(columns, {"merge": list(wanted)}, values=np.empty(0, np.float32))
             self._merges.add(wanted)
 
     def family(

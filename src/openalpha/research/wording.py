@@ -59,7 +59,7 @@ def count(value: float) -> str:
     return f"{value:,.0f}".replace("-", _MINUS) if math.isfinite(value) else MISSING
 
 
-def plural(number: float, one: str, many: str = "") -> str:
+def plural(number: float, one: str, *, many: str = "") -> str:
     """Write a number and its noun.
 
     Examples
@@ -81,13 +81,13 @@ def day(ts_ms: int) -> str:
     return format_ms(ts_ms)[:10]
 
 
-def figure(name: str, value: float, currency: str) -> str:
+def figure(name: str, value: float, *, currency: str) -> str:
     """Write a metric in its unit.
 
     Examples
     --------
-    >>> figure("max_drawdown", 0.25, "USDT"), figure("final_equity", 9000.0, "USDT")
-    ('25.0 %', '9,000.00 USDT')
+    >>> figure("max_drawdown", 0.25, currency=""), figure("years", 1.5, currency="")
+    ('25.0 %', '1.50 years')
     """
     unit = definition(name).unit
     if unit is Unit.FRACTION:

@@ -111,7 +111,7 @@ class ChainedRows:
         self._dtype = np.dtype([*_HEAD, *self.columns, ("hash", f"V{_HASH}")])
 
     def append(
-        self, columns: Mapping[str, Any], text: Mapping[str, Any], values: NDArray[np.float32]
+        self, columns: Mapping[str, Any], text: Mapping[str, Any], *, values: NDArray[np.float32]
     ) -> Row:
         """Append one row.
 

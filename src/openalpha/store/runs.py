@@ -40,7 +40,7 @@ def new_run_id(ts_ms: int, *content: str) -> str:
     Examples
     --------
     >>> new_run_id(1704067200123, "ma_cross", "fast=10")
-    '20240101T000000123Z-a3a9a1f6'
+    '20240101T000000123Z-d8edaea6'
     """
     moment = datetime.fromtimestamp(ts_ms // 1000, UTC)
     digest = hashlib.sha256("\0".join(content).encode()).hexdigest()[:8]

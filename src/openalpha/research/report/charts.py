@@ -32,7 +32,7 @@ def curve_chart(result: "BacktestResult", settings: ReportSettings) -> dict[str,
     capital = float(run.capital)
     closes = run.ts_ms + run.timeframe_ms
     rows = keep_extremes(run.equity, settings.line_points)
-    worth = buy_and_hold(result.context.histories, result.start_ms, closes[rows])
+    worth = buy_and_hold(result.context.histories, result.start_ms, moments_ms=closes[rows])
     falls = drawdowns(run.equity, capital)
     deep = keep_extremes(falls, settings.line_points)
     first, exposure = bucket_means(run.exposure, settings.line_points)
@@ -112,7 +112,7 @@ def _view(
     result: "BacktestResult", history: History, code: int, most: int, label: str, start: int
 ) -> dict[str, Any]:
     scale = float(10**history.instrument.price_decimals)
-    merged = candles(history.ts_ms[start:], history.bars[start:, :4] / scale, most)
+    merged = candles(history.ts_ms[start:], history.bars[start:, :4] / scale, most=most)
     begin_ms = int(history.ts_ms[start])
     fills = result.fill_columns
     rows = np.flatnonzero((fills.instrument == code) & (fills.ts_ms >= begin_ms))

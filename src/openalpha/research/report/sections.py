@@ -5,11 +5,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from openalpha.core.clock import format_ms, timeframe_name
 from openalpha.core.reasons import Reason, explain
-from openalpha.research.definitions import DEFINITIONS, Group
+from openalpha.research.definitions import DEFINITIONS, Definition, Group
 from openalpha.research.verdict import Verdict
 from openalpha.research.wording import count, figure, money, percent, plural, ratio
 
@@ -163,17 +161,18 @@ def figure_groups(result: "BacktestResult") -> str:
     }  # fmt: skip
     parts = []
     for group, title in titles.items():
-        rows = "".join(
-            f'<tr title="{escape(item.words)} {escape(item.formula)}"><th scope="row">'
-            f"{item.label}</th>"
-            f"<td>{escape(figure(item.name, result.metrics[item.name], result.currency))}</td></tr>"
-            for item in DEFINITIONS
-            if item.group is group
-        )
-        parts.append(
-            f'<table class="figures"><caption>{title}</caption><tbody>{rows}</tbody></table>'
-        )
+        rows = "".join(_figure_row(result, item) for item in DEFINITIONS if item.group is group)
+        body = f"<caption>{title}</caption><tbody>{rows}</tbody>"
+        parts.append(f'<table class="figures">{body}</table>')
     return f'<div class="groups">{"".join(parts)}</div>'
+
+
+def _figure_row(result: "BacktestResult", item: Definition) -> str:
+    value = figure(item.name, result.metrics[item.name], currency=result.currency)
+    return (
+        f'<tr title="{escape(item.words)} {escape(item.formula)}"><th scope="row">{item.label}</th>'
+        f"<td>{escape(value)}</td></tr>"
+    )
 
 
 def side_table(result: "BacktestResult") -> str:
@@ -204,6 +203,7 @@ def trip_table(result: "BacktestResult", most: int) -> str:
         return '<p class="muted">No round trip was completed.</p>'
     names = list(result.context.histories)
     shown = range(len(trips) - 1, max(-1, len(trips) - 1 - most), -1)
+    decimals = [instrument.price_decimals for instrument in result.instruments]
     adverse, favourable = result.excursions
     rows = [
         (
@@ -212,8 +212,8 @@ def trip_table(result: "BacktestResult", most: int) -> str:
             *((names[int(trips.instrument[at])],) if len(names) > 1 else ()),
             "long" if trips.direction[at] > 0 else "short",
             f"{trips.qty[at]:g}",
-            _price(trips.entry_price[at]),
-            _price(trips.exit_price[at]),
+            _price(float(trips.entry_price[at]), decimals[int(trips.instrument[at])]),
+            _price(float(trips.exit_price[at]), decimals[int(trips.instrument[at])]),
             _cash(float(trips.pnl[at])),
             f'<span class="{sign_class(float(trips.returns[at]))}">'
             f"{percent(float(trips.returns[at]), signed=True, digits=2)}</span>",
@@ -284,8 +284,8 @@ def _share(value: float | None) -> str:
     return "–" if value is None else percent(value)
 
 
-def _price(value: float) -> str:
-    return np.format_float_positional(float(f"{value:.8g}"), trim="-")
+def _price(value: float, decimals: int) -> str:
+    return f"{value:,.{decimals}f}"
 
 
 def _pairs(values: Any) -> str:

@@ -96,7 +96,8 @@ def _trades(result: "BacktestResult") -> Rows:
     yield "won", percent(m["win_rate"]), None
     yield "profit factor", ratio(m["profit_factor"]), None
     yield "average result", money(m["expectancy"], signed=True), m["expectancy"]
-    yield "worst / best", f"{money(m['worst_trade'])} / {money(m['best_trade'])}", None
+    yield "best", money(m["best_trade"], signed=True), m["best_trade"]
+    yield "worst", money(m["worst_trade"], signed=True), m["worst_trade"]
     yield "time with a position", percent(m["exposure_share"]), None
 
 

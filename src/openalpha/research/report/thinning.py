@@ -53,7 +53,7 @@ class Candles:
     bars: int
 
 
-def candles(ts_ms: Ints, prices: Floats, most: int) -> Candles:
+def candles(ts_ms: Ints, prices: Floats, *, most: int) -> Candles:
     """Merge neighbouring bars so that at most `most` candles are left.
 
     Parameters
@@ -67,7 +67,7 @@ def candles(ts_ms: Ints, prices: Floats, most: int) -> Candles:
     Examples
     --------
     >>> ohlc = np.array([[1.0, 3.0, 0.5, 2.0], [2.0, 2.5, 1.5, 2.2], [2.2, 4.0, 2.0, 3.0]])
-    >>> merged = candles(np.array([0, 1, 2]), ohlc, 2)
+    >>> merged = candles(np.array([0, 1, 2]), ohlc, most=2)
     >>> merged.prices.tolist(), merged.bars
     ([[1.0, 3.0, 0.5, 2.2], [2.2, 4.0, 2.0, 3.0]], 2)
     """

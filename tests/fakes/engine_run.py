@@ -1,13 +1,11 @@
-"""A seeded stand-in for the engine's result: random trades on a random market, accounts that add up."""
+"""A seeded stand-in for the engine's result: random trades on a random market that add up."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import polars as pl
-import pytest
 
 from openalpha.core.instruments import Instrument, Kind, StepRule, instrument_id
 from openalpha.core.messages import EffectKind
@@ -20,12 +18,23 @@ FEE = 0.00055
 SPREAD = 0.0001
 IMPACT = 0.00005
 
-FILL_SCHEMA: dict[str, Any] = dict.fromkeys(
-    ("seq", "ts_ms", "order_id", "side", "leg", "role", "reason"), pl.Int64
-) | dict.fromkeys(
-    ("price", "qty", "notional", "fee", "realised_pnl", "base_price", "spread_cost", "impact_cost"),
-    pl.Float64,
-) | {"instrument": pl.String, "fee_coin": pl.String, "is_reducing": pl.Boolean}
+FILL_SCHEMA: dict[str, Any] = (
+    dict.fromkeys(("seq", "ts_ms", "order_id", "side", "leg", "role", "reason"), pl.Int64)
+    | dict.fromkeys(
+        (
+            "price",
+            "qty",
+            "notional",
+            "fee",
+            "realised_pnl",
+            "base_price",
+            "spread_cost",
+            "impact_cost",
+        ),
+        pl.Float64,
+    )
+    | {"instrument": pl.String, "fee_coin": pl.String, "is_reducing": pl.Boolean}
+)
 EFFECT_SCHEMA: dict[str, Any] = dict.fromkeys(("seq", "ts_ms", "kind", "fill_seq"), pl.Int64) | {
     "coin": pl.String, "amount": pl.Float64, "instrument": pl.String,
 }  # fmt: skip
@@ -184,13 +193,29 @@ def _funding(
     return rows, paid
 
 
-@pytest.fixture(scope="session")
-def make_run() -> Callable[..., FakeRun]:
-    """Return the maker of fake runs."""
-    return fake_run
+SETTINGS: dict[str, dict[str, Any]] = {
+    "costs": {"preset": "realistic", "maker_bps": 2.0, "taker_bps": 5.5, "spread_bps": 2.0,
+              "impact": 10.0, "funding": True},
+    "fills": {"path": "adverse"},
+    "sizing": {"kind": "fixed_fraction", "fraction": 0.1},
+    "risk": {"profile": "none"},
+}  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def make_perp() -> Callable[..., Instrument]:
-    """Return the maker of perpetuals."""
-    return perp
+def fake_result(
+    strategy: str = "ma_cross", *, context: dict[str, Any] | None = None, **run: Any
+) -> Any:
+    """Return a result of a fake run."""
+    from openalpha.research.context import RunContext
+    from openalpha.research.result import BacktestResult
+
+    made = fake_run(**run)
+    given: dict[str, Any] = {
+        "strategy": strategy,
+        "params": {"fast": 10, "slow": 50},
+        "source_hash": "ab" * 32,
+        "histories": {str(made.history.instrument.id): made.history},
+        "settings": SETTINGS,
+        "created_ms": 1_763_700_000_000,
+    }
+    return BacktestResult(made, RunContext(**(given | (context or {}))))

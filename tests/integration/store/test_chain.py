@@ -1,0 +1,151 @@
+"""The chained store: nothing is lost, nothing is half there, nothing is changed unseen."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openalpha.core.errors import StorageError
+from openalpha.store.chain import ChainedRows
+
+COLUMNS = [("number", "<i8")]
+
+
+def store(root: Path, segment_rows: int = 1000) -> ChainedRows:
+    return ChainedRows(root, COLUMNS, segment_rows=segment_rows)
+
+
+def fill(rows: ChainedRows, count: int, start: int = 0) -> None:
+    for at in range(start, start + count):
+        rows.append(
+            {"number": at}, {"name": f"row {at}"}, values=np.arange(at % 5, dtype=np.float32)
+        )
+
+
+def test_what_was_appended_is_read_back(tmp_path: Path) -> None:
+    rows = store(tmp_path)
+    fill(rows, 7)
+    assert rows.table()["number"].tolist() == list(range(7))
+    back = rows.read(3)
+    assert (back.text, back.values.tolist()) == ({"name": "row 3"}, [0, 1, 2])
+    assert rows.verify() is None
+
+
+def test_segments_follow_each_other_in_one_chain(tmp_path: Path) -> None:
+    rows = store(tmp_path, segment_rows=3)
+    fill(rows, 8)
+    rows.close()
+    again = store(tmp_path, segment_rows=3)
+    fill(again, 2, start=8)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [
+        "000001", "000002", "000003", "000004",
+    ]  # fmt: skip
+    assert again.table()["seq"].tolist() == list(range(10))
+    assert again.read(7).text == {"name": "row 7"}
+    assert again.verify() is None
+
+
+def test_two_writers_take_turns(tmp_path: Path) -> None:
+    one, other = store(tmp_path, 5), store(tmp_path, 5)
+    for at in range(12):
+        fill(one if at % 3 else other, 1, start=at)
+    assert one.table()["number"].tolist() == list(range(12))
+    assert other.verify() is None
+
+
+def test_two_processes_append_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys, numpy as np; from pathlib import Path\n"
+        "from openalpha.store.chain import ChainedRows\n"
+        "rows = ChainedRows(Path(sys.argv[1]), [('number', '<i8')], segment_rows=40)\n"
+        "for at in range(100): rows.append({'number': at}, {}, values=np.zeros(3, np.float32))\n"
+    )
+    runs = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(2)]
+    assert [run.wait(60) for run in runs] == [0, 0]
+    rows = store(tmp_path, 40)
+    assert len(rows.table()) == 200
+    assert rows.verify() is None
+
+
+def test_a_forked_child_has_a_lock_of_its_own(tmp_path: Path) -> None:
+    rows = store(tmp_path)
+    fill(rows, 1)
+    child = os.fork()
+    if child == 0:  # pragma: no cover - runs in the child
+        fill(rows, 20, start=100)
+        os._exit(0)
+    fill(rows, 20, start=1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(rows.table()) == 41
+    assert rows.verify() is None
+
+
+@given(st.data())
+def test_a_tail_torn_anywhere_is_cut_and_noted(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    root = tmp_path_factory.mktemp("torn")
+    rows = store(root)
+    fill(rows, 6)
+    rows.close()
+    name = data.draw(st.sampled_from(["rows.bin", "texts.bin", "values.f32"]))
+    path = root / "000001" / name
+    size = path.stat().st_size
+    left = data.draw(st.integers(0, size - 1))
+    with path.open("r+b") as file:
+        file.truncate(left)
+    again = store(root)
+    fill(again, 1, start=99)
+    kept = again.table()["number"].tolist()
+    assert kept == [*range(len(kept) - 1), 99]
+    assert again.verify() is None
+    note = json.loads((root / "cuts.jsonl").read_text().splitlines()[0])
+    assert note["before_row"] == len(kept) - 1
+
+
+@pytest.mark.parametrize("name", ["rows.bin", "texts.bin", "values.f32"])
+def test_a_changed_byte_is_named(tmp_path: Path, name: str) -> None:
+    rows = store(tmp_path)
+    fill(rows, 6)
+    rows.close()
+    path = tmp_path / "000001" / name
+    content = bytearray(path.read_bytes())
+    at = {"rows.bin": 3 * rows.table().dtype.itemsize + 33, "texts.bin": 30, "values.f32": 9}[name]
+    content[at] ^= 1
+    path.write_bytes(content)
+    fault = store(tmp_path).verify()
+    assert fault is not None
+    assert fault.seq == {"rows.bin": 3, "texts.bin": 1, "values.f32": 2}[name]
+    assert "hash" in fault.reason
+
+
+def test_a_row_taken_out_of_the_middle_is_named(tmp_path: Path) -> None:
+    rows = store(tmp_path)
+    fill(rows, 6)
+    rows.close()
+    path = tmp_path / "000001" / "rows.bin"
+    width = rows.table().dtype.itemsize
+    content = path.read_bytes()
+    path.write_bytes(content[: 2 * width] + content[3 * width :])
+    fault = store(tmp_path).verify()
+    assert fault is not None
+    assert fault.seq == 2
+
+
+def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="could not be written"):
+        fill(store(tmp_path / "file" / "trials"), 1)
+
+
+def test_a_row_that_is_not_there_is_a_storage_error(tmp_path: Path) -> None:
+    rows = store(tmp_path)
+    fill(rows, 1)
+    with pytest.raises(StorageError, match="no row 5"):
+        rows.read(5)
