@@ -31,6 +31,11 @@ __all__ = ["Finding", "FindingKind", "ProofResult", "prove"]
 # Cuts are drawn from this seed, so a proof of the same thing is the same proof.
 _SEED = 20_240_101
 
+# Beyond this many bars only the first and the last part are examined: the proof must not need
+# more memory than the run.
+_LONG_BARS = 4_000_000
+_PART_BARS = 2_000_000
+
 
 def prove(
     strategy: Strategy | type[Strategy],
@@ -93,7 +98,9 @@ def prove(
         groups = [{name: item} for name, item in bars.items()]
         if isinstance(thing, PortfolioStrategy):
             groups = [together(bars)]
-        findings = [found for group in groups for found in _signal_findings(suspect, group, rng)]
+        findings = []
+        for group in groups:
+            findings += _signal_findings(suspect, group, rng)
         evaluations = suspect.evaluations
     result = ProofResult(cls.name, tuple(findings), evaluations)
     if key:
@@ -105,6 +112,11 @@ def _signal_findings(
     suspect: Suspect, bars: Mapping[str, Bars], rng: np.random.Generator
 ) -> list[Finding]:
     """Look for the gravest fault first: what follows from it need not be told as well."""
+    rows = len(next(iter(bars.values())))
+    if rows > _LONG_BARS:
+        spans = ((0, _PART_BARS), (rows - _PART_BARS, rows))
+        parts = [{key: item.rows(*span) for key, item in bars.items()} for span in spans]
+        return _signal_findings(suspect, parts[0], rng) or _signal_findings(suspect, parts[1], rng)
     whole = evaluate(suspect.strategy, bars, params=suspect.params)
     suspect.evaluations += 1
     found = purity_findings(suspect, bars, whole=whole)

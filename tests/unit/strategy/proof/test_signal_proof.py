@@ -14,6 +14,7 @@ from openalpha.strategy import (
     SignalStrategy,
     evaluate,
     load_strategy,
+    proof,
     prove,
     strategy_names,
 )
@@ -170,6 +171,22 @@ def test_a_leak_that_this_history_happens_not_to_use_is_caught():
     assert prove(strategy_of(rule), {"AAA": BARS}).findings[0].column == "low"
 
 
+def test_a_very_long_history_is_examined_at_both_ends(monkeypatch):
+    monkeypatch.setattr(proof, "_LONG_BARS", 10_000)
+    monkeypatch.setattr(proof, "_PART_BARS", 4_000)
+    bars = specimen_bars(12_000, seed=3)
+    for late in (True, False):
+
+        def rule(part: Bars, late: bool = late) -> FloatArray:
+            assert len(part) <= 4_000, "the whole would need too much memory"
+            leaks = (part.ts_ms > bars.ts_ms[6_000]) == late
+            leaky = sign(ahead(part.close) - part.close)
+            return np.where(leaks, leaky, sign(part.close - part.open))
+
+        assert not prove(strategy_of(rule), {"AAA": bars}).ok
+    assert prove(strategy_of(lambda part: sign(part.close - part.open)), {"AAA": bars}).ok
+
+
 def test_what_depends_on_a_short_length_alone_is_caught():
     def rule(bars: Bars) -> FloatArray:
         return np.linspace(-1, 1, len(bars)) if len(bars) < 4_000 else np.zeros(len(bars))
@@ -179,7 +196,7 @@ def test_what_depends_on_a_short_length_alone_is_caught():
 
 def long_until_told_otherwise(bars: Bars) -> FloatArray:
     rsi = ta.rsi.on(bars, period=14)
-    told = np.where(rsi < 15, 1.0, np.where(rsi > 85, -1.0, np.nan))
+    told = np.where(rsi < 14, 1.0, np.where(rsi > 86, -1.0, np.nan))
     return np.where(np.cumsum(~np.isnan(told)) > 0, hold(told), 1.0)
 
 
