@@ -6,8 +6,8 @@ hash of every compiled source and of the options: an edit anywhere compiles ever
 
 import hashlib
 import os
-from functools import partial
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 

@@ -72,6 +72,8 @@ INSURANCE = int(EffectKind.INSURANCE)
 
 NO_FILL = -1
 ACCOUNT_COIN = 0
+ACCOUNT = 0
+"""The bar path leads one account: account 0."""
 
 
 @compiled
@@ -109,13 +111,15 @@ def notional(m: I64, i: int, qty: int, price: int) -> int:
 @compiled
 def cash(m: I64, i: int, value_units: int) -> int:
     """Convert value units to cash units of the settle coin, rounded down (N3)."""
+    if m[i + I_DEN] == 1:
+        return value_units * m[i + I_NUM]
     return (value_units * m[i + I_NUM]) // m[i + I_DEN]
 
 
 @compiled
 def cash_up(m: I64, i: int, value_units: int) -> int:
     """Convert value units to cash units of the settle coin, rounded up (N3)."""
-    return -((-value_units * m[i + I_NUM]) // m[i + I_DEN])
+    return -cash(m, i, -value_units)
 
 
 @compiled

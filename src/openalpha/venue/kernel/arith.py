@@ -48,6 +48,8 @@ def mul_div(a: int, b: int, c: int) -> int:
     >>> mul_div(-7, 3, 10)
     -3
     """
+    if abs(float(a) * float(b)) < _SAFE:
+        return a * b // c
     whole = a // c
     rest = a - whole * c  # 0 <= rest < c
     estimate = float(rest) * float(b) / float(c)

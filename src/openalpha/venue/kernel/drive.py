@@ -56,7 +56,8 @@ from openalpha.venue.kernel.layout import (
 )
 from openalpha.venue.kernel.margin import equity
 from openalpha.venue.kernel.orders import new_order, order_at
-from openalpha.venue.kernel.skipping import advance_row, is_slow, settle_prices, watch_all
+from openalpha.venue.kernel.skipping import advance_row, settle_prices
+from openalpha.venue.kernel.watch import is_slow, watch_all
 
 REASONS = (int(Reason.MARKET), int(Reason.STOP), int(Reason.TAKE_PROFIT), int(Reason.TRAILING))
 """Fill reason by trigger kind."""

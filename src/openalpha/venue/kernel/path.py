@@ -1,7 +1,7 @@
 """The bar path: leading an account through the four events of each bar (rules P, E, F)."""
 
 from openalpha.venue.kernel._compile import compiled
-from openalpha.venue.kernel.account import acct_at, inst_at, leg_at, pay_funding
+from openalpha.venue.kernel.account import ACCOUNT, acct_at, inst_at, leg_at, pay_funding
 from openalpha.venue.kernel.acting import NOBODY, first_to_act
 from openalpha.venue.kernel.arith import mul_div
 from openalpha.venue.kernel.commands import (
@@ -25,6 +25,7 @@ from openalpha.venue.kernel.layout import (
     H_N_INST,
     H_NOW_MS,
     H_PATH,
+    H_SKIP,
     H_TIMEFRAME_MS,
     I64,
     I_AT_OPEN,
@@ -66,9 +67,7 @@ from openalpha.venue.kernel.layout import (
 )
 from openalpha.venue.kernel.liquidation import check_liquidation
 from openalpha.venue.kernel.orders import order_at, ratchet
-
-ACCOUNT = 0
-"""The bar path leads one account: account 0."""
+from openalpha.venue.kernel.watch import is_slow, refresh_watch
 
 
 @compiled
@@ -259,6 +258,14 @@ def _entries(m: I64, i: int) -> int:
 
 
 @compiled
+def _look_ahead(m: I64, mk: Market, j: int, i: int) -> None:
+    """See whether anything is left that the rest of the bar can do to the instrument."""
+    if m[H_SKIP] != 0 and m[i + I_SLOW] != 0:
+        refresh_watch(m, mk.funding_ts, i)
+        m[i + I_SLOW] = 1 if is_slow(m, mk, i, j) else 0
+
+
+@compiled
 def process_bar(m: I64, mk: Market, j: int) -> None:
     """Lead the account through one row of the history: all instruments, event by event (P4)."""
     n = m[H_N_INST]
@@ -272,4 +279,5 @@ def process_bar(m: I64, mk: Market, j: int) -> None:
                 _event(m, mk, j, i, event)
                 if event == 0:
                     _choose_path(m, mk, j, i)
+                    _look_ahead(m, mk, j, i)
     m[H_NOW_MS] = mk.ts[j] + m[H_TIMEFRAME_MS]

@@ -1,169 +1,23 @@
-"""When a bar provably changes nothing: the nearest prices and times at which something can happen.
-
-A bar inside (I_LO, I_HI), whose mark is inside (I_MARK_LO, I_MARK_HI) and which ends before I_NEXT_TS
-only moves prices. Led through slowly it gives the same bytes; the tests do both.
-"""
+"""Leading an account over rows, skipping those that provably change nothing (see `watch`)."""
 
 from openalpha.venue.kernel._compile import compiled
-from openalpha.venue.kernel.account import acct_at, inst_at, leg_at
+from openalpha.venue.kernel.account import inst_at
 from openalpha.venue.kernel.layout import (
-    ABSENT,
     B_CLOSE,
-    B_HIGH,
-    B_LOW,
-    B_VOLUME,
-    BIG,
-    BY_INDEX,
-    BY_LAST,
-    FREE,
-    H_DIRTY,
     H_N_INST,
     H_SKIP,
     H_SLOW_BARS,
-    H_TIMEFRAME_MS,
     I64,
-    I_FUND_AT,
-    I_FUND_END,
-    I_GUARD_HI,
-    I_GUARD_LO,
-    I_HI,
     I_INDEX,
     I_INDEX_ROW,
     I_LAST,
-    I_LO,
     I_MARK,
-    I_MARK_HI,
-    I_MARK_LO,
     I_MARK_ROW,
-    I_N_ORDERS,
-    I_NEXT_TS,
-    I_NUMBER,
     I_SLOW,
-    LEG_COLS,
-    MARKET,
-    O_ACTIVATION,
-    O_ACTIVE,
-    O_AMEND_AT,
-    O_ARRIVE,
-    O_BEST,
-    O_CANCEL_AT,
-    O_LIMIT,
-    O_RISES,
-    O_SIDE,
-    O_STATUS,
-    O_TBY,
-    O_TKIND,
-    O_TRIGGER,
-    O_TYPE,
-    P_QTY,
-    SUBMITTED,
-    TRAILING,
-    UNTRIGGERED,
     Market,
 )
-from openalpha.venue.kernel.orders import order_at, trailing_trigger
-from openalpha.venue.kernel.path import ACCOUNT, process_bar
-
-AT_ONCE = -BIG
-
-
-@compiled
-def _watch(m: I64, i: int, rises: bool, level: int) -> None:
-    """Let bars that reach a level of the last price be slow."""
-    if rises:
-        m[i + I_HI] = min(m[i + I_HI], level)
-        if m[i + I_LAST] >= level:
-            m[i + I_NEXT_TS] = AT_ONCE
-    else:
-        m[i + I_LO] = max(m[i + I_LO], level)
-        if m[i + I_LAST] <= level:
-            m[i + I_NEXT_TS] = AT_ONCE
-
-
-@compiled
-def _watch_conditional(m: I64, i: int, o: int) -> None:
-    """Watch a conditional order's trigger, and what makes a trailing one move."""
-    rises = m[o + O_RISES] != 0
-    if m[o + O_TKIND] == TRAILING:
-        # A falling (sell) trailing order wakes, or follows, when the price rises; a buy the reverse.
-        if m[o + O_ACTIVE] == 0:
-            _watch(m, i, not rises, m[o + O_ACTIVATION])
-        else:
-            _watch(m, i, rises, trailing_trigger(m, o))
-            _watch(m, i, not rises, m[o + O_BEST] + (-1 if rises else 1))
-    elif m[o + O_TBY] == BY_LAST or (m[i + I_MARK_ROW] < 0 and m[i + I_INDEX_ROW] < 0):
-        _watch(m, i, rises, m[o + O_TRIGGER])
-    elif m[o + O_TBY] == BY_INDEX:
-        m[i + I_NEXT_TS] = AT_ONCE
-    elif rises:
-        m[i + I_MARK_HI] = min(m[i + I_MARK_HI], m[o + O_TRIGGER])
-    else:
-        m[i + I_MARK_LO] = max(m[i + I_MARK_LO], m[o + O_TRIGGER])
-
-
-@compiled
-def _watch_order(m: I64, i: int, o: int) -> None:
-    """Watch all that can make one order do something."""
-    status = m[o + O_STATUS]
-    if status == FREE:
-        return
-    at = min(m[o + O_CANCEL_AT], m[o + O_AMEND_AT])
-    if status == SUBMITTED:
-        at = min(at, m[o + O_ARRIVE])
-    m[i + I_NEXT_TS] = min(m[i + I_NEXT_TS], at)
-    if status == UNTRIGGERED:
-        _watch_conditional(m, i, o)
-    elif status != SUBMITTED:
-        if m[o + O_TYPE] == MARKET:
-            m[i + I_NEXT_TS] = AT_ONCE
-        elif m[o + O_SIDE] > 0:
-            m[i + I_LO] = max(m[i + I_LO], m[o + O_LIMIT] - 1)
-        else:
-            m[i + I_HI] = min(m[i + I_HI], m[o + O_LIMIT] + 1)
-
-
-@compiled
-def refresh_watch(m: I64, funding_ts: I64, i: int) -> None:
-    """Find anew the nearest levels and the next time at which something can happen to an instrument."""
-    m[i + I_LO] = -BIG
-    m[i + I_HI] = BIG
-    # The guard band's edges are still safe; one step beyond is not.
-    m[i + I_MARK_LO] = m[i + I_GUARD_LO] - 1
-    m[i + I_MARK_HI] = m[i + I_GUARD_HI] + 1
-    m[i + I_NEXT_TS] = AT_ONCE if m[H_DIRTY] != 0 else BIG
-    for k in range(m[i + I_N_ORDERS]):
-        _watch_order(m, i, order_at(m, i, k))
-    at = m[i + I_FUND_AT]
-    p = leg_at(m, acct_at(m, ACCOUNT), i, 0)
-    if at < m[i + I_FUND_END] and (m[p + P_QTY] != 0 or m[p + LEG_COLS + P_QTY] != 0):
-        m[i + I_NEXT_TS] = min(m[i + I_NEXT_TS], funding_ts[at] + 1)
-    if m[i + I_MARK_ROW] < 0:
-        m[i + I_LO] = max(m[i + I_LO], m[i + I_MARK_LO])
-        m[i + I_HI] = min(m[i + I_HI], m[i + I_MARK_HI])
-
-
-@compiled
-def watch_all(m: I64, funding_ts: I64) -> None:
-    """Find anew when something can happen to each instrument."""
-    for number in range(m[H_N_INST]):
-        refresh_watch(m, funding_ts, inst_at(number))
-
-
-@compiled
-def is_slow(m: I64, mk: Market, i: int, j: int) -> bool:
-    """Say whether something can happen to an instrument in a row of the history."""
-    n = m[i + I_NUMBER]
-    if mk.bars[n, j, B_VOLUME] == ABSENT:
-        return False
-    if mk.bars[n, j, B_LOW] <= m[i + I_LO] or mk.bars[n, j, B_HIGH] >= m[i + I_HI]:
-        return True
-    if mk.ts[j] + m[H_TIMEFRAME_MS] >= m[i + I_NEXT_TS]:
-        return True
-    row = m[i + I_MARK_ROW]
-    if row < 0:
-        return False
-    is_low = mk.mark[row, j, B_LOW] <= m[i + I_MARK_LO]
-    return is_low or mk.mark[row, j, B_HIGH] >= m[i + I_MARK_HI]
+from openalpha.venue.kernel.path import process_bar
+from openalpha.venue.kernel.watch import is_slow, watch_all
 
 
 @compiled

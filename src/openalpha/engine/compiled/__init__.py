@@ -1,0 +1,1 @@
+"""The compiled decision step and the pass over history, on the kernel's memory."""

@@ -1,0 +1,199 @@
+"""Running signal strategies: targets in, a finished run out, through the compiled pass."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openalpha.core.errors import InputError
+from openalpha.core.units import to_units
+from openalpha.engine.compiled import plan as pl
+from openalpha.engine.compiled.run import Wishes, run_many, run_one
+from openalpha.engine.grid import Grid, common_grid
+from openalpha.engine.run import EngineRun, VenueSettings, finished_run, machine_for
+from openalpha.engine.tables import Units
+from openalpha.market.history import History
+from openalpha.risk.settings import RiskSettings, SizingSettings
+from openalpha.risk.sizing import kelly_e6, volatility_target_e6
+from openalpha.strategy.params import Exits
+from openalpha.venue.kernel.arena import check_sound, enlarged
+from openalpha.venue.kernel.layout import ABSENT, B_VOLUME, H_SKIP, I64
+from openalpha.venue.kernel.machine import Machine
+from openalpha.venue.rules import fees_bps
+
+__all__ = ["EngineSettings", "run_signals"]
+
+_KINDS = {
+    "all_in": pl.ALL_IN,
+    "fixed_fraction": pl.FRACTION,
+    "fixed_amount": pl.AMOUNT,
+    "vol_target": pl.VARYING,
+    "kelly": pl.VARYING,
+}
+_REBALANCE = {"on_change": pl.ON_CHANGE, "every_bar": pl.EVERY_BAR, "band": pl.IN_BAND}
+_NO_EXITS = Exits()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """All settings a run depends on."""
+
+    venue: VenueSettings = field(default_factory=VenueSettings)
+    sizing: SizingSettings = field(default_factory=SizingSettings)
+    risk: RiskSettings = field(default_factory=RiskSettings)
+
+
+def run_signals(
+    histories: Sequence[History],
+    targets_e6: Sequence[NDArray[np.int32]],
+    *,
+    capital: Decimal,
+    settings: EngineSettings,
+    exits: Exits = _NO_EXITS,
+    keep_journal: bool = True,
+    skip: bool = True,
+) -> EngineRun:
+    """Lead an account through histories, holding what the targets say.
+
+    Parameters
+    ----------
+    histories : sequence of History
+        Of one time frame, one instrument each.
+    targets_e6 : sequence of int32[len(history)]
+        Wanted fraction of the full size in millionths; -2^31 says nothing. Decided at each bar's
+        close, traded from the next event on.
+    capital : Decimal
+        Starting balance in the account currency.
+    settings : EngineSettings
+    exits : Exits
+        What every entry carries.
+    keep_journal : bool
+        Whether each bar's decision is kept.
+    skip : bool
+        Whether bars that provably change nothing are skipped; the result is the same either way.
+
+    Returns
+    -------
+    EngineRun
+
+    Raises
+    ------
+    InputError
+        If the settings cannot be used together or the instruments cannot share an account.
+    """
+    _check(settings, capital)
+    grid = common_grid(histories)
+    machine, units = machine_for(histories, grid, capital=capital, settings=settings.venue)
+    machine.arena[H_SKIP] = int(skip)
+    plans = np.stack(
+        [
+            _plan(settings, exits, units, number=number, timeframe_ms=grid.timeframe_ms)
+            for number in range(len(histories))
+        ]
+    )
+    wishes = Wishes(
+        grid.spread_targets(targets_e6, pl.NO_TARGET), _sizes(histories, grid, settings), plans
+    )
+    n = len(grid.ts_ms)
+    equity = np.empty(n)
+    journal = np.empty((n if keep_journal else 0, len(histories)), dtype=np.int32)
+    _pass(machine, wishes, equity, journal)
+    equity /= 10.0 ** units.coin_decimals[0]
+    notes = [f"{h.instrument.id}: {note}" for h in histories for note in h.notes]
+    return finished_run(
+        machine,
+        units,
+        grid=grid,
+        equity=equity,
+        journal=journal if keep_journal else None,
+        capital=capital,
+        notes=notes,
+    )
+
+
+def _pass(
+    machine: Machine, wishes: Wishes, equity: NDArray[np.float64], journal: NDArray[np.int32]
+) -> None:
+    """Run the compiled pass to the end, enlarging the kernel's memory when it fills."""
+    market = machine.market
+    is_one = len(machine.instruments) == 1 and bool(market.bars[0, 0, B_VOLUME] != ABSENT)
+    lead = run_one if is_one else run_many
+    row, stop = 0, len(market.ts)
+    while row < stop:
+        row = int(lead(machine.arena, market, wishes, equity, journal, row, stop))
+        if row < stop:
+            machine.arena = enlarged(machine.arena)
+    machine.row = stop
+    check_sound(machine.arena)
+
+
+def _check(settings: EngineSettings, capital: Decimal) -> None:
+    if capital <= 0:
+        raise InputError(f"the capital was {capital}; it must be positive")
+    if settings.venue.margin.position_mode == "hedge":
+        raise InputError(
+            "a target is one net position; set margin.position_mode = one_way for this strategy"
+        )
+    if settings.risk.profile == "live" and settings.sizing.kind == "all_in":
+        raise InputError(
+            "sizing.kind = all_in does not go with risk.profile = live; choose another"
+        )
+
+
+def _plan(
+    settings: EngineSettings, exits: Exits, units: Units, *, number: int, timeframe_ms: int
+) -> I64:
+    """Write the decision plan of one instrument."""
+    sizing, risk = settings.sizing, settings.risk
+    cash = units.coin_decimals[0]
+    row = np.zeros(pl.PLAN_COLS, dtype=np.int64)
+    row[pl.PL_KIND] = _KINDS[sizing.kind]
+    row[pl.PL_FRACTION_E6] = int(sizing.fraction * 1_000_000)
+    row[pl.PL_AMOUNT] = to_units(sizing.amount, cash)
+    row[pl.PL_LEVERAGE_E2] = int(settings.venue.margin.leverage * 100)
+    _, taker = fees_bps(units.instruments[number], settings.venue.costs)
+    reserve = taker + (sizing.reserve_bps if settings.venue.costs.preset == "realistic" else 0)
+    row[pl.PL_RESERVE_E8] = int(max(reserve, Decimal(0)) * 10_000)
+    row[pl.PL_REBALANCE] = _REBALANCE[sizing.rebalance]
+    row[pl.PL_BAND_E6] = int(sizing.band * 1_000_000)
+    row[pl.PL_STOP_E6], row[pl.PL_TAKE_PROFIT_E6] = exits.stop_e6, exits.take_profit_e6
+    row[pl.PL_TRAILING_E6], row[pl.PL_ACTIVATION_E6] = exits.trailing_e6, exits.activation_e6
+    row[pl.PL_TIME_EXIT_MS] = exits.time_exit_bars * timeframe_ms
+    row[pl.PL_LAST_TARGET] = 0
+    row[pl.PL_DAY] = -1
+    if risk.profile == "live":
+        row[pl.PL_MAX_POSITION_E6] = int(risk.max_position * 1_000_000)
+        row[pl.PL_MIN_ORDER] = to_units(risk.min_order, cash)
+        row[pl.PL_MAX_ORDER] = to_units(risk.max_order, cash)
+        row[pl.PL_MAX_TRADES] = risk.max_trades_per_day
+        row[pl.PL_DAILY_LOSS_E6] = int(risk.daily_loss * 1_000_000)
+        row[pl.PL_DRAWDOWN_E6] = int(risk.max_drawdown * 1_000_000)
+        stop = int(risk.stop * 1_000_000)
+        row[pl.PL_STOP_E6] = min(stop, exits.stop_e6) if exits.stop_e6 else stop
+    return row
+
+
+def _sizes(histories: Sequence[History], grid: Grid, settings: EngineSettings) -> I64:
+    """Return the varying share of equity of each instrument on the grid, or no rows."""
+    sizing = settings.sizing
+    if sizing.kind not in ("vol_target", "kelly"):
+        return np.zeros((0, 0), dtype=np.int64)
+    out = np.zeros((len(histories), len(grid.ts_ms)), dtype=np.int64)
+    for number, (history, place) in enumerate(zip(histories, grid.places, strict=True)):
+        close = history.column("close")
+        if sizing.kind == "kelly":
+            share = kelly_e6(
+                close, history.ts_ms, days=sizing.lookback_days, largest=float(sizing.fraction)
+            )
+        else:
+            share = volatility_target_e6(
+                close,
+                history.ts_ms,
+                target=float(sizing.target_volatility),
+                days=sizing.lookback_days,
+                largest=float(settings.venue.margin.leverage),
+            )
+        out[number, slice(None) if place is None else place] = share
+    return out

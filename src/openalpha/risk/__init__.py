@@ -1,0 +1,1 @@
+"""What to allow: sizing and limits. Shrinks or refuses, never enlarges."""

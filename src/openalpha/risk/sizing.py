@@ -1,0 +1,82 @@
+"""Sizes that vary over time, computed only from what was known at each bar's close."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openalpha.core.clock import DAY_MS
+
+__all__ = ["kelly_e6", "volatility_target_e6"]
+
+Floats = NDArray[np.float64]
+_YEAR_DAYS = 365
+
+
+def _daily_returns(close: Floats, ts_ms: NDArray[np.int64]) -> tuple[Floats, NDArray[np.intp]]:
+    """Return simple returns of finished UTC days and, for each bar, how many it may know."""
+    day = ts_ms // DAY_MS
+    ends = np.flatnonzero(np.diff(day, append=day[-1] + 1))
+    finished = close[ends]
+    returns = np.diff(finished) / finished[:-1]
+    # A bar knows the days that ended before its own: its own day's last bar included only after it.
+    known = np.searchsorted(ends, np.arange(len(close)), side="left") - 1
+    return returns, np.maximum(known, 0)
+
+
+def _trailing(values: Floats, days: int) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation (ddof 1) of the last `days` values, NaN before enough."""
+    mean = np.full(len(values) + 1, np.nan)
+    spread = np.full(len(values) + 1, np.nan)
+    for stop in range(days, len(values) + 1):
+        window = values[stop - days : stop]
+        mean[stop] = window.mean()
+        spread[stop] = window.std(ddof=1)
+    return mean, spread
+
+
+def volatility_target_e6(
+    close: Floats, ts_ms: NDArray[np.int64], *, target: float, days: int, largest: float
+) -> NDArray[np.int64]:
+    """Return the share of equity, in millionths, that aims at a yearly volatility.
+
+    Parameters
+    ----------
+    close, ts_ms : float64[n], int64[n]
+        Bar closes and opening stamps.
+    target : float
+        Yearly volatility wanted, as a fraction.
+    days : int
+        Finished days of returns used, ddof 1, annualised by the square root of 365.
+    largest : float
+        Largest share (the leverage).
+
+    Returns
+    -------
+    int64[n]
+        0 until enough days have finished: nothing is traded on an unknown volatility.
+    """
+    returns, known = _daily_returns(close, ts_ms)
+    _, spread = _trailing(returns, days)
+    yearly = spread * np.sqrt(_YEAR_DAYS)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(yearly > 0, np.minimum(target / yearly, largest), 0.0)
+    return np.floor(np.nan_to_num(share)[known] * 1e6).astype(np.int64)
+
+
+def kelly_e6(
+    close: Floats, ts_ms: NDArray[np.int64], *, days: int, largest: float
+) -> NDArray[np.int64]:
+    """Return half the Kelly share (mean / variance) of the instrument's past daily returns.
+
+    The size of the mean return over its variance, halved for its uncertainty, at most `largest`;
+    0 until enough days have finished. The sign is the strategy's to give.
+
+    Returns
+    -------
+    int64[n]
+        Millionths of equity.
+    """
+    returns, known = _daily_returns(close, ts_ms)
+    mean, spread = _trailing(returns, days)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(spread > 0, np.minimum(np.abs(mean) / spread**2 / 2, largest), 0.0)
+    return np.floor(np.nan_to_num(share)[known] * 1e6).astype(np.int64)
