@@ -35,7 +35,7 @@ class FundingCarry(PortfolioStrategy):
             168, ge=1, le=100_000, unit="bars", help="Span the funding is added up over."
         )
         open_apr_pct: float = Param(
-            10.0, ge=-100, le=1000, unit="% a year", help="Open above this funding."
+            8.0, ge=-100, le=1000, unit="% a year", help="Open above this funding."
         )
         close_apr_pct: float = Param(
             2.0, ge=-100, le=1000, unit="% a year", help="Close below this funding."
