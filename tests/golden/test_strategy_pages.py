@@ -18,7 +18,7 @@ def check(page: Path, mark: str, table: str) -> None:
     text = page.read_text("utf-8")
     pattern = re.compile(rf"<!-- {mark} -->\n.*?<!-- end -->", re.S)
     assert len(pattern.findall(text)) == 1, f"{page.name} needs one part marked {mark}"
-    expected = pattern.sub(lambda _: f"<!-- {mark} -->\n{table}<!-- end -->", text)
+    expected = pattern.sub(lambda _: f"<!-- {mark} -->\n\n{table}\n<!-- end -->", text)
     if IS_WRITING:
         page.write_text(expected, "utf-8")
     assert text == expected or IS_WRITING, f"{page.name} is out of date; run `make golden`"
