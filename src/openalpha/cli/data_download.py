@@ -139,12 +139,12 @@ def _fetch(
             url = base_url or options.archive_url
             patient = wiring.patient(threading.Event())
             return download_archive(
-                wanted, lake, patient, archive_url=url, on_start=start, on_rows=advance
+                wanted, lake, transport=patient, archive_url=url, on_start=start, on_rows=advance
             )
         return download_series(
             wanted,
             lake,
-            lambda stop: wiring.collector(wanted.market, base_url, stop),
+            make_collector=lambda stop: wiring.collector(wanted.market, stop, base_url=base_url),
             workers=options.workers,
             on_start=start,
             on_rows=advance,

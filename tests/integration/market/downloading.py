@@ -48,11 +48,11 @@ class Fetcher:
         self.wiring = Wiring(self.transport, home=home, settings=options, clock=self.clock)
 
     def collector(self, stop: threading.Event) -> Collector:
-        made = self.wiring.collector(MARKET, "http://venue.test", Waits(stop, self.clock))  # type: ignore[arg-type]
+        made = self.wiring.collector(MARKET, Waits(stop, self.clock), base_url="http://venue.test")  # type: ignore[arg-type]
         return Collector(made.source, stop, made.pause, made.second_look_s)
 
     def fetch(self, what: Wanted) -> DownloadReport:
-        return download(what, self.lake, self.collector, workers=1)
+        return download(what, self.lake, make_collector=self.collector, workers=1)
 
 
 class Waits:

@@ -60,7 +60,7 @@ def fetch_archive(server: BybitServer, home: Path, until: int = DAY + 2 * DAY_MS
     fetcher = Fetcher(server, home)
     patient = fetcher.wiring.patient(Waits(threading.Event(), fetcher.clock))  # type: ignore[arg-type]
     what = Wanted(MARKET, ("BTCUSDT",), ("1m",), DAY, until, ())
-    return download_archive(what, fetcher.lake, patient, archive_url="http://venue.test")
+    return download_archive(what, fetcher.lake, transport=patient, archive_url="http://venue.test")
 
 
 def test_trade_files_become_trades_and_bars(tmp_path: Path) -> None:

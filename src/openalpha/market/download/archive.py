@@ -16,6 +16,7 @@ from openalpha.core.clock import DAY_MS, MINUTE_MS, format_ms
 from openalpha.core.errors import InputError, VenueRefused, VenueUnavailable
 from openalpha.market.blocks import Block, rescale
 from openalpha.market.download.fill import Filled, known_stamps
+from openalpha.market.download.missing import Span
 from openalpha.market.download.run import DownloadReport, Wanted
 from openalpha.market.importers.layouts import Canonical, recognise
 from openalpha.market.importers.names import Named
@@ -47,8 +48,8 @@ class _Day:
 def download_archive(
     wanted: Wanted,
     lake: Lake,
-    transport: Transport,
     *,
+    transport: Transport,
     archive_url: str,
     on_start: Callable[[int], None] = lambda total: None,
     on_rows: Callable[[int], None] = lambda count: None,
@@ -124,10 +125,8 @@ def read_trades(body: bytes, *, now_ms: int, where: str) -> pl.DataFrame:
     return rows.sort("arrival_ns", maintain_order=True)
 
 
-def bars_of_trades(
-    trades: pl.DataFrame, start_ms: int, stop_ms: int, *, last_close: int | None
-) -> pl.DataFrame:
-    """Return a 1m bar for every minute of [start_ms, stop_ms).
+def bars_of_trades(trades: pl.DataFrame, span: Span, *, last_close: int | None) -> pl.DataFrame:
+    """Return a 1m bar for every minute of [start, stop), the span.
 
     A minute without trades is flat at the close before it, with no volume, as the venue's own
     bars are; minutes before the first known price are left out.
@@ -147,13 +146,13 @@ def bars_of_trades(
     Examples
     --------
     >>> trades = pl.DataFrame({"ts": [5, 60_007], "price": [10, 11], "qty": [1, 2]})
-    >>> bars_of_trades(trades, 0, 180_000, last_close=None)["close"].to_list()
+    >>> bars_of_trades(trades, (0, 180_000), last_close=None)["close"].to_list()
     [10, 11, 11]
     """
     minute = (pl.col("ts") // MINUTE_MS * MINUTE_MS).alias("ts")
     price, qty = pl.col("price"), pl.col("qty")
     made = (
-        trades.filter(pl.col("ts").is_between(start_ms, stop_ms - 1))
+        trades.filter(pl.col("ts").is_between(span[0], span[1] - 1))
         .group_by(minute, maintain_order=True)
         .agg(
             price.first().alias("open"),
@@ -163,7 +162,7 @@ def bars_of_trades(
             qty.sum().alias("volume"),
         )
     )
-    every = pl.DataFrame({"ts": pl.int_range(start_ms, stop_ms, MINUTE_MS, eager=True)})
+    every = pl.DataFrame({"ts": pl.int_range(*span, MINUTE_MS, eager=True)})
     bars = every.join(made, on="ts", how="left", maintain_order="left")
     before = pl.col("close").forward_fill()
     if last_close is not None:
@@ -178,7 +177,7 @@ def _missing_days(lake: Lake, wanted: Wanted, symbol: str) -> list[_Day]:
     first = -(-wanted.since_ms // DAY_MS) * DAY_MS
     days = range(first, wanted.until_ms - DAY_MS + 1, DAY_MS)
     trades = SeriesKey(wanted.market, symbol, SeriesKind.TRADES)
-    stamps = known_stamps(lake, trades, (first, wanted.until_ms))
+    stamps = known_stamps(lake, trades, span=(first, wanted.until_ms))
     done = set((stamps // DAY_MS * DAY_MS).tolist())
     return [_Day(symbol, start) for start in days if start not in done]
 
@@ -214,7 +213,7 @@ def _one_day(
     )
     last = _close_at(known, day.start_ms - MINUTE_MS, trades.price_decimals)
     bars = Block(
-        bars_of_trades(trades.frame, day.start_ms, stop_ms, last_close=last),
+        bars_of_trades(trades.frame, (day.start_ms, stop_ms), last_close=last),
         trades.price_decimals,
         trades.qty_decimals,
     )

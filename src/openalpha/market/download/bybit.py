@@ -11,6 +11,7 @@ from openalpha.core.errors import InputError, UnknownName, VenueRefused, VenueUn
 from openalpha.core.instruments import RiskTier
 from openalpha.market.download.bybit_rules import listing_of, tiers_of
 from openalpha.market.download.ccxt_port import call, ported
+from openalpha.market.download.missing import Span
 from openalpha.market.download.source import Garbled, Listing, rows_frame
 from openalpha.market.series import SeriesKey, SeriesKind
 from openalpha.net import (
@@ -123,18 +124,18 @@ class BybitSource:
         """Return rules and tiers of each symbol."""
         return [self._listing(symbol) for symbol in symbols]
 
-    def page(self, key: SeriesKey, start_ms: int, stop_ms: int) -> pl.DataFrame:
+    def page(self, key: SeriesKey, window: Span) -> pl.DataFrame:
         """Return one page of rows; of more than it can hold, Bybit sends the newest."""
-        limit = self.page_rows(key.kind)
+        limit, start_ms, end_ms = self.page_rows(key.kind), window[0], window[1] - 1
         asked = {"category": self._category, "symbol": key.symbol, "limit": limit}
         if key.kind is SeriesKind.FUNDING:
-            asked |= {"startTime": start_ms, "endTime": stop_ms - 1}
+            asked |= {"startTime": start_ms, "endTime": end_ms}
             return _named(
                 self._list("publicGetV5MarketFundingHistory", asked),
                 {"ts": "fundingRateTimestamp", "rate": "fundingRate"},
             )
         if key.kind is SeriesKind.OPEN_INTEREST:
-            asked |= {"intervalTime": "1h", "startTime": start_ms, "endTime": stop_ms - 1}
+            asked |= {"intervalTime": "1h", "startTime": start_ms, "endTime": end_ms}
             return _named(
                 self._list("publicGetV5MarketOpenInterest", asked),
                 {"ts": "timestamp", "qty": "openInterest"},
@@ -142,7 +143,7 @@ class BybitSource:
         interval = _INTERVALS.get(key.timeframe)
         if interval is None:
             raise InputError(f"Bybit has no {key.timeframe} bars; it has {', '.join(_INTERVALS)}")
-        asked |= {"interval": interval, "start": start_ms, "end": stop_ms - 1}
+        asked |= {"interval": interval, "start": start_ms, "end": end_ms}
         names = ["ts", "open", "high", "low", "close"]
         names += ["volume"] if key.kind is SeriesKind.BARS else []
         rows = self._list(_BAR_METHODS[key.kind], asked)
@@ -186,7 +187,7 @@ class BybitSource:
                 f"{self.market} has no instrument {symbol}; check the symbol and the market"
             )
         tiers = () if self._category == "spot" else self._tiers(symbol)
-        return listing_of(self.market, found[0], tiers, now_ms=self.now_ms())
+        return listing_of(self.market, found[0], tiers=tiers, now_ms=self.now_ms())
 
     def _tiers(self, symbol: str) -> tuple[RiskTier, ...]:
         asked: dict[str, object] = {"category": self._category, "symbol": symbol}

@@ -29,7 +29,7 @@ _FEES = {
 
 
 def listing_of(
-    market: str, row: Mapping[str, Any], tiers: tuple[RiskTier, ...], *, now_ms: int
+    market: str, row: Mapping[str, Any], *, tiers: tuple[RiskTier, ...], now_ms: int
 ) -> Listing:
     """Return an instrument as one row of instruments-info states it.
 

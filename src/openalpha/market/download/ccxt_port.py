@@ -48,10 +48,15 @@ def ported(market: str, transport: Transport, *, clock: Clock, base_url: str = "
         raise InputError(f"market '{market}' cannot be downloaded; known are {known}")
     base = getattr(ccxt, name)
 
-    def fetch(
-        self: Any, url: str, method: str = "GET", headers: Any = None, body: Any = None
-    ) -> Any:
-        return _fetch(self, transport, Request(url, method, headers or {}, (body or "").encode()))
+    def fetch(self: Any, url: str, *rest: Any) -> Any:
+        asked = dict(zip(("method", "headers", "body"), rest, strict=False))
+        request = Request(
+            url,
+            asked.get("method") or "GET",
+            asked.get("headers") or {},
+            (asked.get("body") or "").encode(),
+        )
+        return _fetch(self, transport, request)
 
     client = type("Ported", (base,), {"fetch": fetch, "milliseconds": lambda self: clock.now_ms()})(
         {"enableRateLimit": False, "options": {"defaultType": _default_type(market)}}

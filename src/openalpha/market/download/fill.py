@@ -38,7 +38,7 @@ class Filled:
     holes: tuple[Span, ...]
 
 
-def known_stamps(lake: Lake, key: SeriesKey, span: Span) -> NDArray[np.int64]:
+def known_stamps(lake: Lake, key: SeriesKey, *, span: Span) -> NDArray[np.int64]:
     """Return the stamps a series has within [start, stop), increasing."""
     if lake.info(key) is None:
         return np.empty(0, dtype=np.int64)
@@ -47,7 +47,7 @@ def known_stamps(lake: Lake, key: SeriesKey, span: Span) -> NDArray[np.int64]:
     return frame["ts"].to_numpy()
 
 
-def lacking(lake: Lake, key: SeriesKey, span: Span, listing: Listing) -> list[Span]:
+def lacking(lake: Lake, key: SeriesKey, *, span: Span, listing: Listing) -> list[Span]:
     """Return the stretches of a span to ask for.
 
     Funding is due on the eight-hour stamps at least; at a series' end, on those of its own
@@ -55,8 +55,8 @@ def lacking(lake: Lake, key: SeriesKey, span: Span, listing: Listing) -> list[Sp
     """
     start, stop = span
     step = step_of(key)
-    known = known_stamps(lake, key, span)
-    spans = missing_spans(known, start, stop, step_ms=step)
+    known = known_stamps(lake, key, span=span)
+    spans = missing_spans(known, span, step_ms=step)
     if key.kind is not SeriesKind.FUNDING:
         return spans
     # What is settled between two eight-hour stamps goes with the later one.
@@ -65,7 +65,7 @@ def lacking(lake: Lake, key: SeriesKey, span: Span, listing: Listing) -> list[Sp
     tail = max(start, (stop - 1) // step * step + 1)
     if not spans or spans[-1][1] < stop:
         spans += [
-            (begin, stop) for begin, _ in missing_spans(known, tail, stop, step_ms=interval)[:1]
+            (begin, stop) for begin, _ in missing_spans(known, (tail, stop), step_ms=interval)[:1]
         ]
     return spans
 
@@ -73,8 +73,8 @@ def lacking(lake: Lake, key: SeriesKey, span: Span, listing: Listing) -> list[Sp
 def fill(
     lake: Lake,
     collector: Collector,
-    key: SeriesKey,
     *,
+    key: SeriesKey,
     span: Span,
     listing: Listing,
     on_rows: Callable[[int], None],
@@ -93,19 +93,19 @@ def fill(
     Stopped
         If the work was stopped; what came before is in the lake.
     """
-    before = len(known_stamps(lake, key, span))
+    before = len(known_stamps(lake, key, span=span))
     kept = _Keeper(lake, key, f"{collector.source.market} api")
     step, rows = step_of(key), collector.source.page_rows(key.kind)
     # Every known interval fits a page of eight-hour steps, hourly ones too.
     rows = max(1, rows // 8) if key.kind is SeriesKind.FUNDING else rows
     try:
-        for gap in lacking(lake, key, span, listing):
+        for gap in lacking(lake, key, span=span, listing=listing):
             for window in _worth_asking(collector, key, gap, listing.launch_ms, rows):
                 kept.add(collector.rows(key, window))
                 on_rows(max(1, (window[1] - window[0]) // step))
     finally:
         kept.flush()
-    left = missing_spans(known_stamps(lake, key, span), *span, step_ms=step)
+    left = missing_spans(known_stamps(lake, key, span=span), span, step_ms=step)
     holes = tuple((begin, end - step) for begin, end in left)
     return Filled(str(key), kept.added, before, holes)
 
@@ -117,7 +117,7 @@ def _worth_asking(
     step = step_of(key)
     listed = min(max(gap[0], launch_ms // step * step), gap[1])
     early = (gap[0], listed)
-    if early[0] < early[1] and collector.source.page(key, *early).height:
+    if early[0] < early[1] and collector.source.page(key, early).height:
         yield from windows(early, step_ms=step, rows=rows)
     yield from windows((listed, gap[1]), step_ms=step, rows=rows)
 

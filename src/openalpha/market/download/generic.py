@@ -13,6 +13,7 @@ from openalpha.core.instruments import FeeSchedule, Instrument, StepRule, instru
 from openalpha.core.units import decimals_of
 from openalpha.market.catalogue import inferred_instrument
 from openalpha.market.download.ccxt_port import call, ported
+from openalpha.market.download.missing import Span
 from openalpha.market.download.source import Listing, rows_frame
 from openalpha.market.series import SeriesKey, SeriesKind
 from openalpha.net import OffsetClock, Transport, measure_offset
@@ -63,20 +64,20 @@ class CcxtSource:
         call(self._client.load_markets)
         return [Listing(self._instrument(symbol)) for symbol in symbols]
 
-    def page(self, key: SeriesKey, start_ms: int, stop_ms: int) -> pl.DataFrame:
+    def page(self, key: SeriesKey, window: Span) -> pl.DataFrame:
         """Return one page of rows."""
         symbol = self._market(key.symbol)["symbol"]
-        params: dict[str, object] = {"until": stop_ms - 1}
+        params: dict[str, object] = {"until": window[1] - 1}
         if key.kind is SeriesKind.FUNDING:
             rates = call(
-                self._client.fetch_funding_rate_history, symbol, start_ms, _PAGE_ROWS, params
+                self._client.fetch_funding_rate_history, symbol, window[0], _PAGE_ROWS, params
             )
             return rows_frame(
                 ["ts", "rate"], [[row["timestamp"], row["fundingRate"]] for row in rates]
             )
         if key.kind is not SeriesKind.BARS:
             params["price"] = str(key.kind)
-        rows = call(self._client.fetch_ohlcv, symbol, key.timeframe, start_ms, _PAGE_ROWS, params)
+        rows = call(self._client.fetch_ohlcv, symbol, key.timeframe, window[0], _PAGE_ROWS, params)
         names = ["ts", "open", "high", "low", "close"]
         names += ["volume"] if key.kind is SeriesKind.BARS else []
         return rows_frame(names, [row[: len(names)] for row in rows])

@@ -11,10 +11,8 @@ Span = tuple[int, int]
 """[start_ms, stop_ms) in UTC ms."""
 
 
-def missing_spans(
-    known: NDArray[np.int64], start_ms: int, stop_ms: int, *, step_ms: int
-) -> list[Span]:
-    """Return the stretches of [start_ms, stop_ms) whose stamps on the step's grid are not known.
+def missing_spans(known: NDArray[np.int64], span: Span, *, step_ms: int) -> list[Span]:
+    """Return the stretches of a span whose stamps on the step's grid are not known.
 
     Parameters
     ----------
@@ -28,11 +26,11 @@ def missing_spans(
 
     Examples
     --------
-    >>> missing_spans(np.array([10, 20, 50]), 10, 70, step_ms=10)
+    >>> missing_spans(np.array([10, 20, 50]), (10, 70), step_ms=10)
     [(30, 50), (60, 70)]
     """
-    first = -(-start_ms // step_ms)
-    count = -(-stop_ms // step_ms) - first
+    first = -(-span[0] // step_ms)
+    count = -(-span[1] // step_ms) - first
     if count <= 0:
         return []
     is_known = np.zeros(count + 2, dtype=bool)

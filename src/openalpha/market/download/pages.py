@@ -68,7 +68,7 @@ class Collector:
                 raise Stopped
             now_ms = self.source.now_ms()
             try:
-                page = self.source.page(key, start, stop)
+                page = self.source.page(key, (start, stop))
                 rows, why = _sound(key, page, (start, stop), now_ms=now_ms)
             except Garbled as error:
                 page = rows = _nothing(key)
@@ -95,7 +95,7 @@ class Collector:
     @staticmethod
     def _left(key: SeriesKey, found: list[pl.DataFrame], window: Span) -> list[Span]:
         stamps = np.concatenate([frame["ts"].to_numpy() for frame in found])
-        return missing_spans(stamps, *window, step_ms=step_of(key))
+        return missing_spans(stamps, window, step_ms=step_of(key))
 
 
 def _nothing(key: SeriesKey) -> pl.DataFrame:

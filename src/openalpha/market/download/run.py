@@ -87,8 +87,8 @@ class _Job:
 def download(
     wanted: Wanted,
     lake: Lake,
-    make_collector: Callable[[threading.Event], Collector],
     *,
+    make_collector: Callable[[threading.Event], Collector],
     workers: int = 4,
     on_start: Callable[[int], None] = lambda total: None,
     on_rows: Callable[[int], None] = lambda count: None,
@@ -160,7 +160,7 @@ def _plan(
 
 
 def _stamps(lake: Lake, job: _Job) -> int:
-    spans = lacking(lake, job.key, job.span, job.listing)
+    spans = lacking(lake, job.key, span=job.span, listing=job.listing)
     return sum(max(1, (end - begin) // step_of(job.key)) for begin, end in spans)
 
 
@@ -173,7 +173,7 @@ def _fetch(
 ) -> list[Filled]:
     collector = make_collector(stop)
     return [
-        fill(lake, collector, job.key, span=job.span, listing=job.listing, on_rows=on_rows)
+        fill(lake, collector, key=job.key, span=job.span, listing=job.listing, on_rows=on_rows)
         for job in jobs
     ]
 

@@ -9,6 +9,7 @@ import polars as pl
 from openalpha.core.clock import HOUR_MS, MINUTE_MS
 from openalpha.core.errors import VenueUnavailable
 from openalpha.core.instruments import Instrument
+from openalpha.market.download.missing import Span
 from openalpha.market.series import SeriesKey, SeriesKind
 
 __all__ = ["OPEN_INTEREST_STEP_MS", "Garbled", "Listing", "Source", "rows_frame", "step_of"]
@@ -53,8 +54,8 @@ class Source(Protocol):
         """Return how many rows one page can hold."""
         ...
 
-    def page(self, key: SeriesKey, start_ms: int, stop_ms: int) -> pl.DataFrame:
-        """Return rows that open within [start_ms, stop_ms), as the venue sent them.
+    def page(self, key: SeriesKey, window: Span) -> pl.DataFrame:
+        """Return rows that open within [start, stop), the window, as the venue sent them.
 
         Returns
         -------

@@ -44,7 +44,7 @@ class Wiring:
         self._settings = settings
         self._clock = clock
 
-    def collector(self, market: str, base_url: str, stop: threading.Event) -> Collector:
+    def collector(self, market: str, stop: threading.Event, *, base_url: str = "") -> Collector:
         """Return a collector for one thread.
 
         Parameters

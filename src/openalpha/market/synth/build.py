@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -134,7 +135,7 @@ def _common(spec: SynthSpec, seed: int) -> _Common:
         shape,
         normals(seed, "common", "path", shape=(shape.n_bars, shape.steps_a_bar)),
         normals(seed, "common", "tails", shape=(shape.n_bars, 3)),
-        common_factor(spec, seed, shape.n_hours),
+        common_factor(spec, seed, n_hours=shape.n_hours),
         pattern(spec.start_ms, shape.n_hours),
     )
 
@@ -221,10 +222,13 @@ def _history(
     spec, traits, merge = common.spec, traits_of(_base(symbol)), common.merge
     instrument = _instrument(market, symbol)
     path = prices.merged(path, merge)
-    tick = float(traits.tick_size)
-    tick_units = to_units(traits.tick_size, instrument.price_decimals)
+    ticked = partial(
+        prices.on_ticks,
+        tick_size=float(traits.tick_size),
+        tick_units=to_units(traits.tick_size, instrument.price_decimals),
+    )
     bars = np.empty((len(path.open), 5), dtype=np.int64)
-    bars[:, :4] = prices.on_ticks(path, tick, tick_units)
+    bars[:, :4] = ticked(path)
     lots = prices.volumes(
         path,
         normals(common.seed, market, symbol, "volume", shape=(len(path.open),)),
@@ -237,7 +241,7 @@ def _history(
     funding_ms = np.arange(0 if rates is None else len(rates), dtype=np.int64)
     rates_e12 = np.rint((np.empty(0) if rates is None else rates) * 1e8).astype(np.int64) * 10_000
     mark, index = (
-        None if walked is None else prices.on_ticks(prices.merged(walked, merge), tick, tick_units)
+        None if walked is None else ticked(prices.merged(walked, merge))
         for walked in beside or (None, None)
     )
     return History.of(

@@ -127,7 +127,7 @@ def merged(path: Path, n: int) -> Path:
     )
 
 
-def on_ticks(path: Path, tick_size: float, tick_units: int) -> NDArray[np.int64]:
+def on_ticks(path: Path, *, tick_size: float, tick_units: int) -> NDArray[np.int64]:
     """Return open, high, low, close rounded to ticks (at least one), in price units.
 
     Returns

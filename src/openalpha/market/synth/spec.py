@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from openalpha.core.clock import DAY_MS, HOUR_MS, MINUTE_MS, parse_ms
 from openalpha.core.errors import InputError
+from openalpha.market.series import SeriesKey, SeriesKind
 
 __all__ = ["PRESETS", "CoinTraits", "Edge", "EdgeKind", "SynthSpec", "traits_of"]
 
@@ -115,6 +116,9 @@ class SynthSpec:
         for names in (self.perps, self.spots):
             if len(set(names)) != len(names):
                 raise InputError(f"a symbol is named twice in {', '.join(names)}")
+            for name in names:
+                # The lake's rule for names, asked before anything is made.
+                SeriesKey("synthetic_linear", name, SeriesKind.FUNDING)
         _check_timeframe(self.timeframe_ms)
         edge = self.edge
         if edge is not None and edge.kind is EdgeKind.LEAD_LAG and len(self.perps) < 2:

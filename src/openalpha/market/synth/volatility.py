@@ -48,7 +48,7 @@ def pattern(start_ms: int, n_hours: int) -> NDArray[np.float64]:
     return weights / math.sqrt(mean_square)
 
 
-def common_factor(spec: SynthSpec, seed: int, n_hours: int) -> NDArray[np.float64]:
+def common_factor(spec: SynthSpec, seed: int, *, n_hours: int) -> NDArray[np.float64]:
     """Return the volatility all symbols share, mean square 1: slow, fast and regime parts."""
     factor = np.ones(n_hours)
     if spec.has_stochastic_volatility:

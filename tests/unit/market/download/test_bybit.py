@@ -72,7 +72,7 @@ INVERSE = {**LINEAR, "symbol": "BTCUSD", "contractType": "InversePerpetual", "ba
 
 
 def test_rules_of_a_linear_perpetual() -> None:
-    listing = listing_of("bybit_linear", LINEAR, (), now_ms=NOW)
+    listing = listing_of("bybit_linear", LINEAR, tiers=(), now_ms=NOW)
     rules = listing.instrument
     assert listing.launch_ms == 1634256000000
     assert (rules.id, rules.kind, rules.base, rules.settle) == (
@@ -86,7 +86,7 @@ def test_rules_of_a_linear_perpetual() -> None:
 
 
 def test_rules_of_a_spot_instrument() -> None:
-    rules = listing_of("bybit_spot", SPOT, (), now_ms=NOW).instrument
+    rules = listing_of("bybit_spot", SPOT, tiers=(), now_ms=NOW).instrument
     assert (rules.kind, rules.settle, rules.qty_decimals) == (Kind.SPOT, "USDT", 5)
     assert rules.steps[0].lot_size == Decimal("0.00001")
     assert (rules.min_qty, rules.min_notional) == (Decimal("0.00062"), 1)
@@ -94,7 +94,7 @@ def test_rules_of_a_spot_instrument() -> None:
 
 
 def test_rules_of_an_inverse_perpetual() -> None:
-    rules = listing_of("bybit_inverse", INVERSE, (), now_ms=NOW).instrument
+    rules = listing_of("bybit_inverse", INVERSE, tiers=(), now_ms=NOW).instrument
     assert (rules.kind, rules.settle, rules.quote) == (Kind.INVERSE, "BTC", "USD")
 
 
@@ -102,7 +102,7 @@ def test_rules_of_an_inverse_perpetual() -> None:
     ("stated", "hours"), [(480, 8), (60, 1), (240, 4), ("480", 8), (8, 8), (0, None), (None, None)]
 )
 def test_funding_intervals(stated: object, hours: int | None) -> None:
-    rules = listing_of("bybit_linear", {**LINEAR, "fundingInterval": stated}, (), now_ms=NOW)
+    rules = listing_of("bybit_linear", {**LINEAR, "fundingInterval": stated}, tiers=(), now_ms=NOW)
     assert rules.instrument.funding_interval_ms == (hours * HOUR_MS if hours else None)
 
 
@@ -113,7 +113,7 @@ def test_funding_intervals(stated: object, hours: int | None) -> None:
 )  # fmt: skip
 def test_rules_that_make_no_sense_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(VenueUnavailable, match="described SOLUSDT in a way"):
-        listing_of("bybit_linear", {**LINEAR, **change}, (), now_ms=NOW)
+        listing_of("bybit_linear", {**LINEAR, **change}, tiers=(), now_ms=NOW)
 
 
 def test_tiers_are_sorted_and_an_empty_deduction_is_nothing() -> None:
@@ -130,7 +130,7 @@ def asked(
 ) -> tuple[str, dict[str, str]]:
     network = MemoryTransport(lambda request: reply(list=[]))
     source = BybitSource(market, network, clock=ManualClock(NOW), base_url="http://venue.test")
-    source.page(SeriesKey(market, "BTCUSDT", kind, timeframe), NOW - 60_000, NOW)
+    source.page(SeriesKey(market, "BTCUSDT", kind, timeframe), (NOW - 60_000, NOW))
     parts = urlsplit(network.requests[-1].url)
     return parts.path, {name: values[0] for name, values in parse_qs(parts.query).items()}
 
@@ -206,9 +206,9 @@ def test_recorded_answers_are_understood(real_data: Path) -> None:
     assert btc.instrument.steps[0].tick_size == Decimal("0.5")
     assert eth.instrument.steps[0].lot_size == Decimal("0.01")
     assert btc.instrument.funding_interval_ms == 8 * HOUR_MS
-    bars = source.page(SeriesKey("bybit_linear", "BTCUSDT", SeriesKind.BARS, "1m"), 0, NOW)
+    bars = source.page(SeriesKey("bybit_linear", "BTCUSDT", SeriesKind.BARS, "1m"), (0, NOW))
     assert bars.row(0) == (1709891679000, 27450.0, 27460.0, 27440.0, 27455.0, 123.45)
-    rates = source.page(SeriesKey("bybit_linear", "BTCUSDT", SeriesKind.FUNDING), 0, NOW)
+    rates = source.page(SeriesKey("bybit_linear", "BTCUSDT", SeriesKind.FUNDING), (0, NOW))
     assert rates["rate"].to_list() == [0.0001, 0.00015]
     with pytest.raises(UnknownName):
         source.listings(["NOSUCHUSDT"])

@@ -18,7 +18,7 @@ from openalpha.market.download.missing import missing_spans, windows
 def test_spans_hold_exactly_the_unknown_stamps(
     known: list[int], start: int, length: int, step: int
 ) -> None:
-    spans = missing_spans(np.array(known, dtype=np.int64), start, start + length, step_ms=step)
+    spans = missing_spans(np.array(known, dtype=np.int64), (start, start + length), step_ms=step)
     found = [ts for begin, end in spans for ts in range(begin, end, step)]
     wanted = [ts for ts in range(start, start + length) if ts % step == 0 and ts not in set(known)]
     assert found == wanted
