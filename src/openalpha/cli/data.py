@@ -205,7 +205,7 @@ def resample(
 
     screen = Screen(json_to, is_quiet=quiet)
     lake = open_lake(config, settings)
-    made = resample_lake(lake, _chosen(lake, instrument, SeriesKind.BARS, source), to)
+    made = resample_lake(lake, _chosen(lake, instrument, SeriesKind.BARS, source), timeframes=to)
     for row in made:
         screen.show(f"{row.key}: {row.bars:,} bars from {row.source.timeframe}, {row.added:,} new")
     screen.result(
@@ -249,7 +249,9 @@ def export(  # noqa: PLR0913, PLR0917 - the options of a command
     lake = open_lake(config, settings)
     keys = _chosen(lake, instrument, kind, timeframe)
     span = (parse_ms(start) if start else None, parse_ms(end) if end else None)
-    written = export_series(lake, keys, to_folder, file_format=file_format, span=span, force=force)
+    written = export_series(
+        lake, keys, folder=to_folder, file_format=file_format, span=span, force=force
+    )
     for path, rows in written:
         screen.show(f"{path}: {rows:,} rows")
     files = [{"path": path, "rows": rows} for path, rows in written]

@@ -72,9 +72,9 @@ def rescale(block: Block, key: SeriesKey, *, price_decimals: int, qty_decimals: 
 
 def merge(
     key: SeriesKey,
-    old: Block | None,
     new: Block,
     *,
+    old: Block | None = None,
     source: str = "the new data",
     old_source: str = "the lake",
 ) -> Merged:

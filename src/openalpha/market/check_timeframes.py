@@ -76,7 +76,7 @@ def _compare(
     fine: SeriesKey, fine_block: Block, coarse: SeriesKey, coarse_block: Block
 ) -> list[Disagreement]:
     try:
-        _, made = resampled(fine, _tidy(fine_block), coarse.timeframe)
+        _, made = resampled(fine, _tidy(fine_block), timeframe=coarse.timeframe)
     except InputError:  # no whole number of the one makes the other
         return []
     d = max(made.price_decimals, coarse_block.price_decimals)

@@ -35,8 +35,8 @@ _SIDES = {
 def export_series(
     lake: Lake,
     keys: Sequence[SeriesKey],
-    folder: Path,
     *,
+    folder: Path,
     file_format: str = "parquet",
     span: tuple[int | None, int | None] = (None, None),
     force: bool = False,

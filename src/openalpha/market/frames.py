@@ -45,8 +45,8 @@ def history_of_frame(
     bars = np.empty((len(ts_ms), 5), dtype=np.int64)
     is_exact = True
     for place, name in enumerate(_PRICES):
-        is_exact &= to_unit_column(columns[name], traded.price_decimals, bars[:, place])
-    volume_exact = to_unit_column(columns["volume"], traded.qty_decimals, bars[:, 4])
+        is_exact &= to_unit_column(columns[name], traded.price_decimals, out=bars[:, place])
+    volume_exact = to_unit_column(columns["volume"], traded.qty_decimals, out=bars[:, 4])
     if not is_exact:
         notes.append(f"prices rounded to {traded.price_decimals} decimals")
     if not volume_exact:

@@ -36,7 +36,7 @@ def to_floats(units: NDArray[np.int64], decimals: int) -> NDArray[np.float64]:
     return out
 
 
-def to_unit_column(values: NDArray[np.float64], decimals: int, out: NDArray[np.int64]) -> bool:
+def to_unit_column(values: NDArray[np.float64], decimals: int, *, out: NDArray[np.int64]) -> bool:
     """Write values × 10^decimals, rounded to whole units, into `out`; say whether all were exact.
 
     Works through the column in pieces that fit the cache, so no second column is ever held.
@@ -104,7 +104,7 @@ def exact_decimals(
 def unit_column(values: NDArray[np.float64], decimals: int) -> NDArray[np.int64]:
     """Return values × 10^decimals rounded to whole units, as a new int64[n] column."""
     out = np.empty(len(values), dtype=np.int64)
-    to_unit_column(values, decimals, out)
+    to_unit_column(values, decimals, out=out)
     return out
 
 

@@ -113,7 +113,11 @@ class History:
         index = None if index is None else _frozen(index)
         end_ms = int(ts_ms[-1]) + timeframe_ms
         stamps, rates = _settlements_within(funding, int(ts_ms[0]), end_ms)
-        gaps = funding_gaps(stamps, int(ts_ms[0]), end_ms, interval_ms=_interval(instrument))
+        gaps = funding_gaps(
+            stamps,
+            (int(ts_ms[0]), end_ms),
+            interval_ms=instrument.funding_interval_ms,
+        )
         fingerprint = _digest(
             f"{instrument!r}|{timeframe_ms}", ts_ms, bars, mark, index, stamps, rates
         )
@@ -241,9 +245,9 @@ def snap_stamps(stamps: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def funding_gaps(
-    stamps: NDArray[np.int64], start_ms: int, end_ms: int, *, interval_ms: int | None
+    stamps: NDArray[np.int64], span: tuple[int, int], *, interval_ms: int | None
 ) -> tuple[tuple[int, int], ...]:
-    """Return the stretches of [start_ms, end_ms) in which settlements are missing.
+    """Return the stretches of a span in which settlements are missing.
 
     Intervals that venues really use (8 h and shorter) may follow each other freely: only a
     distance longer than the usual interval and than 8 h counts as a hole.
@@ -252,6 +256,8 @@ def funding_gaps(
     ----------
     stamps : int64[k]
         Settlements within the span, increasing.
+    span : (start_ms, end_ms)
+        [start, end), UTC ms.
     interval_ms : int or None
         Usual distance; None: the instrument has no funding, and so no gaps.
 
@@ -263,11 +269,12 @@ def funding_gaps(
     Examples
     --------
     >>> h = 3_600_000
-    >>> funding_gaps(np.array([0, 8 * h, 32 * h]), 0, 40 * h, interval_ms=8 * h)
+    >>> funding_gaps(np.array([0, 8 * h, 32 * h]), (0, 40 * h), interval_ms=8 * h)
     ((57600000, 86400000),)
     """
     if interval_ms is None:
         return ()
+    start_ms, end_ms = span
     longest = max(interval_ms, 8 * HOUR_MS)
     first = -(-start_ms // interval_ms) * interval_ms
     if first >= end_ms:
@@ -281,10 +288,6 @@ def funding_gaps(
         if last >= begin:
             found.append((begin, last))
     return tuple(found)
-
-
-def _interval(instrument: Instrument) -> int | None:
-    return instrument.funding_interval_ms
 
 
 def _frozen(array: NDArray[np.int64]) -> NDArray[np.int64]:

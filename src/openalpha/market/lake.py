@@ -149,7 +149,9 @@ class Lake:
             If there is no bar in the range, or `data check` found part of it unusable and
             `data.allow_unusable` is off.
         """
-        return load_history(self, instrument, timeframe, span=(start_ms, end_ms), with_=with_)
+        return load_history(
+            self, instrument, timeframe=timeframe, span=(start_ms, end_ms), with_=with_
+        )
 
     def keep_instruments(self, instruments: Iterable[Instrument], *, now_ms: int) -> None:
         """Keep downloaded rules; a changed tick or lot becomes a dated step, the past stays."""

@@ -51,13 +51,14 @@ class Rows(Protocol):
 def load_history(
     lake: Rows,
     instrument: str,
-    timeframe: str,
     *,
+    timeframe: str,
     span: tuple[int | None, int | None] = (None, None),
     with_: Sequence[str] = ("funding", "mark", "index"),
 ) -> History:
     """Read a history; see `Lake.load`."""
-    key = series_key(instrument, SeriesKind.BARS, timeframe_name(parse_timeframe(timeframe)))
+    timeframe = timeframe_name(parse_timeframe(timeframe))
+    key = series_key(instrument, SeriesKind.BARS, timeframe=timeframe)
     block = lake.read(key, start_ms=span[0], end_ms=span[1])
     if block.frame.height == 0:
         known = lake.info(key)

@@ -44,7 +44,7 @@ class MonthInfo:
 
 
 def write_month(
-    path: Path, key: SeriesKey, block: Block, *, source: str, before: Path | None
+    path: Path, block: Block, *, key: SeriesKey, source: str, before: Path | None
 ) -> None:
     """Write a whole month file and wait until the disk has it; `before` passes on its sources.
 

@@ -49,7 +49,7 @@ def target_key(source: SeriesKey, timeframe: str) -> SeriesKey:
     return target
 
 
-def resampled(source: SeriesKey, block: Block, timeframe: str) -> tuple[SeriesKey, Block]:
+def resampled(source: SeriesKey, block: Block, *, timeframe: str) -> tuple[SeriesKey, Block]:
     """Combine bars into longer ones, in the same integer units.
 
     A bar is made only where every bar it consists of is there; days and shorter begin on the UTC
@@ -78,7 +78,7 @@ def resampled(source: SeriesKey, block: Block, timeframe: str) -> tuple[SeriesKe
     >>> key = SeriesKey("x_spot", "AB", SeriesKind.MARK, "1m")
     >>> names = ("open", "high", "low", "close")
     >>> rows = {"ts": [0, 60_000, 120_000], **dict.fromkeys(names, [3, 5, 4])}
-    >>> made, bars = resampled(key, Block(pl.DataFrame(rows)), "2m")
+    >>> made, bars = resampled(key, Block(pl.DataFrame(rows)), timeframe="2m")
     >>> made.timeframe, bars.frame.rows()
     ('2m', [(0, 3, 5, 3, 5)])
     """
@@ -107,7 +107,7 @@ def resampled(source: SeriesKey, block: Block, timeframe: str) -> tuple[SeriesKe
 
 
 def resample_lake(
-    lake: Lake, sources: Sequence[SeriesKey], timeframes: Sequence[str]
+    lake: Lake, sources: Sequence[SeriesKey], *, timeframes: Sequence[str]
 ) -> list[Resampled]:
     """Make longer time frames in the lake, all or nothing.
 
@@ -154,7 +154,7 @@ def _richest(
         except InputError as error:
             refusal = error
             continue
-        key, block = resampled(source, _usable(lake, source), timeframe)
+        key, block = resampled(source, _usable(lake, source), timeframe=timeframe)
         if found is None or block.frame.height > found[2].frame.height:
             found = (source, key, block)
     if found is None:

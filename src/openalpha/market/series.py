@@ -171,7 +171,7 @@ class SeriesKey:
         }
 
 
-def series_key(instrument: str, kind: SeriesKind | str, timeframe: str = "") -> SeriesKey:
+def series_key(instrument: str, kind: SeriesKind | str, *, timeframe: str = "") -> SeriesKey:
     """Return the key of an instrument's series.
 
     Raises
@@ -181,7 +181,7 @@ def series_key(instrument: str, kind: SeriesKind | str, timeframe: str = "") -> 
 
     Examples
     --------
-    >>> series_key("bybit_linear:BTCUSDT", "bars", "1h").folder.as_posix()
+    >>> series_key("bybit_linear:BTCUSDT", "bars", timeframe="1h").folder.as_posix()
     'bybit_linear/BTCUSDT/bars_1h'
     """
     market, symbol = split_instrument_id(instrument)

@@ -111,7 +111,7 @@ class Transaction:
                 old, sources = self._read(name, key)
                 if replace and old is not None:
                     old = without_stamps(old, part)
-                merged = merge(key, old, part, source=source, old_source=", ".join(sources))
+                merged = merge(key, part, old=old, source=source, old_source=", ".join(sources))
                 if merged.added or old is None:
                     self._write(name, key, merged.block, source=source)
             added += merged.added
@@ -140,7 +140,7 @@ class Transaction:
     def _write(self, name: PurePosixPath, key: SeriesKey, block: Block, *, source: str) -> None:
         before = self._staged.get(name, self._root / name)
         path = self._folder / f"{len(self._staged)}.part"
-        write_month(path, key, block, source=source, before=before if before.exists() else None)
+        write_month(path, block, key=key, source=source, before=before if before.exists() else None)
         self._staged[name] = path
 
     def _lock(self, key: SeriesKey) -> None:

@@ -133,7 +133,7 @@ def test_each_planted_fault_is_found_and_no_other(walk, hourly, plant, seed):
 @pytest.mark.parametrize("guilty", ["1h", "4h"])
 def test_a_disagreeing_stretch_is_found_and_the_odd_one_named(lake, walk, hourly, guilty):
     block = walk(N)
-    wide, four = resampled(hourly, block, "4h")
+    wide, four = resampled(hourly, block, timeframe="4h")
     span = pl.col("ts").is_between(at(800), at(880), closed="left")
     series = {"1h": (hourly, block), "4h": (wide, four)}
     key, honest = series[guilty]
@@ -162,7 +162,7 @@ def test_a_disagreeing_stretch_is_found_and_the_odd_one_named(lake, walk, hourly
 def test_time_frames_that_agree_raise_nothing(lake, walk, hourly):
     block = walk(N)
     lake.merge(hourly, block, source="a")
-    made = resample_lake(lake, [hourly], ["4h", "1d", "1w"])
+    made = resample_lake(lake, [hourly], timeframes=["4h", "1d", "1w"])
     assert [row.bars for row in made] == [N // 4, N // 24, N // 168]
     found = check_lake(lake, clock=ManualClock(NOW))
     assert found.is_fine
@@ -190,7 +190,7 @@ def test_missing_ranges_cover_the_edges_asked_for(lake, walk, hourly):
 
 def test_no_longer_bar_is_made_from_a_partial_set(walk, hourly):
     block, _ = gap(walk(48), 9)
-    _, made = resampled(hourly, block, "4h")
+    _, made = resampled(hourly, block, timeframe="4h")
     assert made.frame["ts"].to_list() == [at(row) for row in range(0, 48, 4) if row != 8]
     first = block.frame[:4]
     assert made.frame.row(0) == (
@@ -198,4 +198,4 @@ def test_no_longer_bar_is_made_from_a_partial_set(walk, hourly):
         first["volume"].sum(),
     )  # fmt: skip
     with pytest.raises(InputError, match="7h bars cannot be made from 2h ones"):
-        resampled(replace(hourly, timeframe="2h"), block, "7h")
+        resampled(replace(hourly, timeframe="2h"), block, timeframe="7h")

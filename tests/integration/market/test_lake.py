@@ -86,7 +86,9 @@ def test_events_are_kept_as_often_as_they_happened(lake):
     trades = Block(pl.DataFrame(rows), 0, 0)
     assert lake.merge(key, trades, source="a").added == 3
     assert lake.merge(key, trades, source="a").added == 0
-    assert lake.read(key).frame.height == 3
+    once_more = Block(pl.concat([trades.frame[:1], trades.frame]), 0, 0)
+    assert lake.merge(key, once_more, source="b").added == 1
+    assert lake.read(key).frame.height == 4
 
 
 def test_the_catalogue_is_rebuilt_when_lost_or_broken(lake, hourly, walk):
@@ -172,7 +174,7 @@ from openalpha.market.series import series_key
 lake, frame = Lake(Path(sys.argv[1])), pl.read_parquet(sys.argv[2])
 for row in range(0, 700, 10):
     block = Block(frame[row : row + 10], 1, 3)
-    lake.merge(series_key("bybit_linear:BTCUSDT", "bars", "1h"), block, source="writer")
+    lake.merge(series_key("bybit_linear:BTCUSDT", "bars", timeframe="1h"), block, source="writer")
 """
 
 
@@ -252,6 +254,7 @@ def test_downloaded_rules_win_and_their_past_is_kept(lake):
     lake.keep_instruments([replace(now, source="downloaded")], now_ms=START)
     finer = replace(now, steps=(StepRule(0, Decimal("0.01"), Decimal("0.001")),), price_decimals=2)
     lake.keep_instruments([finer], now_ms=START + DAY_MS)
+    lake.keep_instruments([finer], now_ms=START + 2 * DAY_MS)
     found = instrument_for("bybit_linear:BTCUSDT", lake)
     assert [(step.since_ms, str(step.tick_size)) for step in found.steps] == [
         (0, "0.1"), (START + DAY_MS, "0.01"),

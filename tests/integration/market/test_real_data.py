@@ -51,7 +51,7 @@ def test_known_gaps_are_found(checked, taken):
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT"])
 @pytest.mark.parametrize("timeframe", ["5m", "15m"])
 def test_spot_rows_hidden_in_perpetual_bars_are_found(checked, taken, symbol, timeframe):
-    key = series_key(f"binance_usdm:{symbol}", "bars", timeframe)
+    key = series_key(f"binance_usdm:{symbol}", "bars", timeframe=timeframe)
     spans = {(item.from_ms, item.to_ms) for item in checked.unusable if item.key == key}
     assert (parse_ms("2025-02-18T10:00"), parse_ms("2025-02-20T10:00")) in spans
     days = {item.from_ms // 86_400_000 for item in checked.disagreements if item.fine == key}

@@ -19,7 +19,7 @@ def test_units_to_floats_and_back_is_the_identity(units, decimals):
     floats = to_floats(column, decimals)
     assert floats.tolist() == [float(f"{u}e-{decimals}") for u in units]
     back = np.empty_like(column)
-    assert to_unit_column(floats, decimals, back)
+    assert to_unit_column(floats, decimals, out=back)
     assert back.tolist() == units
 
 

@@ -154,11 +154,15 @@ GAPS = {
 @pytest.mark.parametrize("case", GAPS)
 def test_missing_settlements_are_listed(case):
     stamps, (start, end), wanted = GAPS[case]
-    found = funding_gaps(
-        np.array(stamps, dtype=np.int64) * HOUR_MS, start * HOUR_MS, end * HOUR_MS,
-        interval_ms=8 * HOUR_MS,
-    )  # fmt: skip
+    settled = np.array(stamps, dtype=np.int64) * HOUR_MS
+    span = (start * HOUR_MS, end * HOUR_MS)
+    found = funding_gaps(settled, span, interval_ms=8 * HOUR_MS)
     assert found == tuple((a * HOUR_MS, b * HOUR_MS) for a, b in wanted)
+
+
+def test_an_interval_that_was_longer_for_a_while_is_no_gap():
+    stamps = np.array([0, 4, 8, 16, 24, 28]) * HOUR_MS
+    assert funding_gaps(stamps, (0, 32 * HOUR_MS), interval_ms=4 * HOUR_MS) == ()
 
 
 def test_a_window_shows_the_same_rows_in_the_same_units():
