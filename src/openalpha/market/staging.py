@@ -54,6 +54,7 @@ class Transaction:
         self._lock_wait_s = lock_wait_s
         self._folder = root / _STAGING / uuid.uuid4().hex
         self._staged: dict[PurePosixPath, Path] = {}
+        self._parts = 0
         self._locks: dict[SeriesKey, IO[str]] = {}
         self._own_lock: IO[str] | None = None
 
@@ -123,12 +124,17 @@ class Transaction:
     def put_text(self, name: PurePosixPath, text: str) -> None:
         """Stage a small text file of the lake (instrument rules, findings)."""
         with _storage_errors(self._root):
-            path = self._folder / f"{len(self._staged)}.part"
+            path = self._next_part()
             with path.open("w", encoding="utf-8") as handle:
                 handle.write(text)
                 handle.flush()
                 os.fsync(handle.fileno())
             self._staged[name] = path
+
+    def _next_part(self) -> Path:
+        # A number of its own each time: a month touched again must not take another's file.
+        self._parts += 1
+        return self._folder / f"{self._parts}.part"
 
     def _read(self, name: PurePosixPath, key: SeriesKey) -> tuple[Block | None, tuple[str, ...]]:
         path = self._staged.get(name, self._root / name)
@@ -139,7 +145,7 @@ class Transaction:
 
     def _write(self, name: PurePosixPath, key: SeriesKey, block: Block, *, source: str) -> None:
         before = self._staged.get(name, self._root / name)
-        path = self._folder / f"{len(self._staged)}.part"
+        path = self._next_part()
         write_month(path, block, key=key, source=source, before=before if before.exists() else None)
         self._staged[name] = path
 

@@ -50,6 +50,17 @@ def test_appending_in_any_order_and_twice_gives_the_same_series(lake, hourly, wa
     assert lake.merge(hourly, block, source="again").added == 0
 
 
+def test_one_transaction_may_touch_a_month_again_and_again(lake, hourly, walk):
+    block = walk(1_000)
+    other = replace(hourly, symbol="ETHUSDT")
+    with lake.transaction() as change:
+        for rows in (slice(0, 300), slice(200, 600), slice(500, 1_000)):
+            change.merge(hourly, later(block, rows), source="pieces")
+            change.merge(other, later(block, rows), source="pieces")
+    assert lake.read(hourly).frame.equals(block.frame)
+    assert lake.read(other).frame.equals(block.frame)
+
+
 def test_a_finer_price_raises_the_decimals_on_reading(lake, hourly, walk):
     coarse = walk(1_000)
     fine = walk(1_000, start=START + 1_000 * HOUR_MS, decimals=3)
