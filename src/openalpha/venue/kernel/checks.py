@@ -31,6 +31,10 @@ from openalpha.venue.kernel.layout import (
     INVERSE,
     LIMIT,
     MARKET,
+    NO_TRIGGER,
+    O_ACTIVATION,
+    O_ATTACHED,
+    O_DISTANCE,
     O_FILLED,
     O_LEG,
     O_LIMIT,
@@ -68,20 +72,31 @@ LEVERAGE_TOO_HIGH = int(Reason.LEVERAGE_TOO_HIGH)
 
 
 @compiled
-def is_off_tick(m: I64, i: int, limit: int, trigger: int) -> bool:
-    """Say whether a price is no multiple of the tick in force."""
-    return limit % m[i + I_TICK] != 0 or trigger % m[i + I_TICK] != 0
+def _is_off_grid(price: int, tick: int) -> bool:
+    """Say whether a price is below one tick or no multiple of it."""
+    return price < tick or price % tick != 0
+
+
+@compiled
+def _is_off_tick(m: I64, i: int, o: int) -> bool:
+    """Say whether one of an order's prices is off the tick in force (O4, X8)."""
+    tick, kind = m[i + I_TICK], m[o + O_TKIND]
+    if m[o + O_TYPE] == LIMIT and _is_off_grid(m[o + O_LIMIT], tick):
+        return True
+    if kind == TRAILING:
+        return _is_off_grid(m[o + O_DISTANCE], tick) or m[o + O_ACTIVATION] % tick != 0
+    return kind != NO_TRIGGER and _is_off_grid(m[o + O_TRIGGER], tick)
 
 
 @compiled
 def form_refusal(m: I64, i: int, o: int, base: int) -> int:
     """Check what does not depend on the account's money; returns the reason or OK (O4)."""
     a, qty = acct_of(m, o), m[o + O_QTY]
-    if m[o + O_LEG] != 0 and m[a + AC_POSITION_MODE] != HEDGE:
+    if m[o + O_LEG] != 0 and (m[a + AC_POSITION_MODE] != HEDGE or m[i + I_KIND] == SPOT):
         return LEG_MISMATCH
-    if qty % m[i + I_LOT] != 0:
+    if m[o + O_WHOLE] == 0 and qty % m[i + I_LOT] != 0:
         return OFF_LOT
-    if is_off_tick(m, i, m[o + O_LIMIT], m[o + O_TRIGGER]):
+    if m[o + O_ATTACHED] == 0 and _is_off_tick(m, i, o):
         return OFF_TICK
     is_market = m[o + O_TYPE] == MARKET
     if m[o + O_WHOLE] == 0:
@@ -95,7 +110,7 @@ def form_refusal(m: I64, i: int, o: int, base: int) -> int:
 @compiled
 def _size_refusal(m: I64, i: int, o: int, price: int) -> int:
     """Refuse what could not be held exactly (N7). Floats only decide far from the 64-bit limit."""
-    size = abs(m[leg_of(m, i, o) + P_QTY]) + m[o + O_QTY]
+    size = abs(m[leg_of(m, i, o) + P_QTY]) + m[o + O_QTY] - m[o + O_FILLED]
     factor = m[i + I_K] if m[i + I_KIND] == INVERSE else price * max(m[i + I_NUM], 1)
     if size >= QTY_BOUND or float(size) * float(factor) >= VALUE_BOUND:
         return TOO_LARGE
@@ -116,10 +131,13 @@ def is_wrong_side(m: I64, i: int, o: int) -> bool:
 
 
 @compiled
-def _margin_refusal(m: I64, i: int, o: int, price: int) -> int:
+def margin_refusal(m: I64, i: int, o: int, base: int) -> int:
     """Return the reason why account and risk limits do not allow the order's rest, or OK (M4-M6)."""
     a, p, side = acct_of(m, o), leg_of(m, i, o), m[o + O_SIDE]
     qty = m[o + O_QTY] - m[o + O_FILLED]
+    price = m[o + O_LIMIT]
+    if m[o + O_TYPE] == MARKET:
+        price = taker_price(m, i, side, base, impact_e8(m, i, qty))
     if m[i + I_KIND] == SPOT:
         return OK if covers_spot(m, a, i, side, qty, price, o) else INSUFFICIENT_BALANCE
     opened = qty - closing_part(m, p, side * qty)
@@ -140,20 +158,14 @@ def money_refusal(m: I64, i: int, o: int, base: int, is_first: bool) -> int:
 
     `is_first` is false where an order goes on or is amended: its minimum notional stands.
     """
-    a = acct_of(m, o)
-    if m[a + AC_POSITION_MODE] == HEDGE and (m[o + O_LEG] == 0) == (m[o + O_SIDE] < 0):
-        m[o + O_REDUCE] = 1
     if m[o + O_REDUCE] != 0:
         if not cut_to_position(m, i, o):
             return NO_POSITION
         if m[i + I_KIND] != SPOT:
             return OK
-    qty = m[o + O_QTY] - m[o + O_FILLED]
-    is_limit = m[o + O_TYPE] == LIMIT
-    price = m[o + O_LIMIT] if is_limit else base
-    if is_first and m[o + O_REDUCE] == 0:
+    elif is_first:
+        price = m[o + O_LIMIT] if m[o + O_TYPE] == LIMIT else base
+        qty = m[o + O_QTY] - m[o + O_FILLED]
         if cash(m, i, notional(m, i, qty, price)) < m[i + I_MIN_NOTIONAL]:
             return BELOW_MIN_NOTIONAL
-    if not is_limit:
-        price = taker_price(m, i, m[o + O_SIDE], base, impact_e8(m, i, qty))
-    return _margin_refusal(m, i, o, price)
+    return margin_refusal(m, i, o, base)

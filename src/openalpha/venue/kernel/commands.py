@@ -6,8 +6,8 @@ from openalpha.venue.kernel.checks import (
     OK,
     WRONG_SIDE,
     form_refusal,
-    is_off_tick,
     is_wrong_side,
+    margin_refusal,
     money_refusal,
 )
 from openalpha.venue.kernel.execute import execute
@@ -18,11 +18,12 @@ from openalpha.venue.kernel.layout import (
     EV_CONDITIONAL,
     EV_TRIGGER,
     FREE,
+    H_EVENT,
     H_SEQ,
     I64,
     I_AT_OPEN,
+    I_KIND,
     I_LAST,
-    I_LOT,
     I_N_ORDERS,
     LIMIT,
     NO_TRIGGER,
@@ -42,9 +43,11 @@ from openalpha.venue.kernel.layout import (
     O_FILLED,
     O_ID,
     O_LIMIT,
+    O_LIVE,
     O_OCO,
     O_QTY,
     O_REASON,
+    O_REDUCE,
     O_SEQ,
     O_SIDE,
     O_STATUS,
@@ -54,6 +57,7 @@ from openalpha.venue.kernel.layout import (
     O_WHOLE,
     OPEN,
     PARTLY,
+    SPOT,
     STOP,
     SUBMITTED,
     TRAILING,
@@ -92,7 +96,7 @@ def next_command(m: I64, i: int, until_ms: int) -> tuple[int, int, int]:
                 at, number = m[o + O_CANCEL_AT], m[o + O_CANCEL_SEQ]
             elif which == AMEND:
                 at, number = m[o + O_AMEND_AT], m[o + O_AMEND_SEQ]
-            elif m[o + O_STATUS] != SUBMITTED:
+            elif m[o + O_STATUS] != SUBMITTED or m[o + O_LIVE] > m[H_EVENT]:
                 continue
             if at < when or (at == when and number < seq):
                 best, kind, when, seq = o, which, at, number
@@ -147,39 +151,46 @@ def work_order(m: I64, i: int, o: int, base: int) -> None:
 
 
 @compiled
-def _is_amendable(m: I64, i: int, o: int) -> bool:
-    """Say whether an order may take the values it is to be amended to (O10)."""
-    status, qty = m[o + O_STATUS], m[o + O_A_QTY]
+def _has_fields(m: I64, o: int) -> bool:
+    """Say whether an order is live and has the fields it is to be amended in (O10, X11)."""
+    status = m[o + O_STATUS]
     if status != OPEN and status != PARTLY and status != UNTRIGGERED:
         return False
-    if is_off_tick(m, i, m[o + O_A_LIMIT], m[o + O_A_TRIGGER]) or qty % m[i + I_LOT] != 0:
+    if m[o + O_A_LIMIT] != 0 and m[o + O_TYPE] != LIMIT:
         return False
-    return qty == 0 or qty > m[o + O_FILLED]
+    if m[o + O_A_TRIGGER] != 0 and (status != UNTRIGGERED or m[o + O_TKIND] == TRAILING):
+        return False
+    return m[o + O_A_QTY] == 0 or m[o + O_A_QTY] > m[o + O_FILLED]
 
 
 @compiled
 def _amend(m: I64, i: int, o: int, base: int) -> None:
-    """Change a live order, or leave it as it was (O10)."""
-    if not _is_amendable(m, i, o):
+    """Change a live order, or leave it as it was (O10, X11)."""
+    if not _has_fields(m, o):
         return
-    qty, limit, whole = m[o + O_QTY], m[o + O_LIMIT], m[o + O_WHOLE]
-    is_live = m[o + O_STATUS] != UNTRIGGERED
+    qty, limit, trigger = m[o + O_QTY], m[o + O_LIMIT], m[o + O_TRIGGER]
+    whole = m[o + O_WHOLE]
     if m[o + O_A_QTY] != 0:
         m[o + O_QTY] = m[o + O_A_QTY]
         m[o + O_WHOLE] = 0
-    if m[o + O_A_LIMIT] != 0 and m[o + O_TYPE] == LIMIT:
+    if m[o + O_A_LIMIT] != 0:
         m[o + O_LIMIT] = m[o + O_A_LIMIT]
-    if is_live and money_refusal(m, i, o, base, False) != OK:
-        m[o + O_QTY], m[o + O_LIMIT], m[o + O_WHOLE] = qty, limit, whole
-        return
     if m[o + O_A_TRIGGER] != 0:
         m[o + O_TRIGGER] = m[o + O_A_TRIGGER]
+    is_live = m[o + O_STATUS] != UNTRIGGERED
+    reason = form_refusal(m, i, o, base)
+    if reason == OK and is_live and (m[o + O_REDUCE] == 0 or m[i + I_KIND] == SPOT):
+        reason = margin_refusal(m, i, o, base)
+    if reason != OK:
+        m[o + O_QTY], m[o + O_LIMIT], m[o + O_TRIGGER] = qty, limit, trigger
+        m[o + O_WHOLE] = whole
+        return
     step_status(m, o, EV_AMEND)
     if m[o + O_LIMIT] != limit or m[o + O_QTY] > qty:
         m[H_SEQ] += 1
         m[o + O_SEQ] = m[H_SEQ]
-    if is_live and m[o + O_TYPE] == LIMIT:
-        execute(m, i, o, base)
+        if is_live and m[o + O_TYPE] == LIMIT:
+            execute(m, i, o, base)
 
 
 @compiled

@@ -4,6 +4,7 @@ from openalpha.core.reasons import Reason
 from openalpha.venue.kernel._compile import compiled, entry
 from openalpha.venue.kernel.account import acct_at, apply_effect, inst_at
 from openalpha.venue.kernel.layout import (
+    AC_POSITION_MODE,
     FREE,
     H_DONE_CAP,
     H_EFFECTS_CAP,
@@ -17,7 +18,9 @@ from openalpha.venue.kernel.layout import (
     H_SEQ,
     H_SKIP,
     H_SLOTS,
+    HEDGE,
     I64,
+    I_KIND,
     I_N_ORDERS,
     O_A_LIMIT,
     O_A_QTY,
@@ -51,11 +54,12 @@ from openalpha.venue.kernel.layout import (
     O_X_TIME,
     O_X_TP,
     O_X_TRAIL,
+    SPOT,
     TAKE_PROFIT,
     Market,
 )
 from openalpha.venue.kernel.margin import equity
-from openalpha.venue.kernel.orders import new_order, order_at
+from openalpha.venue.kernel.orders import acct_of, new_order, order_at
 from openalpha.venue.kernel.skipping import advance_row, settle_prices
 from openalpha.venue.kernel.watch import is_slow, watch_all
 
@@ -87,12 +91,14 @@ def place(m: I64, number: int, ts_ms: int, request: I64) -> int:
     m[o + O_TYPE] = request[R_TYPE]
     m[o + O_TIF] = request[R_TIF]
     m[o + O_QTY] = request[R_QTY]
-    m[o + O_WHOLE] = 1 if request[R_QTY] == 0 and request[R_REDUCE] != 0 else 0
     m[o + O_LIMIT] = request[R_LIMIT]
     m[o + O_TKIND] = kind
     m[o + O_TBY] = request[R_TBY]
     m[o + O_TRIGGER] = request[R_TRIGGER]
-    m[o + O_REDUCE] = request[R_REDUCE]
+    is_hedged = m[acct_of(m, o) + AC_POSITION_MODE] == HEDGE and m[i + I_KIND] != SPOT
+    closes = (request[R_LEG] == 0) == (side < 0)
+    m[o + O_REDUCE] = 1 if request[R_REDUCE] != 0 or (is_hedged and closes) else 0
+    m[o + O_WHOLE] = 1 if request[R_QTY] == 0 and m[o + O_REDUCE] != 0 else 0
     m[o + O_OCO] = request[R_OCO]
     m[o + O_ACTIVATION] = request[R_ACTIVATION]
     m[o + O_DISTANCE] = request[R_DISTANCE]

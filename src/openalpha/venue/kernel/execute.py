@@ -43,6 +43,7 @@ from openalpha.venue.kernel.layout import (
     O_TIF,
     O_TYPE,
     O_WHOLE,
+    P_COST,
     P_MAKER_E8,
     P_QTY,
     P_TAKER_E8,
@@ -95,9 +96,8 @@ def taker_price(m: I64, i: int, side: int, base: int, impact: int) -> int:
 
 @compiled
 def closable(m: I64, i: int, p: int, side: int) -> int:
-    """Return the quantity a reduce-only order of this side can close (O7)."""
-    closed = closing_part(m, p, side * (BIG - 1))
-    return floor_to(closed, m[i + I_LOT]) if m[i + I_KIND] == SPOT else closed
+    """Return the whole lots a reduce-only order of this side can close (O7, X7)."""
+    return floor_to(closing_part(m, p, side * (BIG - 1)), m[i + I_LOT])
 
 
 @compiled
@@ -133,6 +133,7 @@ def _fill(m: I64, i: int, o: int, qty: int, price: int, role: int, reason: int) 
     """Fill part of an order and do all that follows from it; returns the place of the fill's row."""
     a, p = acct_of(m, o), leg_of(m, i, o)
     x = m[o + O_SIDE] * qty
+    held = m[p + P_QTY]
     opened = qty - closing_part(m, p, x)
     fee_e8 = m[p + P_TAKER_E8] if role == TAKER else m[p + P_MAKER_E8]
     f = apply_fill(m, a, i, p, x, price, fee_e8, m[o + O_ID])
@@ -146,14 +147,15 @@ def _fill(m: I64, i: int, o: int, qty: int, price: int, role: int, reason: int) 
     is_full = m[o + O_FILLED] >= m[o + O_QTY]
     step_status(m, o, EV_FILL_ALL if is_full else EV_FILL_PART)
     group, account, order_id = m[o + O_OCO], m[o + O_ACCT], m[o + O_ID]
-    adds_exits = opened > 0 and has_exits(m, o)
     cancel_group(m, i, account, group, order_id)
-    if adds_exits:
+    is_closed = is_flat(m, i, p)
+    after = m[p + P_QTY]
+    if is_closed or (held > 0 and after < 0) or (held < 0 and after > 0):
+        cancel_reducing(m, i, p, order_id)
+    if opened > 0 and not is_closed and m[p + P_COST] != 0 and has_exits(m, o):
         attach_exits(m, i, p, o)
     if is_full:
         finish(m, i, o, reason)
-    if is_flat(m, i, p):
-        cancel_reducing(m, i, p)
     return f
 
 

@@ -84,7 +84,21 @@ def _close(m: I64, a: int, i: int, p: int, qty: int, price: int, reason: int) ->
     m[f + F_BASE] = m[i + I_MARK]
     m[f + F_IMPACT_E8] = 0
     if m[p + P_QTY] == 0:
-        cancel_reducing(m, i, p)
+        cancel_reducing(m, i, p, LIQUIDATION_ORDER)
+    if m[a + AC_BALANCES] < 0:
+        _insure(m, a, i)
+
+
+@compiled
+def _insure(m: I64, a: int, i: int) -> None:
+    """Let the insurance fund pay what a liquidation left owing; spot collateral answers first (X14)."""
+    owed = -m[a + AC_BALANCES]
+    if m[a + AC_MARGIN_MODE] != ISOLATED:
+        if has_perpetual(m, a):
+            return
+        owed = -margin_balance(m, a)
+    if owed > 0:
+        apply_effect(m, a, 0, INSURANCE, owed, i, -1)
 
 
 @compiled
@@ -95,7 +109,7 @@ def _bankruptcy_price(m: I64, i: int, p: int, spare: int) -> int:
     if m[i + I_KIND] == INVERSE:
         over, under = -held * m[i + I_K], spare
         if under == 0 or (over < 0) != (under < 0):
-            return tick if held > 0 else m[i + I_MARK]
+            return m[i + I_MARK]
     if under < 0:
         over, under = -over, -under
     if over <= 0:
@@ -109,15 +123,12 @@ def _bankruptcy_price(m: I64, i: int, p: int, spare: int) -> int:
 def _take_over(m: I64, a: int, i: int, p: int) -> None:
     """Let the venue take a whole leg at its bankruptcy price; insurance covers what is missing."""
     held = m[p + P_QTY]
-    is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
-    if is_isolated:
+    if m[a + AC_MARGIN_MODE] == ISOLATED:
         spare = m[p + P_COST] - mul_div(m[p + P_MARGIN], m[i + I_DEN], m[i + I_NUM])
     else:
         lacking = mul_div_up(margin_balance(m, a), m[i + I_DEN], m[i + I_NUM])
         spare = value(m, i, held, m[i + I_MARK]) - lacking
     _close(m, a, i, p, abs(held), _bankruptcy_price(m, i, p, spare), TAKEOVER)
-    if m[a + AC_BALANCES] < 0 and (is_isolated or not has_perpetual(m, a)):
-        apply_effect(m, a, 0, INSURANCE, -m[a + AC_BALANCES], i, -1)
 
 
 @compiled

@@ -168,7 +168,7 @@ def _resting_of(m: I64, a: int, i: int, side: int, but: int) -> int:
             continue
         if m[o + O_ACCT] != m[a + AC_NUMBER] or m[o + O_SIDE] != side:
             continue
-        if m[o + O_TYPE] != LIMIT or m[o + O_REDUCE] != 0:
+        if m[o + O_TYPE] != LIMIT or (m[o + O_REDUCE] != 0 and m[i + I_KIND] != SPOT):
             continue
         rest = m[o + O_QTY] - m[o + O_FILLED]
         if m[i + I_KIND] != SPOT:

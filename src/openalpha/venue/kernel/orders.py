@@ -213,11 +213,11 @@ def cancel_group(m: I64, i: int, account: int, group: int, but_id: int) -> None:
 
 
 @compiled
-def cancel_reducing(m: I64, i: int, p: int) -> None:
-    """Cancel what was there to reduce a leg that is now flat (O7)."""
+def cancel_reducing(m: I64, i: int, p: int, but_id: int) -> None:
+    """Cancel what was there to reduce a leg that is now flat or turned over (O7, X9)."""
     for k in range(m[i + I_N_ORDERS]):
         o = order_at(m, i, k)
-        if m[o + O_REDUCE] == 0 or not _is_standing(m, o):
+        if m[o + O_REDUCE] == 0 or not _is_standing(m, o) or m[o + O_ID] == but_id:
             continue
         if m[o + O_ACCT] == m[p + P_ACCT] and m[o + O_LEG] == m[p + P_LEG]:
             cancel_order(m, i, o, POSITION_CLOSED)

@@ -21,6 +21,7 @@ from openalpha.venue.kernel.layout import (
     BIG,
     E6,
     FREE,
+    H_DIRTY,
     H_EVENT,
     H_N_INST,
     H_NOW_MS,
@@ -33,8 +34,11 @@ from openalpha.venue.kernel.layout import (
     I_EVENT_TS,
     I_FUND_AT,
     I_FUND_END,
+    I_GUARD_HI,
+    I_GUARD_LO,
     I_INDEX,
     I_INDEX_ROW,
+    I_KIND,
     I_LAST,
     I_LOT,
     I_LOW_FIRST,
@@ -58,6 +62,7 @@ from openalpha.venue.kernel.layout import (
     O_STATUS,
     O_TYPE,
     P_QTY,
+    SPOT,
     ST_LOT,
     ST_SINCE_MS,
     ST_TICK,
@@ -131,6 +136,8 @@ def _begin_bar(m: I64, mk: Market, j: int, i: int) -> None:
     if m[i + I_MARK_ROW] < 0:
         m[i + I_MARK] = opening
     _set_marks(m, mk, j, i, 0)
+    if m[i + I_MARK] < m[i + I_GUARD_LO] or m[i + I_MARK] > m[i + I_GUARD_HI]:
+        m[H_DIRTY] = 1  # whichever instrument is looked at first must check the whole account
     settle_funding(m, mk.funding_ts, mk.funding_rate, i, t)
 
 
@@ -174,6 +181,7 @@ def _run(m: I64, i: int, start: int, z: int, t1: int, is_jump: bool) -> None:
                 since = max(arrival - t0, 0)
                 tick = m[i + I_TICK]
                 there = start + tick * mul_div(z - start, since, (t1 - t0) * tick)
+            m[H_NOW_MS] = max(arrival, t0)
             _move(m, i, here, there, False)
             here = there
             # The move may have ended the order: ask again which command is next.
@@ -181,10 +189,9 @@ def _run(m: I64, i: int, start: int, z: int, t1: int, is_jump: bool) -> None:
             if again != o or same != kind:
                 o, kind, arrival = next_command(m, i, t1)
                 continue
-        m[H_NOW_MS] = t1 if is_jump else max(arrival, t0)
         execute_command(m, i, o, kind, here, start, is_jump or arrival >= t1)
-        m[H_NOW_MS] = t1
         o, kind, arrival = next_command(m, i, t1)
+    m[H_NOW_MS] = t1
     if not is_jump:
         _move(m, i, here, z, False)
 
@@ -250,9 +257,12 @@ def _choose_path(m: I64, mk: Market, j: int, i: int) -> None:
 def _entries(m: I64, i: int) -> int:
     """Say whether orders that could open stand or are in flight: 1 buys, 2 sells, 3 both (P3)."""
     sides = 0
+    is_spot = m[i + I_KIND] == SPOT
     for k in range(m[i + I_N_ORDERS]):
         o = order_at(m, i, k)
-        if m[o + O_STATUS] != FREE and m[o + O_REDUCE] == 0:
+        if m[o + O_STATUS] == FREE or m[o + O_REDUCE] != 0:
+            continue
+        if m[o + O_SIDE] > 0 or not is_spot:
             sides |= 1 if m[o + O_SIDE] > 0 else 2
     return sides
 
