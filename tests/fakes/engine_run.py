@@ -77,6 +77,10 @@ class FakeRun:
     balances: dict[str, Decimal] = field(default_factory=dict)
 
     @property
+    def closes(self) -> tuple[np.ndarray, ...]:
+        return (np.ascontiguousarray(self.history.bars[:, 3]),)
+
+    @property
     def final_equity(self) -> Decimal:
         return Decimal(repr(float(self.equity[-1])))
 
@@ -152,8 +156,10 @@ def fake_run(
     open_pnl = position_at * (table[:, 3] - entry[which])
     effects, funding = _funding(history, position_at, table[:, 0], costs)
     equity = 10_000 + np.cumsum(cash + funding) + open_pnl
+    gross = np.abs(position_at) * table[:, 3]
     return FakeRun(
-        history.ts_ms, timeframe_ms, equity, np.abs(position_at) * table[:, 3] / equity,
+        history.ts_ms, timeframe_ms, equity,
+        np.divide(gross, equity, out=np.zeros(bars), where=equity > 0),
         FakeTable(pl.DataFrame(rows, schema=FILL_SCHEMA)),
         FakeTable(pl.DataFrame(effects, schema=EFFECT_SCHEMA)),
         FakeTable(pl.DataFrame([], schema=ORDER_SCHEMA)), history,

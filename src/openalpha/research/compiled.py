@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from openalpha.venue.kernel._compile import entry
 
 __all__ = [
+    "HeldSteps",
     "TRIP_INTS",
     "TRIP_REALS",
     "TripInput",
     "TripOutput",
     "scan_exposure",
+    "scan_steps",
     "walk_fills",
     "warm",
 ]
@@ -55,27 +57,52 @@ def scan_exposure(exposure: Floats, out: Floats) -> None:
     Parameters
     ----------
     exposure : float64[n]
-        Gross exposure / equity at bar closes, >= 0 while there is equity.
+        Gross exposure / equity at bar closes, >= 0.
     out : float64[3]
     """
-    length = exposure.shape[0]
-    whole = length // 4 * 4
-    bars, most = 0, 0.0
-    # Four sums side by side: each addition waits only for the one four bars ago.
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    for i in range(0, whole, 4):
-        a += exposure[i]
-        b += exposure[i + 1]
-        c += exposure[i + 2]
-        d += exposure[i + 3]
-    for i in range(whole, length):
-        a += exposure[i]
-    for i in range(length):
+    bars, total, most = 0, 0.0, 0.0
+    for i in range(exposure.shape[0]):
         bars += exposure[i] != 0.0
-        most = exposure[i] if exposure[i] > most else most
-    out[0] = bars
-    out[1] = (a + b) + (c + d)
-    out[2] = most
+        total += exposure[i]
+        most = max(most, exposure[i])
+    out[0], out[1], out[2] = bars, total, most
+
+
+class HeldSteps(NamedTuple):
+    """A position as steps: from bar `bar[i]` on, `worth[i]` of account currency a price unit."""
+
+    bar: Ints
+    worth: Floats
+
+
+@entry
+def scan_steps(steps: HeldSteps, close: Ints, equity: Floats, out: Floats) -> None:
+    """Write what `scan_exposure` writes, from a position's steps: flat stretches cost nothing.
+
+    Parameters
+    ----------
+    steps : HeldSteps
+        Bars increasing; of several steps in one bar the last holds.
+    close : int64[n]
+        Closes in price units.
+    equity : float64[n]
+        A bar without equity left has an exposure of 0.
+    out : float64[3]
+    """
+    bars, total, most = 0, 0.0, 0.0
+    count, length = steps.bar.shape[0], close.shape[0]
+    for step in range(count):
+        stop = steps.bar[step + 1] if step + 1 < count else length
+        worth = steps.worth[step]
+        if worth == 0.0:
+            continue
+        for i in range(max(steps.bar[step], 0), stop):
+            if equity[i] > 0.0:
+                share = worth * close[i] / equity[i]
+                bars += 1
+                total += share
+                most = max(most, share)
+    out[0], out[1], out[2] = bars, total, most
 
 
 class TripOutput(NamedTuple):
@@ -150,5 +177,6 @@ def warm() -> None:
     real: Any = np.zeros(1)
     whole: Any = np.zeros(1, dtype=np.int64)
     scan_exposure(real, np.zeros(3))
+    scan_steps(HeldSteps(whole, real), whole, real, np.zeros(3))
     fills = TripInput(whole + 1, whole, whole, real, real, real, real, real)
     walk_fills(fills, TripOutput(np.zeros((4, 2), np.int64), np.zeros((7, 2))))

@@ -38,7 +38,8 @@ class FinishedRun(Protocol):
     """A run as the engine hands it over (`engine.EngineRun` is one).
 
     `ts_ms` int64[n] are the open stamps of the common grid; `equity` and `exposure` (gross
-    exposure / equity) float64[n] stand at each bar's close.
+    exposure / equity) float64[n] stand at each bar's close; `closes` hold each instrument's close
+    in price units, int64[n].
     """
 
     @property
@@ -49,6 +50,8 @@ class FinishedRun(Protocol):
     def equity(self) -> Floats: ...  # noqa: D102
     @property
     def exposure(self) -> Floats: ...  # noqa: D102
+    @property
+    def closes(self) -> Sequence[Ints]: ...  # noqa: D102
     @property
     def fills(self) -> Table: ...  # noqa: D102
     @property

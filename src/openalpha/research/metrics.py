@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from openalpha.core.clock import DAY_MS, HOUR_MS
 from openalpha.core.messages import EffectKind
 from openalpha.core.orders import Role
-from openalpha.research.compiled import scan_exposure
 from openalpha.research.daily import DAYS_A_YEAR, DailySeries
 from openalpha.research.definitions import DEFINITIONS
 from openalpha.research.drawdown import deepest, drawdowns, longest_spell, spell_of_deepest
+from openalpha.research.exposure import Exposure
 from openalpha.research.facts import CashColumns, FillColumns
 from openalpha.research.roundtrips import RoundTrips
 
@@ -34,8 +34,9 @@ class Measured:
         Equity before the first bar, account currency.
     start_ms, end_ms : int
         First bar's open and last bar's close.
-    equity, exposure : float64[n]
-        Equity, and gross exposure / equity, at bar closes.
+    equity : float64[n]
+        At bar closes.
+    exposure : Exposure
     days : DailySeries
         The same equity by UTC day.
     fills, trips, cash
@@ -48,7 +49,7 @@ class Measured:
     start_ms: int
     end_ms: int
     equity: Floats
-    exposure: Floats
+    exposure: Exposure
     days: DailySeries
     fills: FillColumns
     trips: RoundTrips
@@ -73,7 +74,7 @@ def compute(facts: Measured) -> dict[str, float]:
         found.update(_activity(facts))
         found.update(_costs(facts, found["net_profit"]))
         found.update(_against(facts, found["total_return"]))
-    return {item.name: _clean(found[item.name]) for item in DEFINITIONS}
+    return {item.name: found[item.name] for item in DEFINITIONS}
 
 
 def sharpe_ratio(returns: Floats) -> float:
@@ -99,10 +100,6 @@ def month_returns(days: DailySeries) -> tuple[NDArray[np.int64], Floats]:
         return month, np.empty(0)
     starts = np.flatnonzero(np.append(True, month[1:] != month[:-1]))
     return month[starts], np.multiply.reduceat(1.0 + days.returns, starts) - 1.0
-
-
-def _clean(value: float) -> float:
-    return value if math.isfinite(value) else NAN
 
 
 def _over(part: float, whole: float) -> float:
@@ -244,17 +241,14 @@ def _activity(facts: Measured) -> dict[str, float]:
     traded = float(facts.fills.notional.sum())
     resting = float(facts.fills.notional[facts.fills.role == int(Role.MAKER)].sum())
     equity = _mean(facts.days.equity)
-    bars = len(facts.exposure)
-    scanned = np.zeros(3)
-    scan_exposure(facts.exposure, scanned)
-    exposed, total, most = scanned.tolist()
+    exposure = facts.exposure
     return {
         "fills": float(len(facts.fills)),
         "maker_share": _over(resting, traded),
         "turnover_per_day": _over(_over(traded, equity), len(facts.days)),
-        "exposure_share": _over(exposed, bars),
-        "mean_exposure": _over(total, bars),
-        "max_exposure": most,
+        "exposure_share": _over(exposure.exposed, exposure.bars),
+        "mean_exposure": exposure.mean,
+        "max_exposure": exposure.highest,
     }
 
 

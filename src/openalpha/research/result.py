@@ -18,6 +18,7 @@ from openalpha.research.benchmark import buy_and_hold
 from openalpha.research.context import RunContext, installed_versions, settings_hash
 from openalpha.research.daily import DailySeries, daily_series
 from openalpha.research.drawdown import drawdowns
+from openalpha.research.exposure import measure_exposure
 from openalpha.research.facts import CashColumns, FillColumns, FinishedRun
 from openalpha.research.metrics import Measured, compute
 from openalpha.research.roundtrips import PriceBars, RoundTrips, round_trips
@@ -331,7 +332,7 @@ class BacktestResult:
             start_ms=self.start_ms,
             end_ms=self.end_ms,
             equity=self.run.equity,
-            exposure=self.run.exposure,
+            exposure=measure_exposure(self.run, self.fill_columns, instruments=self.instruments),
             days=self.days,
             fills=self.fill_columns,
             trips=self.trips,

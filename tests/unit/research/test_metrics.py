@@ -9,6 +9,7 @@ import pytest
 
 from openalpha.research.daily import daily_series
 from openalpha.research.definitions import DEFINITIONS
+from openalpha.research.exposure import Exposure
 from openalpha.research.facts import CashColumns, FillColumns
 from openalpha.research.metrics import Measured, compute, month_returns
 from openalpha.research.roundtrips import round_trips
@@ -35,7 +36,16 @@ def measured(
     end_ms = len(curve) * timeframe_ms
     trips = round_trips(fills, instruments, cash=cash)
     return Measured(
-        capital, 0, end_ms, curve, np.zeros(len(curve)), days, fills, trips, cash, benchmark
+        capital,
+        0,
+        end_ms,
+        curve,
+        Exposure(len(curve), 0, 0.0, 0.0),
+        days,
+        fills,
+        trips,
+        cash,
+        benchmark,
     )
 
 
@@ -127,6 +137,11 @@ def test_what_is_not_defined_is_nan_never_zero(empty_run: Any) -> None:
              "recovery_days", "cost_share", "benchmark_return", "beta")  # fmt: skip
     assert {name for name in names if not math.isnan(flat[name])} == set()
     assert flat["round_trips"] == flat["fees"] == flat["max_drawdown"] == 0
+
+
+def test_a_debt_has_no_return(empty_run: Any) -> None:
+    days = measured([-100.0, -300.0, -50.0], run=empty_run).days
+    assert days.returns.tolist() == [-1.01, 0.0, 0.0]
 
 
 def test_a_bankrupt_account_lost_everything(empty_run: Any) -> None:

@@ -89,6 +89,14 @@ def test_instruments_are_separate_and_sorted_by_exit() -> None:
     assert trips.pnl.tolist() == [2.0, 10.0]
 
 
+def test_what_one_instrument_leaves_open_is_not_in_the_next_ones_trips() -> None:
+    btc, eth = perp(), perp("ETHUSDT")
+    names = [str(btc.id), str(eth.id), str(eth.id)]
+    frame = fills((7, 100, 5), (1, 10), (-1, 12, 0, 2)).with_columns(instrument=pl.Series(names))
+    trips = found(frame, btc, eth)
+    assert (trips.qty.tolist(), trips.pnl.tolist()) == ([1.0], [2.0])
+
+
 def test_spot_dust_below_a_lot_counts_as_flat() -> None:
     spot = Instrument(
         instrument_id("bybit_spot", "BTCUSDT"), Kind.SPOT, "BTC", "USDT", "USDT", 1, 8,

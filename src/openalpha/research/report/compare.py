@@ -118,11 +118,9 @@ def _kicker(results: Sequence["BacktestResult"], names: list[str]) -> str:
 def _headline(results: Sequence["BacktestResult"]) -> str:
     earned = sum(result.metrics["net_profit"] > 0 for result in results)
     best = max(results, key=lambda result: result.metrics["total_return"])
-    all_of_them = plural(len(results), "strategy", many="strategies")
-    return (
-        f"{earned} of {all_of_them} earned after all costs; the best, {best.context.strategy}, made "
-        f"{percent(best.metrics['total_return'], signed=True)}."
-    )
+    many = plural(len(results), "strategy", many="strategies")
+    made = percent(best.metrics["total_return"], signed=True)
+    return f"{earned} of {many} earned after all costs; the best, {best.context.strategy}: {made}."
 
 
 def _head(currency: str) -> tuple[str, ...]:
