@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class FakeRun:
     notes: tuple[str, ...] = ()
     balances: dict[str, Decimal] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def closes(self) -> tuple[np.ndarray, ...]:
         return (np.ascontiguousarray(self.history.bars[:, 3]),)
 

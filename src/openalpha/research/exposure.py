@@ -58,7 +58,12 @@ def measure_exposure(
 
 
 def _steps(run: FinishedRun, fills: FillColumns, instrument: Instrument) -> HeldSteps:
-    bar = np.searchsorted(run.ts_ms, fills.ts_ms, side="right") - 1
+    ts_ms, length_ms = run.ts_ms, run.timeframe_ms
+    if int(ts_ms[-1]) - int(ts_ms[0]) == (len(ts_ms) - 1) * length_ms:
+        # Without a gap the bar follows from the stamp; looking it up costs three times as much.
+        bar = (fills.ts_ms - int(ts_ms[0])) // length_ms
+    else:
+        bar = np.searchsorted(ts_ms, fills.ts_ms, side="right") - 1
     held = np.abs(np.cumsum(fills.held_units))
     decimals = instrument.qty_decimals + instrument.price_decimals
     return HeldSteps(bar, held * (float(instrument.multiplier) / 10.0**decimals))

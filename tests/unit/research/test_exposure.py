@@ -12,6 +12,25 @@ from openalpha.research.facts import FillColumns
 from tests.fakes.engine_run import fake_run
 
 
+def test_a_gap_in_the_bars_changes_nothing() -> None:
+    run = fake_run(bars=400, changes=30)
+    kept = np.r_[0:200, 203:400]
+    fills = FillColumns.of(
+        run.fills.to_frame(), instruments=[run.history.instrument], currency="USDT"
+    )
+    bar = np.searchsorted(run.ts_ms, fills.ts_ms)
+    fills = fills.take(np.flatnonzero((bar < 200) | (bar >= 203)))
+    whole = np.cumsum(fills.held_units)
+    at = np.searchsorted(run.ts_ms[kept], fills.ts_ms)
+    expected = np.zeros(len(kept), dtype=bool)
+    for step, held in enumerate(whole):
+        expected[at[step] :] = held != 0
+    gone = replace(run, ts_ms=run.ts_ms[kept], equity=run.equity[kept])
+    gone.__dict__["closes"] = (run.closes[0][kept],)
+    found = measure_exposure(gone, fills, instruments=[run.history.instrument])
+    assert (found.bars, found.exposed) == (397, expected.sum())
+
+
 @pytest.mark.parametrize(
     "shape",
     [
