@@ -57,6 +57,7 @@ class BybitServer:
 
     def __init__(self, *, launch_ms: int, now_ms: int, funding_hours: int = 8) -> None:
         self.launch_ms = launch_ms
+        self.stated_launch_ms = launch_ms
         self.now_ms = now_ms
         self.funding_hours = funding_hours
         self.faults: list[str] = []
@@ -181,7 +182,7 @@ class BybitServer:
             "baseCoin": symbol[:3],
             "quoteCoin": "USDT",
             "settleCoin": "USDT",
-            "launchTime": str(self.launch_ms),
+            "launchTime": str(self.stated_launch_ms),
             "priceScale": "2",
             "leverageFilter": {"minLeverage": "1", "maxLeverage": "100.00", "leverageStep": "0.01"},
             "priceFilter": {"minPrice": "0.10", "maxPrice": "1999999.80", "tickSize": "0.10"},

@@ -34,11 +34,15 @@ HEADER = (
 
 
 def trade_file(day_ms: int, *, rpi: bool = False) -> bytes:
-    """A day of trades, a few a minute, the second minute quiet; newest first, as some years are."""
+    """A day of trades, newest first as in some years.
+
+    The first day's second minute and the second day's first are quiet; the second and third trade
+    of a minute share a stamp a hair before the minute's end.
+    """
     lines = []
     for minute in range(1440):
-        for place in range(0 if minute == 1 else 1 + minute % 3):
-            stamp = (day_ms + minute * MINUTE_MS) / 1000 + place * 17.25 + 0.9997
+        for place in range(0 if minute == (0 if rpi else 1) else 1 + minute % 3):
+            stamp = (day_ms + minute * MINUTE_MS) / 1000 + (59.9997 if place else 0.25)
             price = 60_000 + (minute * 13 + place * 7) % 100 / 2
             line = f"{stamp:.4f},BTCUSDT,{'Buy' if place else 'Sell'},0.{100 + minute % 7},{price},"
             lines.append(
@@ -70,12 +74,14 @@ def test_trade_files_become_trades_and_bars(tmp_path: Path) -> None:
     trades = lake.read(SeriesKey(MARKET, "BTCUSDT", SeriesKind.TRADES)).frame
     bars = lake.read(SeriesKey(MARKET, "BTCUSDT", SeriesKind.BARS, "1m"))
     assert trades["arrival_ns"].is_sorted()
-    assert trades.height == 2 * (1440 // 3 * 6 - 2)
+    assert trades.height == 2 * 1440 // 3 * 6 - 2 - 1
     assert bars.frame.height == 2880
     by_stamp = {row["ts"]: row for row in bars.frame.iter_rows(named=True)}
-    quiet, before, busy = (by_stamp[DAY + minute * MINUTE_MS] for minute in (1, 0, 5))
-    assert quiet["volume"] == 0
-    assert {quiet[name] for name in ("open", "high", "low", "close")} == {before["close"]}
+    busy = by_stamp[DAY + 5 * MINUTE_MS]
+    for minute in (1, 1440):
+        quiet, before = (by_stamp[DAY + place * MINUTE_MS] for place in (minute, minute - 1))
+        assert quiet["volume"] == 0
+        assert {quiet[name] for name in ("open", "high", "low", "close")} == {before["close"]}
     scale = 10**bars.price_decimals
     prices = [60_000 + (65 + place * 7) % 100 / 2 for place in range(3)]
     assert [busy[name] / scale for name in ("open", "high", "low", "close")] == [

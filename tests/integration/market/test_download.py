@@ -162,6 +162,27 @@ def test_before_the_listing_one_question_is_enough(tmp_path: Path) -> None:
     assert first == server.launch_ms
 
 
+def test_a_listing_date_that_is_wrong_loses_nothing(tmp_path: Path) -> None:
+    server = venue()
+    server.stated_launch_ms = NOW - DAY_MS
+    fetcher = Fetcher(server, tmp_path)
+    fetcher.fetch(wanted(kinds=(SeriesKind.FUNDING,)))
+    assert holds_the_truth(fetcher.lake, BARS)
+    assert holds_the_truth(fetcher.lake, SeriesKey(MARKET, "BTCUSDT", SeriesKind.FUNDING))
+
+
+def test_settlements_since_the_last_run_are_not_skipped(tmp_path: Path) -> None:
+    server = venue(funding_hours=1)
+    server.now_ms = START + 3 * HOUR_MS + 1
+    what = wanted(kinds=(SeriesKind.FUNDING,))
+    Fetcher(server, tmp_path, clock_ms=server.now_ms).fetch(what)
+    server.now_ms = NOW
+    fetcher = Fetcher(server, tmp_path)
+    fetcher.fetch(what)
+    key = SeriesKey(MARKET, "BTCUSDT", SeriesKind.FUNDING)
+    assert holds_the_truth(fetcher.lake, key, funding_hours=1)
+
+
 def test_settlements_more_often_than_every_eight_hours(tmp_path: Path) -> None:
     server = venue(funding_hours=1)
     key = SeriesKey(MARKET, "BTCUSDT", SeriesKind.FUNDING)

@@ -50,6 +50,31 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(server.served) - first_run < whole - kept // 1000 + 20
 
 
+def test_stopped_by_hand_it_ends_at_once_and_keeps_what_it_had(tmp_path: Path) -> None:
+    server = BybitServer(launch_ms=FIRST - DAY_MS, now_ms=NOW)
+    with listening(server) as address:
+        process = subprocess.Popen(
+            command(tmp_path, address),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline = time.monotonic() + 60
+        while len(server.served) < 30 and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "stopped" in said
+    assert "Traceback" not in said
+    for key in keys():
+        kept = Lake(tmp_path).read(key).frame
+        assert kept["ts"].to_list() == list(
+            range(FIRST, FIRST + kept.height * MINUTE_MS, MINUTE_MS)
+        )
+    assert sum(Lake(tmp_path).read(key).frame.height for key in keys()) > 10_000
+
+
 def test_a_server_that_dies_is_exit_5_and_the_next_run_completes(tmp_path: Path) -> None:
     server = BybitServer(launch_ms=FIRST - DAY_MS, now_ms=FIRST + 5 * DAY_MS)
     server.down_after = 12
