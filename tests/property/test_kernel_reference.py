@@ -77,6 +77,15 @@ def test_the_kernel_agrees_with_the_reference(case: Case) -> None:
 
 
 @IN_KERNEL
+@settings(max_examples=GATE_CASES, suppress_health_check=QUIET)
+@given(cases())
+def test_skipping_bars_changes_nothing(case: Case) -> None:
+    from tests.reference import kernel_adapter
+
+    assert kernel_adapter.run(case, skip=False) == kernel_adapter.run(case)
+
+
+@IN_KERNEL
 @pytest.mark.nightly
 @seed(20_260_101)
 @settings(max_examples=NIGHTLY_CASES, suppress_health_check=QUIET)

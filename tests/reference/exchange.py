@@ -119,7 +119,7 @@ def _pay_funding(state: State, i: int, until_ms: int) -> None:
                 exact = Fraction(-paid * venue.rules.num * rate, venue.rules.den * E12)
                 state.post(0, EffectKind.FUNDING, floor(exact), i)
                 state.saw("FUNDING")
-        if liquidation.check(state):
+        if any(p.qty for p in venue.legs) and liquidation.check(state):
             state.saw("liquidated by funding")
 
 

@@ -110,20 +110,20 @@ def _take_over(state: State, instrument: int, leg: int, target_value: int) -> No
     """L3: close all of it where V(Q, P) is the target value."""
     venue = state.venues[instrument]
     held = venue.legs[leg].qty
-    exact = _bankruptcy_price(state, instrument, held, target_value)
-    rounded = tick_up if held > 0 else tick_down
-    price = rounded(exact, venue.tick)
+    price = _bankruptcy_price(state, instrument, held, target_value)
     _fill(state, instrument, leg, -held, price, Reason.LIQUIDATION_TAKEOVER)
 
 
-def _bankruptcy_price(state: State, instrument: int, held: int, target: int) -> Fraction:
+def _bankruptcy_price(state: State, instrument: int, held: int, target: int) -> int:
+    """L3 and X14."""
     venue = state.venues[instrument]
     assert venue.mark is not None
+    rounded = tick_up if held > 0 else tick_down
     if venue.rules.kind is not Kind.INVERSE:
-        return Fraction(target, held)
+        return rounded(Fraction(target, held), venue.tick)
     if target == 0 or (target > 0) == (held > 0):
-        return Fraction(venue.mark)
-    return Fraction(-held * venue.rules.k_inverse, target)
+        return venue.mark
+    return rounded(Fraction(-held * venue.rules.k_inverse, target), venue.tick)
 
 
 def _fill(state: State, instrument: int, leg: int, x: int, price: int, reason: Reason) -> None:

@@ -71,6 +71,14 @@ STOP_95 = New(0, SELL, 2, trigger_kind=STOP, trigger=95, is_reduce_only=True)
         position=-3,
     ),
     Story(
+        "an entry leaves the reduce-only stop that waits for it alone",
+        # the stop is there first; the buy limit then opens the position it protects
+        (F, (100, 101, 97, 99), (99, 100, 94, 96)),
+        (STOP_95, New(0, BUY, 2, 98)),
+        ((100, 2, 2, 98, R.LIMIT_RESTED), (140, 1, -2, 95, R.STOP)),
+        position=0,
+    ),
+    Story(
         "a resting reduce-only order is cut as it fills",
         # the position of 2 shrinks to 1 before the limit of 2 is traded through
         (F, F, (100, 106, 100, 100)),
