@@ -13,6 +13,7 @@ from openalpha.core.clock import format_ms, timeframe_name
 from openalpha.core.instruments import Instrument
 from openalpha.core.messages import Environment
 from openalpha.market.history import History
+from openalpha.research.trials import TrialLedger
 
 __all__ = ["RunContext", "installed_versions", "settings_hash"]
 
@@ -50,10 +51,8 @@ class RunContext:
         Total return with missing settlements at their worse bound.
     trial : int
         Row in the trial ledger, -1 when there is none.
-    trial_hash : str
-        That row's hash: it vouches for the ledger up to there.
-    trials : int
-        Configurations its family had tried, this one included.
+    ledger : TrialLedger or None
+        That ledger; the size of the family is asked of it when a verdict or a record needs it.
     notes : tuple of str
         What else a reader should know.
     """
@@ -71,8 +70,7 @@ class RunContext:
     is_lookahead_allowed: bool = False
     funding_worst_return: float | None = None
     trial: int = -1
-    trial_hash: str = ""
-    trials: int = 1
+    ledger: TrialLedger | None = None
     notes: tuple[str, ...] = ()
 
     @property

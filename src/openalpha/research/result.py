@@ -189,7 +189,7 @@ class BacktestResult:
                 for check in self.verdict.checks
                 if check.code in ("costs_off", "optimistic_path", "lookahead_allowed")
             ],
-            "trial": {"row": context.trial, "hash": context.trial_hash, "family": context.trials},
+            "trial": self._trial,
             "slow_bars": int(self.run.slow_bars),
             "notes": [*context.notes, *self.run.notes],
         }
@@ -326,6 +326,18 @@ class BacktestResult:
         return buy_and_hold(self.context.histories, self.start_ms, moments_ms=moments)
 
     @cached_property
+    def _trial(self) -> dict[str, Any]:
+        """Where the run stands in the ledger; the row's hash vouches for the ledger up to there."""
+        context = self.context
+        if context.ledger is None or context.trial < 0:
+            return {"row": -1, "hash": "", "family": 1}
+        tried = context.ledger.count(
+            context.strategy, context.histories, start_ms=self.start_ms, end_ms=self.end_ms
+        )
+        row = context.ledger.row(context.trial)
+        return {"row": context.trial, "hash": row.hash, "family": tried}
+
+    @cached_property
     def _measured(self) -> Measured:
         return Measured(
             capital=float(self.run.capital),
@@ -364,7 +376,7 @@ class BacktestResult:
             has_open_position=bool(self.run.exposure[-1] != 0),
             is_lookahead_allowed=self.context.is_lookahead_allowed,
             liquidations=int(np.isin(reasons, _LIQUIDATIONS).sum()),
-            trials=self.context.trials,
+            trials=self._trial["family"],
         )
 
     def _frames(self) -> dict[str, pl.DataFrame]:

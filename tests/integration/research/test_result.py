@@ -14,6 +14,7 @@ from openalpha.core.errors import InputError
 from openalpha.research.report import compare_html, print_comparison, print_report, report_html
 from openalpha.research.result import BacktestResult
 from openalpha.research.schema import ResultDocument
+from openalpha.research.trials import Trial, TrialLedger
 from openalpha.store.runs import RunStore
 from tests.fakes.engine_run import fake_result
 
@@ -75,6 +76,21 @@ def test_saving_leaves_everything_to_read_again(result: BacktestResult, tmp_path
 def test_saving_without_a_home_says_what_to_do() -> None:
     with pytest.raises(InputError, match=r"result\.save\(home\)"):
         fake_result(bars=10, changes=0).save()
+
+
+def test_the_record_and_the_verdict_know_how_often_the_family_was_tried(tmp_path: Path) -> None:
+    ledger, made = TrialLedger(tmp_path), fake_result(bars=3_000, changes=60)
+    for seed in range(40):
+        trial = Trial(
+            strategy="ma_cross", instruments=tuple(made.context.histories), params={"seed": seed},
+            source_hash="", data_fingerprint="", settings_hash="", first_day=int(made.days.day[0]),
+            daily_returns=made.days.returns,
+        )  # fmt: skip
+        row = ledger.append(trial)
+    counted = fake_result(bars=3_000, changes=60, context={"trial": row, "ledger": ledger})
+    assert counted.record["trial"] == {"row": 39, "hash": ledger.row(39).hash, "family": 40}
+    ResultDocument.model_validate(json.loads(counted.to_json()))
+    ledger.close()
 
 
 def test_csv_holds_every_row(tmp_path: Path) -> None:

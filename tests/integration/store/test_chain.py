@@ -1,7 +1,9 @@
 """The chained store: nothing is lost, nothing is half there, nothing is changed unseen."""
 
+import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +86,21 @@ def test_a_forked_child_has_a_lock_of_its_own(tmp_path: Path) -> None:
     assert os.waitpid(child, 0)[1] == 0
     assert len(rows.table()) == 41
     assert rows.verify() is None
+
+
+def test_a_forked_child_waits_for_its_parents_lock(tmp_path: Path) -> None:
+    rows = store(tmp_path)
+    fill(rows, 1)
+    fcntl.flock(rows._lock, fcntl.LOCK_EX)
+    child = os.fork()
+    if child == 0:  # pragma: no cover - runs in the child
+        signal.alarm(1)
+        fill(rows, 1, start=100)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    fcntl.flock(rows._lock, fcntl.LOCK_UN)
+    assert os.WIFSIGNALED(status), "the child appended while its parent held the lock"
+    assert os.WTERMSIG(status) == signal.SIGALRM
 
 
 @given(st.data())
