@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["__version__"]
+__all__ = ["BacktestResult", "History", "__version__", "backtest", "history"]
 
 __version__: str
 
@@ -18,4 +18,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("openalpha")
+    if name in __all__:
+        from openalpha import api
+
+        return getattr(api, name)
     raise AttributeError(f"module 'openalpha' has no attribute {name!r}")

@@ -81,7 +81,9 @@ def parse_timeframe(text: str) -> int:
     """
     number, unit = text[:-1], text[-1:]
     if not number.isascii() or not number.isdigit() or int(number) == 0 or unit not in _UNITS_MS:
-        raise InputError(f"'{text}' is not a time frame; write a number and s, m, h, d or w: 1m, 4h")
+        raise InputError(
+            f"'{text}' is not a time frame; write a number and s, m, h, d or w: 1m, 4h"
+        )
     return int(number) * _UNITS_MS[unit]
 
 

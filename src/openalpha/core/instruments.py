@@ -144,7 +144,9 @@ def split_instrument_id(text: str) -> tuple[str, str]:
     """
     market, colon, symbol = text.partition(":")
     if not (market and colon and symbol):
-        raise InputError(f"'{text}' is not an instrument; write MARKET:SYMBOL, e.g. bybit_linear:BTCUSDT")
+        raise InputError(
+            f"'{text}' is not an instrument; write MARKET:SYMBOL, e.g. bybit_linear:BTCUSDT"
+        )
     return market, symbol
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument, Kind
 from openalpha.core.units import from_units, to_units
+from openalpha.engine.funding import Settlements
 from openalpha.engine.grid import Grid
 from openalpha.engine.tables import EffectTable, FillTable, OrderTable, Units
 from openalpha.market.history import History
@@ -125,7 +126,12 @@ def account_coins(instruments: Sequence[Instrument]) -> tuple[str, ...]:
 
 
 def machine_for(
-    histories: Sequence[History], grid: Grid, *, capital: Decimal, settings: VenueSettings
+    histories: Sequence[History],
+    grid: Grid,
+    *,
+    capital: Decimal,
+    settings: VenueSettings,
+    funding: Sequence[Settlements] | None = None,
 ) -> tuple[Machine, Units]:
     """Build the kernel for an account that trades these histories.
 
@@ -133,6 +139,8 @@ def machine_for(
     ----------
     capital : Decimal
         Starting balance, in the account currency.
+    funding : sequence of (stamps, rates_e12), optional
+        Settlements to use instead of the histories' own.
 
     Returns
     -------
@@ -156,12 +164,11 @@ def machine_for(
     spot = {i.base: i.qty_decimals for i in instruments if i.kind is Kind.SPOT}
     decimals = (cash, *(spot[coin] for coin in coins[1:]))
     balances = (to_units(capital, cash), *(0 for _ in coins[1:]))
-    funding = [
-        (h.funding_ts_ms, h.funding_rate_e12)
-        if settings.costs.funding
-        else (np.zeros(0, np.int64), np.zeros(0, np.int64))
-        for h in histories
-    ]
+    nothing = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+    if funding is None:
+        funding = [(h.funding_ts_ms, h.funding_rate_e12) for h in histories]
+    if not settings.costs.funding:
+        funding = [nothing for _ in histories]
     market, spans = make_market(
         grid.ts_ms, grid.bars, mark=grid.mark, index=grid.index, funding=funding
     )

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from openalpha.core.errors import InputError
 from openalpha.core.units import to_units
 from openalpha.engine.compiled import plan as pl
-from openalpha.engine.compiled.run import Wishes, run_many, run_one
+from openalpha.engine.compiled.run import Wishes, run
+from openalpha.engine.funding import Settlements
 from openalpha.engine.grid import Grid, common_grid
 from openalpha.engine.run import EngineRun, VenueSettings, finished_run, machine_for
 from openalpha.engine.tables import Units
@@ -19,7 +20,7 @@ from openalpha.risk.settings import RiskSettings, SizingSettings
 from openalpha.risk.sizing import kelly_e6, volatility_target_e6
 from openalpha.strategy.params import Exits
 from openalpha.venue.kernel.arena import check_sound, enlarged
-from openalpha.venue.kernel.layout import ABSENT, B_VOLUME, H_SKIP, I64
+from openalpha.venue.kernel.layout import H_SKIP, I64
 from openalpha.venue.kernel.machine import Machine
 from openalpha.venue.rules import fees_bps
 
@@ -52,6 +53,7 @@ def run_signals(
     capital: Decimal,
     settings: EngineSettings,
     exits: Exits = _NO_EXITS,
+    funding: Sequence[Settlements] | None = None,
     keep_journal: bool = True,
     skip: bool = True,
 ) -> EngineRun:
@@ -69,6 +71,8 @@ def run_signals(
     settings : EngineSettings
     exits : Exits
         What every entry carries.
+    funding : sequence of (stamps, rates_e12), optional
+        Settlements to use instead of the histories' own (see `engine.funding`).
     keep_journal : bool
         Whether each bar's decision is kept.
     skip : bool
@@ -85,7 +89,9 @@ def run_signals(
     """
     _check(settings, capital)
     grid = common_grid(histories)
-    machine, units = machine_for(histories, grid, capital=capital, settings=settings.venue)
+    machine, units = machine_for(
+        histories, grid, capital=capital, settings=settings.venue, funding=funding
+    )
     machine.arena[H_SKIP] = int(skip)
     plans = np.stack(
         [
@@ -118,11 +124,9 @@ def _pass(
 ) -> None:
     """Run the compiled pass to the end, enlarging the kernel's memory when it fills."""
     market = machine.market
-    is_one = len(machine.instruments) == 1 and bool(market.bars[0, 0, B_VOLUME] != ABSENT)
-    lead = run_one if is_one else run_many
     row, stop = 0, len(market.ts)
     while row < stop:
-        row = int(lead(machine.arena, market, wishes, equity, journal, row, stop))
+        row = int(run(machine.arena, market, wishes, equity, journal, row, stop))
         if row < stop:
             machine.arena = enlarged(machine.arena)
     machine.row = stop

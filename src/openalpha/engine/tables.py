@@ -96,9 +96,9 @@ class FillTable:
             return np.asarray(np.where(inverse, qty / price, qty * price) * factor)
         return np.asarray(qty * price * factor)
 
-    def messages(self) -> list[Fill]:
-        """Return the fills as exact messages."""
-        return [self._message(seq, row) for seq, row in enumerate(self.rows.tolist())]
+    def messages(self, first: int = 0) -> list[Fill]:
+        """Return the fills, from number `first` on, as exact messages."""
+        return [self._message(seq, row) for seq, row in enumerate(self.rows[first:].tolist(), first)]
 
     def _message(self, seq: int, row: list[int]) -> Fill:
         instrument = self.units.instruments[row[at.F_INST]]

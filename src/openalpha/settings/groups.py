@@ -16,6 +16,9 @@ from pathlib import Path
 
 from openalpha.market.download.settings import DownloadSettings
 from openalpha.market.settings import DataSettings
+from openalpha.research.settings import ReportSettings
+from openalpha.risk.settings import RiskSettings, SizingSettings
+from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
 
 __all__ = ["HomeSettings", "Settings"]
 
@@ -40,3 +43,9 @@ class Settings:
     home: HomeSettings = field(default_factory=HomeSettings)
     data: DataSettings = field(default_factory=DataSettings)
     download: DownloadSettings = field(default_factory=DownloadSettings)
+    costs: CostSettings = field(default_factory=CostSettings)
+    margin: MarginSettings = field(default_factory=MarginSettings)
+    fills: FillSettings = field(default_factory=FillSettings)
+    sizing: SizingSettings = field(default_factory=SizingSettings)
+    risk: RiskSettings = field(default_factory=RiskSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)

@@ -87,7 +87,7 @@ def _leg_worth(m: I64, i: int, p: int, price: int) -> float:
 
 
 @compiled
-def _mark_equity(m: I64, mk: Market, j: int) -> float:
+def mark_equity(m: I64, mk: Market, j: int) -> float:
     """Return the account's equity at a row's closes, in cash units, as a float for the curve."""
     a = acct_at(m, ACCOUNT)
     total = float(m[a + AC_BALANCES])
@@ -100,8 +100,8 @@ def _mark_equity(m: I64, mk: Market, j: int) -> float:
     return total
 
 
-@entry
-def run_many(
+@compiled
+def _run_many(
     m: I64,
     mk: Market,
     w: Wishes,
@@ -110,27 +110,14 @@ def run_many(
     start: int,
     stop: int,
 ) -> int:
-    """Lead an account of several instruments over rows [start, stop), deciding at each close.
-
-    Parameters
-    ----------
-    equity : float64[n]
-        Filled with the account's equity at each row's close, in cash units.
-    journal : int32[n, n_inst] (or of no rows)
-        Filled with the reason code of each decision.
-
-    Returns
-    -------
-    int
-        The row reached; below `stop` where the memory must be enlarged first.
-    """
+    """Lead an account of several instruments over the rows (see `run`)."""
     keeps = journal.shape[0] > 0
     moved = True
     for j in range(start, stop):
         if moved and not has_room(m):
             return j
         moved = advance_row(m, mk, j)
-        equity[j] = _mark_equity(m, mk, j)
+        equity[j] = mark_equity(m, mk, j)
         is_settled = moved
         for number in range(m[H_N_INST]):
             target = int(w.targets[number, j])
@@ -153,8 +140,8 @@ def run_many(
     return stop
 
 
-@entry
-def run_one(
+@compiled
+def _run_one(
     m: I64,
     mk: Market,
     w: Wishes,
@@ -163,7 +150,7 @@ def run_one(
     start: int,
     stop: int,
 ) -> int:
-    """Do what `run_many` does for one instrument that has every bar, with its watch in registers."""
+    """Do what `_run_many` does for one instrument that has every bar, with its watch in registers."""
     i = inst_at(0)
     a = acct_at(m, ACCOUNT)
     p = leg_at(m, a, i, 0)
@@ -174,7 +161,7 @@ def run_one(
     per_unit = float(m[i + I_NUM]) / float(m[i + I_DEN])
     always = plan[PL_REBALANCE] != ON_CHANGE
     lo, hi, next_ts = m[i + I_LO], m[i + I_HI], m[i + I_NEXT_TS]
-    cash_now, held, cost = _curve_terms(m, a, i, p)
+    cash_now, held, cost = curve_terms(m, a, i, p)
     last, fresh = int(plan[PL_LAST_TARGET]), True
     for j in range(start, stop):
         if fresh and not has_room(m):
@@ -186,11 +173,11 @@ def run_one(
             fresh = _go(m, mk, i, j, is_slow)
             if fresh:
                 lo, hi, next_ts = m[i + I_LO], m[i + I_HI], m[i + I_NEXT_TS]
-                cash_now, held, cost = _curve_terms(m, a, i, p)
+                cash_now, held, cost = curve_terms(m, a, i, p)
         if is_simple:
             equity[j] = cash_now + float(held * bars[j, B_CLOSE] - cost) * per_unit
         else:
-            equity[j] = _mark_equity(m, mk, j)
+            equity[j] = mark_equity(m, mk, j)
         target = int(targets[j])
         code = UNCHANGED
         if target == NO_TARGET:
@@ -213,7 +200,7 @@ def run_one(
 
 
 @compiled
-def _curve_terms(m: I64, a: int, i: int, p: int) -> tuple[float, int, int]:
+def curve_terms(m: I64, a: int, i: int, p: int) -> tuple[float, int, int]:
     """Return what the equity curve of one instrument needs: cash, quantity and cost."""
     cost = 0 if m[i + I_KIND] == SPOT else m[p + P_COST]
     return float(m[a + AC_BALANCES]), m[p + P_QTY], cost
@@ -231,3 +218,32 @@ def _go(m: I64, mk: Market, i: int, j: int, is_slow: bool) -> bool:
     process_bar(m, mk, j)
     watch_all(m, mk.funding_ts)
     return True
+
+
+@entry
+def run(
+    m: I64,
+    mk: Market,
+    w: Wishes,
+    equity: NDArray[np.float64],
+    journal: NDArray[np.int32],
+    start: int,
+    stop: int,
+) -> int:
+    """Lead an account over rows [start, stop), deciding at each close.
+
+    Parameters
+    ----------
+    equity : float64[n]
+        Filled with the account's equity at each row's close, in cash units.
+    journal : int32[n, n_inst] (or of no rows)
+        Filled with the reason code of each decision.
+
+    Returns
+    -------
+    int
+        The row reached; below `stop` where the memory must be enlarged first.
+    """
+    if m[H_N_INST] == 1:
+        return _run_one(m, mk, w, equity, journal, start, stop)
+    return _run_many(m, mk, w, equity, journal, start, stop)

@@ -1,0 +1,306 @@
+"""The public Python functions. What they take and give is stable from one version to the next."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openalpha.core.clock import Clock, SystemClock, parse_ms
+from openalpha.core.errors import InputError
+from openalpha.engine.funding import bounded
+from openalpha.engine.run import EngineRun, VenueSettings
+from openalpha.engine.signals import EngineSettings, run_signals
+from openalpha.market.history import History, history
+from openalpha.market.lake import Lake
+from openalpha.research.context import RunContext, settings_hash
+from openalpha.research.result import BacktestResult
+from openalpha.research.trials import Trial, TrialLedger
+from openalpha.risk.settings import RiskSettings, SizingSettings
+from openalpha.settings import build_group, find_home
+from openalpha.settings.schema import plain
+from openalpha.strategy import load_strategy, prove, source_hash
+from openalpha.strategy.bars import Bars
+from openalpha.strategy.base import NO_OPINION_E6, PortfolioStrategy, SignalStrategy, evaluate_e6
+from openalpha.strategy.events import EventStrategy, Strategy
+from openalpha.strategy.params import StrategyParams, build_params
+from openalpha.strategy.together import together
+from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
+
+__all__ = ["BacktestResult", "History", "backtest", "history"]
+
+Group = Mapping[str, Any]
+_NONE: Group = {}
+
+
+def backtest(
+    strategy: "str | Path | Strategy | type[Strategy]",
+    data: Any,
+    *,
+    params: Group = _NONE,
+    capital: Decimal | int | float | str = 10_000,
+    costs: Group | CostSettings = _NONE,
+    sizing: Group | SizingSettings = _NONE,
+    margin: Group | MarginSettings = _NONE,
+    fills: Group | FillSettings = _NONE,
+    risk: Group | RiskSettings = _NONE,
+    timeframe: str = "1h",
+    start: str | int | None = None,
+    end: str | int | None = None,
+    home: Path | str | None = None,
+    allow_lookahead: bool = False,
+    family: str = "",
+    clock: Clock | None = None,
+) -> BacktestResult:
+    """Test a strategy on history, every cost counted.
+
+    Before it runs, the strategy is proven not to see the future; afterwards the run is counted as a
+    trial of its family in the home's trial ledger.
+
+    Parameters
+    ----------
+    strategy : str, Path, class or object
+        A built-in name, a `.py` file, or a strategy.
+    data : str, frame, History, or a sequence or mapping of them
+        An instrument id (read from the lake at `timeframe`, from `start` to `end`), a polars or
+        pandas frame (see `history`), or `openalpha.history(frame)`; several by role or id.
+    params : mapping
+        The strategy's parameters; the rest take their defaults.
+    capital : number
+        Starting balance, in the account currency.
+    costs, sizing, margin, fills, risk : mapping or settings
+        The settings groups of the same names in the TOML; the defaults do not flatter.
+    allow_lookahead : bool
+        Run a strategy that sees the future, with a red line on every output.
+    family : str
+        A family to count the trial with; names merge families, never split them.
+
+    Returns
+    -------
+    BacktestResult
+
+    Raises
+    ------
+    InputError
+        If something given cannot be used; the message says what and why.
+    DataError
+        If the data is not fit for the run.
+    LookAheadError
+        If the strategy sees the future.
+
+    Examples
+    --------
+    >>> import tempfile, polars as pl
+    >>> close = [100.0 + (i % 7) for i in range(400)]
+    >>> frame = pl.DataFrame({"ts": [i * 3_600_000 for i in range(400)], "open": close,
+    ...     "high": [c + 1 for c in close], "low": [c - 1 for c in close], "close": close,
+    ...     "volume": [1000.0] * 400})
+    >>> result = backtest("ma_cross", frame, home=tempfile.mkdtemp())
+    >>> result.metrics["fees"] > 0
+    True
+    """
+    where = Path(home) if home is not None else find_home(environ=os.environ)
+    settings = _engine_settings(costs, sizing, margin=margin, fills=fills, risk=risk)
+    cls = load_strategy(strategy, folder=where / "strategies")
+    given = build_params(cls.Params, params, strategy=cls.name)
+    histories = _histories(data, where, timeframe=timeframe, span=(_ms(start), _ms(end)))
+    proof = prove(
+        strategy if isinstance(strategy, SignalStrategy) else cls,
+        histories,
+        params=given,
+        cache=where / "cache" / "proofs",
+    )
+    if not allow_lookahead:
+        proof.raise_if_found()
+    run = _run(strategy, cls, given, histories=histories, capital=capital, settings=settings)
+    context = RunContext(
+        strategy=cls.name,
+        params=plain_params(given),
+        source_hash=source_hash(cls),
+        histories={str(h.instrument.id): h for h in histories.values()},
+        settings=_as_record(settings),
+        created_ms=(clock or SystemClock()).now_ms(),
+        home=where,
+        is_lookahead_allowed=bool(proof.findings) and allow_lookahead,
+        funding_worst_return=_worst_return(run, histories),
+    )
+    return _counted(BacktestResult(run, context), where, family=family)
+
+
+def plain_params(params: StrategyParams) -> dict[str, Any]:
+    """Return parameters as JSON can hold them."""
+    return dict(params.model_dump(mode="json"))
+
+
+def _engine_settings(
+    costs: Group | CostSettings,
+    sizing: Group | SizingSettings,
+    *,
+    margin: Group | MarginSettings,
+    fills: Group | FillSettings,
+    risk: Group | RiskSettings,
+) -> EngineSettings:
+    return EngineSettings(
+        VenueSettings(
+            costs=_group(CostSettings, "costs", costs),
+            margin=_group(MarginSettings, "margin", margin),
+            fills=_group(FillSettings, "fills", fills),
+        ),
+        sizing=_group(SizingSettings, "sizing", sizing),
+        risk=_group(RiskSettings, "risk", risk),
+    )
+
+
+def _group(cls: Any, name: str, values: Any) -> Any:
+    return values if isinstance(values, cls) else build_group(cls, name, dict(values))
+
+
+def _as_record(settings: EngineSettings) -> dict[str, dict[str, Any]]:
+    groups = {
+        "costs": settings.venue.costs,
+        "margin": settings.venue.margin,
+        "fills": settings.venue.fills,
+        "sizing": settings.sizing,
+        "risk": settings.risk,
+    }
+    return {name: {k: plain(v) for k, v in asdict(g).items()} for name, g in groups.items()}
+
+
+def _ms(moment: str | int | None) -> int | None:
+    return parse_ms(moment) if isinstance(moment, str) else moment
+
+
+def _histories(
+    data: Any, home: Path, *, timeframe: str, span: tuple[int | None, int | None]
+) -> dict[str, History]:
+    """Return histories by role or instrument id."""
+    if isinstance(data, Mapping) and not hasattr(data, "columns"):
+        named = dict(data)
+    elif isinstance(data, Sequence) and not isinstance(data, str):
+        named = dict.fromkeys(range(len(data)))
+        named = dict(zip(named, data, strict=True))
+    else:
+        named = {0: data}
+    if not named:
+        raise InputError("a backtest needs at least one instrument; none was given")
+    found: dict[str, History] = {}
+    for key, item in named.items():
+        one = _one_history(item, home, timeframe=timeframe, span=span)
+        name = key if isinstance(key, str) else str(one.instrument.id)
+        if name in found:
+            raise InputError(f"{name} was given twice; give each instrument once")
+        found[name] = one
+    return found
+
+
+def _one_history(
+    item: Any, home: Path, *, timeframe: str, span: tuple[int | None, int | None]
+) -> History:
+    if isinstance(item, History):
+        return item
+    if isinstance(item, str):
+        return Lake(home).load(item, timeframe, start_ms=span[0], end_ms=span[1])
+    return history(item)
+
+
+def _run(
+    strategy: Any,
+    cls: type[Strategy],
+    params: StrategyParams,
+    *,
+    histories: Mapping[str, History],
+    capital: Decimal | int | float | str,
+    settings: EngineSettings,
+) -> EngineRun:
+    try:
+        money = Decimal(str(capital))
+    except ArithmeticError:
+        raise InputError(f"the capital was '{capital}'; write a number") from None
+    if not money.is_finite():
+        raise InputError(f"the capital was '{capital}'; write a finite number")
+    if issubclass(cls, EventStrategy):
+        from openalpha.engine.events import run_events
+
+        thing = strategy if isinstance(strategy, EventStrategy) else cls(params)
+        return run_events(thing, histories, capital=money, settings=settings)
+    signal = strategy if isinstance(strategy, SignalStrategy) else cls()
+    bars = {name: Bars.of(h) for name, h in histories.items()}
+    if isinstance(signal, PortfolioStrategy):
+        shared = together(bars)
+        targets = _on_own_rows(evaluate_e6(signal, shared, params=params), shared, bars)
+    else:
+        targets = evaluate_e6(signal, bars, params=params)
+    every = list(histories.values())
+    wanted = [targets[name] for name in histories]
+    exits = signal.exits(params)
+    if not any(h.funding_gaps for h in every) or not settings.venue.costs.funding:
+        return run_signals(every, wanted, capital=money, settings=settings, exits=exits)
+    bounds = [
+        run_signals(
+            every,
+            wanted,
+            capital=money,
+            settings=settings,
+            exits=exits,
+            funding=[bounded(h, highest=highest) for h in every],
+        )
+        for highest in (False, True)
+    ]
+    return min(bounds, key=lambda run: run.final_equity)
+
+
+def _on_own_rows(
+    targets: Mapping[str, NDArray[np.int32]], shared: Mapping[str, Bars], bars: Mapping[str, Bars]
+) -> dict[str, NDArray[np.int32]]:
+    """Lay a portfolio strategy's targets, given for the shared stamps, on each history's rows."""
+    out = {}
+    for name, own in bars.items():
+        if name not in targets:
+            raise InputError(
+                f"the strategy gave no target for '{name}'; it knows {', '.join(targets)}"
+            )
+        row = np.full(len(own.ts_ms), NO_OPINION_E6, dtype=np.int32)
+        row[np.searchsorted(own.ts_ms, shared[name].ts_ms)] = targets[name]
+        out[name] = row
+    return out
+
+
+def _worst_return(run: EngineRun, histories: Mapping[str, History]) -> float | None:
+    if not any(h.funding_gaps for h in histories.values()):
+        return None
+    return float(run.final_equity / run.capital - 1)
+
+
+@lru_cache(maxsize=8)
+def _ledger(home: Path) -> TrialLedger:
+    return TrialLedger(home)
+
+
+def _counted(result: BacktestResult, home: Path, *, family: str) -> BacktestResult:
+    """Count a run as a trial of its family and note where it stands in the ledger."""
+    context = result.context
+    days = result.days
+    metrics = result.metrics
+    ledger = _ledger(home)
+    row = ledger.append(
+        Trial(
+            strategy=context.strategy,
+            instruments=tuple(context.histories),
+            params=context.params,
+            source_hash=context.source_hash,
+            data_fingerprint=context.data_fingerprint(),
+            settings_hash=settings_hash(context.settings),
+            first_day=int(days.day[0]) if len(days.day) else 0,
+            daily_returns=np.asarray(days.returns, dtype=np.float32),
+            metrics={name: metrics[name] for name in ("sharpe", "total_return", "max_drawdown")},
+            timeframe_ms=result.run.timeframe_ms,
+            family=family,
+        )
+    )
+    result.context = replace(context, trial=row)
+    return result

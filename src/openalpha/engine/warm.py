@@ -1,0 +1,75 @@
+"""Compiling everything a first backtest needs, ahead of it, with something to show while it lasts."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+import numpy as np
+
+__all__ = ["warm_steps"]
+
+
+def warm_steps() -> Sequence[tuple[str, Callable[[], None]]]:
+    """Return the parts still to compile, by name; empty when the cache is warm."""
+    from openalpha.venue.kernel._compile import cache_dir
+
+    if (cache_dir() / "complete").exists():
+        return ()
+    return (
+        ("orders and account", _compile_machine),
+        ("one instrument", lambda: _compile_pass(1)),
+        ("several instruments", lambda: _compile_pass(2)),
+        ("signals and metrics", _compile_others),
+    )
+
+
+def _compile_machine() -> None:
+    from openalpha.venue.kernel.machine import Machine
+    from openalpha.venue.kernel.setup import (
+        AccountSetup,
+        InstrumentSetup,
+        OrderRequest,
+        make_market,
+    )
+
+    bars = np.array([[[100, 101, 99, 100, 50]] * 3], dtype=np.int64)
+    market, spans = make_market(np.array([0, 60_000, 120_000], dtype=np.int64), bars)
+    machine = Machine((InstrumentSetup(1),), AccountSetup((10_000,)), market, spans, 60_000)
+    machine.run(1)
+    order = machine.submit(0, 60_000, OrderRequest(side=1, qty=1, order_type=1, limit=90))
+    machine.amend(0, 60_000, order, limit=91)
+    machine.cancel(0, 60_000, order)
+    machine.transfer(0, 60_000, 1)
+    machine.run(3)
+    machine.equity()
+
+
+def _compile_pass(count: int) -> None:
+    import polars as pl
+
+    from openalpha.engine.signals import EngineSettings, run_signals
+    from openalpha.market.history import history
+
+    frame = pl.DataFrame(
+        {
+            "ts": np.arange(3, dtype=np.int64) * 60_000,
+            "open": [100.0, 101.0, 102.0],
+            "high": [102.0, 103.0, 104.0],
+            "low": [99.0, 100.0, 101.0],
+            "close": [101.0, 102.0, 103.0],
+            "volume": [10.0, 10.0, 10.0],
+        }
+    )
+    one = history(frame)
+    targets = np.array([1_000_000, 0, 0], dtype=np.int32)
+    run_signals(
+        [one] * count, [targets] * count, capital=Decimal(10_000), settings=EngineSettings()
+    )
+
+
+def _compile_others() -> None:
+    from openalpha.strategy.compiled import warm
+    from openalpha.venue.kernel._compile import cache_dir
+
+    warm()
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    (cache_dir() / "complete").touch()
