@@ -59,13 +59,18 @@ def load_history(
     """Read a history; see `Lake.load`."""
     timeframe = timeframe_name(parse_timeframe(timeframe))
     key = series_key(instrument, SeriesKind.BARS, timeframe=timeframe)
-    block = lake.read(key, start_ms=span[0], end_ms=span[1])
+    notes: list[str] = []
+    shorter = None if lake.info(key) is not None else _shorter_series(lake, key)
+    if shorter is None:
+        block = lake.read(key, start_ms=span[0], end_ms=span[1])
+    else:
+        block = _combined_block(lake, shorter, key.timeframe_ms, span)
+        notes.append(f"{timeframe} bars combined from {shorter.timeframe} bars, whole sets only")
     if block.frame.height == 0:
-        known = lake.info(key)
+        known = lake.info(shorter or key)
         if known is None:
             raise UnknownName(missing_series(key, lake.series()))
         raise DataError(f"{key} has no bars in the range asked for; it has {span_text(known)}")
-    notes: list[str] = []
     if span[0] is None:
         block = _latest_part(lake.settings, key, block, notes)
     _refuse_unusable(lake, key, block, notes)
@@ -74,6 +79,27 @@ def load_history(
         notes.append("SYNTHETIC data: no market behaved like this")
     notes.append(f"instrument rules: {rules.source or 'no source stated'}")
     return _assembled(lake, key, rules, block, with_=with_, notes=notes)
+
+
+def _shorter_series(lake: Rows, key: SeriesKey) -> SeriesKey | None:
+    """Return the kept bars of the longest time frame the wanted one is a whole number of."""
+    fitting = [
+        info.key
+        for info in lake.series()
+        if (info.key.market, info.key.symbol, info.key.kind) == (key.market, key.symbol, key.kind)
+        and info.key.timeframe_ms < key.timeframe_ms
+        and key.timeframe_ms % info.key.timeframe_ms == 0
+    ]
+    return max(fitting, key=lambda one: one.timeframe_ms, default=None)
+
+
+def _combined_block(
+    lake: Rows, shorter: SeriesKey, timeframe_ms: int, span: tuple[int | None, int | None]
+) -> Block:
+    from openalpha.market.resample import resampled
+
+    block = lake.read(shorter, start_ms=span[0], end_ms=span[1])
+    return resampled(shorter, block, timeframe=timeframe_name(timeframe_ms))[1]
 
 
 def _sources(lake: Rows, key: SeriesKey) -> tuple[str, ...]:
