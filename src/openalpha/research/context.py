@@ -51,8 +51,13 @@ class RunContext:
         Total return with missing settlements at their worse bound.
     trial : int
         Row in the trial ledger, -1 when there is none.
+    trial_hash : str
+        That row's hash: it vouches for the ledger up to there.
+    trials : int
+        Configurations its family had tried, this one included.
     ledger : TrialLedger or None
-        That ledger; the size of the family is asked of it when a verdict or a record needs it.
+        That ledger. Given instead of hash and count, it is asked for both when a verdict or a
+        record needs them, so that a run pays only for its row.
     notes : tuple of str
         What else a reader should know.
     """
@@ -70,6 +75,8 @@ class RunContext:
     is_lookahead_allowed: bool = False
     funding_worst_return: float | None = None
     trial: int = -1
+    trial_hash: str = ""
+    trials: int = 1
     ledger: TrialLedger | None = None
     notes: tuple[str, ...] = ()
 

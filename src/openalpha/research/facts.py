@@ -183,7 +183,8 @@ class CashColumns:
             Values effects in another coin at the last price known; without one the amount counts
             as it stands.
         """
-        frame = frame.filter(pl.col("kind").is_in([int(kind) for kind in kinds]))
+        kind = _ints(frame, "kind")
+        frame = frame[np.flatnonzero(np.isin(kind, [int(wanted) for wanted in kinds]))]
         amount = _floats(frame, "amount").copy()
         ts_ms = _ints(frame, "ts_ms")
         for coin, (stamps, closes) in (prices or {}).items():

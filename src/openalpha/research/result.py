@@ -330,7 +330,7 @@ class BacktestResult:
         """Where the run stands in the ledger; the row's hash vouches for the ledger up to there."""
         context = self.context
         if context.ledger is None or context.trial < 0:
-            return {"row": -1, "hash": "", "family": 1}
+            return {"row": context.trial, "hash": context.trial_hash, "family": context.trials}
         tried = context.ledger.count(
             context.strategy, context.histories, start_ms=self.start_ms, end_ms=self.end_ms
         )

@@ -132,6 +132,9 @@ def test_names_from_outside_cannot_break_the_page() -> None:
     page = report_html(fake_result(nasty, bars=50, changes=2, context={"notes": (nasty,)}))
     assert "<img" not in page
     assert page.count("</script>") == 3
+    beside = compare_html([fake_result(nasty, bars=50, changes=2)])
+    assert "<img" not in re.sub(r'id="data">.*?</script>', "", beside, flags=re.DOTALL)
+    assert beside.count("</script>") == 3
 
 
 def test_a_synthetic_market_is_called_so() -> None:

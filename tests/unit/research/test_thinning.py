@@ -46,3 +46,8 @@ def test_a_histogram_counts_all_and_never_mixes_signs(pnl: np.ndarray) -> None:
     assert sum(chart["count"]) == len(pnl)
     losses = sum(n for x, n in zip(chart["x"], chart["count"], strict=True) if x < 0)
     assert losses == (pnl < 0).sum()
+
+
+def test_a_small_loss_stands_left_of_zero() -> None:
+    chart = histogram_chart(np.array([50.0, -1.0, 3.0, -2.0]), "USDT")
+    assert (chart["x"][0] < 0, chart["count"]) == (True, [2, 1, 1])
