@@ -65,7 +65,9 @@ def key_figures(result: "BacktestResult") -> str:
     m, currency, capital = result.metrics, result.currency, float(result.run.capital)
     error = f"± {ratio(m['sharpe_error'])} standard error" if _known(m["sharpe_error"]) else "–"
     share = f"{money(m['fees'])} of it fees"
-    if _known(m["cost_share"]):
+    if m["cost_share"] > 1:
+        share = "more than the profit before them"
+    elif _known(m["cost_share"]):
         share = f"{percent(m['cost_share'])} of the profit before them"
     tiles = (
         ("Net profit", money(m["net_profit"], signed=True), m["net_profit"],

@@ -59,7 +59,7 @@
     }, more);
     Object.assign(layout, {
       xaxis: Object.assign(timeAxis(axis), { anchor: "y3", range: [c.t[0], c.t[c.t.length - 1]] }),
-      yaxis: Object.assign({}, axis, { domain: [0.5, 1], tickformat: ",.6~g", zeroline: false }),
+      yaxis: Object.assign({}, axis, { domain: [0.5, 1], tickformat: ",.6~r", zeroline: false }),
       yaxis2: Object.assign({}, axis, { domain: [0.23, 0.41], ticksuffix: " %", rangemode: "tozero", nticks: 4 }),
       yaxis3: Object.assign({}, axis, { domain: [0, 0.13], ticksuffix: "×", rangemode: "tozero", nticks: 3 }),
       annotations: [
@@ -80,7 +80,7 @@
     const h = data.histogram;
     const { axis, layout } = base({ margin: { l: 8, r: 8, t: 22, b: 30 }, hovermode: "closest", bargap: 0.08 });
     Object.assign(layout, {
-      xaxis: Object.assign({}, axis, { showgrid: false, showline: true, zeroline: true, tickformat: ",.4~g", title: { text: `net profit of a round trip, ${h.currency}`, font: { size: 12.5, color: colour("soft") }, standoff: 10 } }),
+      xaxis: Object.assign({}, axis, { showgrid: false, showline: true, zeroline: true, tickformat: ",.4~r", title: { text: `net profit of a round trip, ${h.currency}`, font: { size: 12.5, color: colour("soft") }, standoff: 10 } }),
       yaxis: Object.assign({}, axis, { tickformat: ",d", rangemode: "tozero", nticks: 5 }),
       annotations: [heading("Round trips", 1.01)],
     });
@@ -103,8 +103,8 @@
     const { axis, layout } = base({ margin: { l: 8, r: 8, t: 26, b: 8 }, hovermode: "closest" });
     Object.assign(layout, {
       xaxis: Object.assign(timeAxis(axis), { rangeslider: { visible: false }, range: [v.t[0] - step, v.t[v.t.length - 1] + 2 * step] }),
-      yaxis: Object.assign({}, axis, { tickformat: ",.8~g", zeroline: false }),
-      annotations: [heading(`Price, ${chart.quote}   <span style="color:${colour("gain")}">▲</span> bought   <span style="color:${colour("loss")}">▼</span> sold   lines: round trips, solid gained, dotted lost`, 1.005)],
+      yaxis: Object.assign({}, axis, { tickformat: ",.8~r", zeroline: false }),
+      annotations: [heading(`Price, ${chart.quote}   <span style="color:${colour("gain")}">▲</span> bought   <span style="color:${colour("loss")}">▼</span> sold${v.links.length ? "   lines: round trips, solid gained, dotted lost" : ""}`, 1.005)],
     });
     if (isNarrow()) layout.annotations = [heading(`Price, ${chart.quote}   <span style="color:${colour("gain")}">▲</span> bought   <span style="color:${colour("loss")}">▼</span> sold`, 1.005)];
     const joined = (gain) => {
@@ -118,7 +118,7 @@
       return {
         type: "scatter", mode: "markers", x: pick(v.t_fill), y: pick(v.price), customdata: pick(v.qty),
         marker: { symbol: side > 0 ? "triangle-up" : "triangle-down", size, color: colour(side > 0 ? "gain" : "loss"), line: { color: colour("card"), width: 1 } },
-        hovertemplate: `${side > 0 ? "bought" : "sold"} %{customdata} at %{y:,.8~g}<br>%{x|%Y-%m-%d %H:%M} UTC<extra></extra>`,
+        hovertemplate: `${side > 0 ? "bought" : "sold"} %{customdata} at %{y:,.8~r}<br>%{x|%Y-%m-%d %H:%M} UTC<extra></extra>`,
       };
     };
     Plotly.react("price", [{
@@ -148,7 +148,7 @@
     Object.assign(layout, {
       legend: { orientation: "h", x: 0, y: isNarrow() ? -0.2 : -0.15, yanchor: "top", font: { size: 12.5 }, bgcolor: "rgba(0,0,0,0)", itemwidth: 30, tracegroupgap: 4 },
       xaxis: Object.assign(timeAxis(axis), { range: span }),
-      yaxis: Object.assign({}, axis, { ticksuffix: " %", tickformat: "+,.4~g", zeroline: true, zerolinewidth: 1.5, zerolinecolor: colour("muted") }),
+      yaxis: Object.assign({}, axis, { ticksuffix: " %", tickformat: "+,.4~r", zeroline: true, zerolinewidth: 1.5, zerolinecolor: colour("muted") }),
       annotations: [heading("Equity, % change against the capital", 1.005)],
     });
     Plotly.react("overlay", data.overlay.map((item, at) => ({
