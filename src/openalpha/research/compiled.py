@@ -69,26 +69,36 @@ def scan_exposure(exposure: Floats, out: Floats) -> None:
 
 
 class HeldSteps(NamedTuple):
-    """A position as steps: from bar `bar[i]` on, `worth[i]` of account currency a price unit."""
+    """A position as steps, and what it is measured by.
+
+    Parameters
+    ----------
+    bar : int64[m]
+        Bars from which a step holds, increasing; of several in one bar the last does.
+    worth : float64[m]
+        What is held from there on, in account currency a price unit.
+    close : int64[n]
+        Closes in price units.
+    equity : float64[n]
+        A bar without equity left has an exposure of 0.
+    """
 
     bar: Ints
     worth: Floats
+    close: Ints
+    equity: Floats
 
 
 @entry
-def scan_steps(steps: HeldSteps, close: Ints, equity: Floats, out: Floats) -> None:
+def scan_steps(steps: HeldSteps, out: Floats) -> None:
     """Write what `scan_exposure` writes, from a position's steps: flat stretches cost nothing.
 
     Parameters
     ----------
     steps : HeldSteps
-        Bars increasing; of several steps in one bar the last holds.
-    close : int64[n]
-        Closes in price units.
-    equity : float64[n]
-        A bar without equity left has an exposure of 0.
     out : float64[3]
     """
+    close, equity = steps.close, steps.equity
     bars, total, most = 0, 0.0, 0.0
     count, length = steps.bar.shape[0], close.shape[0]
     for step in range(count):
@@ -177,6 +187,6 @@ def warm() -> None:
     real: Any = np.zeros(1)
     whole: Any = np.zeros(1, dtype=np.int64)
     scan_exposure(real, np.zeros(3))
-    scan_steps(HeldSteps(whole, real), whole, real, np.zeros(3))
+    scan_steps(HeldSteps(whole, real, whole, real), np.zeros(3))
     fills = TripInput(whole + 1, whole, whole, real, real, real, real, real)
     walk_fills(fills, TripOutput(np.zeros((4, 2), np.int64), np.zeros((7, 2))))

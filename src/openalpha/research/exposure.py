@@ -49,7 +49,7 @@ def measure_exposure(
     """
     out = np.zeros(3)
     if len(instruments) == 1 and instruments[0].kind is not Kind.INVERSE and not fills.leg.any():
-        scan_steps(_steps(run, fills, instruments[0]), run.closes[0], run.equity, out)
+        scan_steps(_steps(run, fills, instruments[0]), out)
     else:
         scan_exposure(run.exposure, out)
     bars = len(run.ts_ms)
@@ -66,4 +66,5 @@ def _steps(run: FinishedRun, fills: FillColumns, instrument: Instrument) -> Held
         bar = np.searchsorted(ts_ms, fills.ts_ms, side="right") - 1
     held = np.abs(np.cumsum(fills.held_units))
     decimals = instrument.qty_decimals + instrument.price_decimals
-    return HeldSteps(bar, held * (float(instrument.multiplier) / 10.0**decimals))
+    worth = held * (float(instrument.multiplier) / 10.0**decimals)
+    return HeldSteps(bar, worth, run.closes[0], run.equity)

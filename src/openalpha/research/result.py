@@ -21,6 +21,7 @@ from openalpha.research.drawdown import drawdowns
 from openalpha.research.exposure import measure_exposure
 from openalpha.research.facts import CashColumns, FillColumns, FinishedRun
 from openalpha.research.metrics import Measured, compute
+from openalpha.research.missing import bar_gaps, open_items
 from openalpha.research.roundtrips import PriceBars, RoundTrips, round_trips
 from openalpha.research.verdict import Circumstances, Verdict, judge
 from openalpha.store.atomic import write_bytes
@@ -151,17 +152,7 @@ class BacktestResult:
     @property
     def open_items(self) -> list[dict[str, Any]]:
         """What the data left open: stretches without bars or settlements, missing mark prices."""
-        items: list[dict[str, Any]] = []
-        for name, history in self.context.histories.items():
-            for kind, gaps in (("funding", history.funding_gaps), ("bars", _bar_gaps(history))):
-                items += [
-                    {"code": f"{kind}_missing", "instrument": name, "from_ms": start, "to_ms": stop}
-                    for start, stop in gaps
-                ]
-            if history.mark is None and history.instrument.kind is not Kind.SPOT:
-                item = {"code": "mark_missing", "instrument": name}
-                items.append(item | {"from_ms": self.start_ms, "to_ms": self.end_ms})
-        return items
+        return open_items(self.context.histories)
 
     @cached_property
     def record(self) -> dict[str, Any]:
@@ -355,11 +346,11 @@ class BacktestResult:
     def _circumstances(self) -> Circumstances:
         histories = self.context.histories.values()
         perpetuals = [h for h in histories if h.instrument.kind is not Kind.SPOT]
-        gaps = [gap for history in histories for gap in _bar_gaps(history)]
+        gaps = [gap for history in histories for gap in bar_gaps(history)]
         missing = sum(
             (stop - start) // history.timeframe_ms + 1
             for history in histories
-            for start, stop in _bar_gaps(history)
+            for start, stop in bar_gaps(history)
         )
         reasons = self.fill_columns.reason
         return Circumstances(
@@ -394,10 +385,3 @@ class BacktestResult:
             columns = {name: codes[:, at] for at, name in enumerate(self.context.histories)}
             frames["journal"] = pl.DataFrame({"ts_ms": self.run.ts_ms, **columns})
         return frames
-
-
-def _bar_gaps(history: Any) -> tuple[tuple[int, int], ...]:
-    """Return the first and last missing bar of each stretch without bars."""
-    step = history.timeframe_ms
-    holes = np.flatnonzero(np.diff(history.ts_ms) > step)
-    return tuple((int(history.ts_ms[at]) + step, int(history.ts_ms[at + 1]) - step) for at in holes)
