@@ -97,8 +97,8 @@ def backtest(
     --------
     >>> import tempfile, polars as pl
     >>> close = [100.0 + (i % 7) for i in range(400)]
-    >>> frame = pl.DataFrame({"ts": [i * 3_600_000 for i in range(400)], "open": close,
-    ...     "high": [c + 1 for c in close], "low": [c - 1 for c in close], "close": close,
+    >>> frame = pl.DataFrame({"ts": [1704067200000 + i * 3_600_000 for i in range(400)],
+    ...     "open": close, "high": [c + 1 for c in close], "low": [c - 1 for c in close], "close": close,
     ...     "volume": [1000.0] * 400})
     >>> result = backtest("ma_cross", frame, home=tempfile.mkdtemp())
     >>> result.metrics["fees"] > 0

@@ -51,7 +51,7 @@ def _compile_pass(count: int) -> None:
 
     frame = pl.DataFrame(
         {
-            "ts": np.arange(3, dtype=np.int64) * 60_000,
+            "ts": 1_704_067_200_000 + np.arange(3, dtype=np.int64) * 60_000,
             "open": [100.0, 101.0, 102.0],
             "high": [102.0, 103.0, 104.0],
             "low": [99.0, 100.0, 101.0],
