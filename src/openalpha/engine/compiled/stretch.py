@@ -1,4 +1,4 @@
-"""How far an account can be led without anything happening, for strategies that decide in Python."""
+"""How far an account can be led with nothing happening, for strategies that decide in Python."""
 
 import numpy as np
 from numpy.typing import NDArray
