@@ -98,8 +98,8 @@ def backtest(
     >>> import tempfile, polars as pl
     >>> close = [100.0 + (i % 7) for i in range(400)]
     >>> frame = pl.DataFrame({"ts": [1704067200000 + i * 3_600_000 for i in range(400)],
-    ...     "open": close, "high": [c + 1 for c in close], "low": [c - 1 for c in close], "close": close,
-    ...     "volume": [1000.0] * 400})
+    ...     "open": close, "high": [c + 1 for c in close], "low": [c - 1 for c in close],
+    ...     "close": close, "volume": [1000.0] * 400})
     >>> result = backtest("ma_cross", frame, home=tempfile.mkdtemp())
     >>> result.metrics["fees"] > 0
     True
@@ -168,7 +168,11 @@ def _as_record(settings: EngineSettings) -> dict[str, dict[str, Any]]:
         "sizing": settings.sizing,
         "risk": settings.risk,
     }
-    return {name: {k: plain(v) for k, v in asdict(g).items()} for name, g in groups.items()}
+    return {name: {k: _recorded(v) for k, v in asdict(g).items()} for name, g in groups.items()}
+
+
+def _recorded(value: Any) -> Any:
+    return str(value) if isinstance(value, Decimal) else plain(value)
 
 
 def _ms(moment: str | int | None) -> int | None:
