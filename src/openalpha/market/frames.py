@@ -12,10 +12,16 @@ from numpy.typing import NDArray
 
 from openalpha.core.clock import DAY_MS, format_ms, parse_timeframe
 from openalpha.core.errors import DataError, InputError
-from openalpha.core.instruments import Instrument, InstrumentId
+from openalpha.core.instruments import Instrument, InstrumentId, Kind
 from openalpha.core.units import MAX_DECIMALS
 from openalpha.market.catalogue import UNNAMED, inferred_instrument, known_instrument
-from openalpha.market.grid import exact_decimals, relative_decimals, to_unit_column, unit_column
+from openalpha.market.grid import (
+    coin_decimals,
+    exact_decimals,
+    relative_decimals,
+    to_unit_column,
+    unit_column,
+)
 from openalpha.market.history import OHLCV, RATE_DECIMALS, History
 
 __all__ = ["history_of_frame"]
@@ -195,6 +201,8 @@ def _on_grid(
                 f"{d} decimals used"
             )
     q = _volume_decimals(columns["volume"], traded.qty_decimals, most_volume)
+    if traded.kind is Kind.SPOT:
+        q = max(q, coin_decimals(largest))
     if largest * 10**d >= _MAX_UNITS or most_volume * 10**q >= _MAX_UNITS:
         raise DataError(
             f"prices up to {largest:g} with {d} decimals or volumes up to {most_volume:g} with {q} "

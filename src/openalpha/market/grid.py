@@ -8,11 +8,37 @@ from numpy.typing import NDArray
 
 from openalpha.core.units import MAX_DECIMALS
 
-__all__ = ["exact_decimals", "relative_decimals", "to_floats", "to_unit_column", "unit_column"]
+__all__ = [
+    "coin_decimals",
+    "exact_decimals",
+    "relative_decimals",
+    "to_floats",
+    "to_unit_column",
+    "unit_column",
+]
 
 _CHUNK = 1 << 16
 _SAMPLE = 512
 _MAX_EXACT = 2.0**53
+
+
+def coin_decimals(largest_price: float) -> int:
+    """Return the decimals a spot coin is counted in: a unit worth a millionth, 8 at most.
+
+    A spot fee may be taken in the coin and is rounded up to this unit. Counted in lots it would be
+    overstated a hundredfold on small orders.
+
+    Parameters
+    ----------
+    largest_price : float
+        Of the coin, in the quote currency; above 0.
+
+    Examples
+    --------
+    >>> coin_decimals(60_000.0), coin_decimals(0.1), coin_decimals(0.00001)
+    (8, 5, 1)
+    """
+    return min(8, max(0, 6 + math.ceil(math.log10(largest_price))))
 
 
 def to_floats(units: NDArray[np.int64], decimals: int) -> NDArray[np.float64]:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from openalpha.core.clock import format_ms, parse_timeframe, timeframe_name
 from openalpha.core.errors import DataError, UnknownName
-from openalpha.core.instruments import Instrument
+from openalpha.core.instruments import Instrument, Kind
 from openalpha.market.align import beside
 from openalpha.market.blocks import Block, rescale
 from openalpha.market.catalogue import instrument_for
+from openalpha.market.grid import coin_decimals
 from openalpha.market.history import OHLCV, History
 from openalpha.market.series import SeriesKey, SeriesKind, series_key
 from openalpha.market.series_list import SeriesInfo, missing_series, span_text
@@ -157,6 +158,8 @@ def _assembled(
     decimals = [found[1].price_decimals for found in others.values() if found is not None]
     d = max(block.price_decimals, rules.price_decimals, *decimals)
     q = max(block.qty_decimals, rules.qty_decimals)
+    if rules.kind is Kind.SPOT:
+        q = max(q, coin_decimals(float(block.frame["high"].max()) / 10**block.price_decimals))  # type: ignore[arg-type]  # prices are Int64
     bars = _matrix(rescale(block, key, price_decimals=d, qty_decimals=q).frame, OHLCV)
     prices = {
         kind: _price_beside(key, ts_ms, bars, (found, d), kind=kind, notes=notes)
