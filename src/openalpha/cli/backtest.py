@@ -1,0 +1,208 @@
+"""`openalpha backtest`: test a strategy on history, every cost counted."""
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openalpha.cli.backtest_data import Wanted, histories_of, is_instrument, parse_wanted
+from openalpha.cli.conventions import (
+    ConfigOption,
+    JsonOption,
+    QuietOption,
+    Screen,
+    SetOption,
+    read_settings,
+    write_text,
+)
+from openalpha.core.errors import InputError
+
+if TYPE_CHECKING:
+    from openalpha.research.result import BacktestResult
+    from openalpha.settings import LoadedSettings
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+# Said on every output of a run that was let through although it sees the future.
+LOOKAHEAD_LINE = (
+    "LOOK-AHEAD ALLOWED: this strategy sees the future; none of its figures can be traded."
+)
+
+
+@app.command()
+def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STRATEGY [[ROLE=]ID]...",
+            help="A name, or a .py file; instruments may also follow it.",
+            show_default=False,
+        ),
+    ],
+    instrument: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--instrument",
+            metavar="[ROLE=]ID",
+            help="What to trade: bybit_linear:BTCUSDT, "
+            "or by role: spot=bybit_spot:BTCUSDT; repeatable.",
+        ),
+    ] = None,
+    timeframe: Annotated[
+        str, typer.Option(metavar="1h", help="Time frame; 1h, or what the file has.")
+    ] = "",
+    since: Annotated[
+        str, typer.Option("--from", metavar="DATE", help="First bar, UTC; else the latest part.")
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--to", metavar="DATE", help="Bars before this moment, UTC.")
+    ] = "",
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", metavar="NAME=VALUE", help="A strategy parameter; repeatable."),
+    ] = None,
+    capital: Annotated[str, typer.Option(metavar="AMOUNT", help="Starting balance.")] = "10000",
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data", metavar="[ROLE=]FILE", help="Bars straight from a file; repeatable."
+        ),
+    ] = None,
+    json_to: JsonOption = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML file.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write fills, equity … as CSV files.")
+    ] = None,
+    allow_lookahead: Annotated[
+        bool, typer.Option("--allow-lookahead", help="Run even if the strategy sees the future.")
+    ] = False,
+    family: Annotated[
+        str, typer.Option(metavar="NAME", help="Count the trial with this family, too.")
+    ] = "",
+    settings: SetOption = None,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Test a strategy on history, every cost counted."""
+    from openalpha.cli.strategy import parse_pairs
+
+    screen = Screen(json_to, is_quiet=quiet)
+    strategy, more = _strategy_of(what)
+    wanted = parse_wanted([*(instrument or ()), *more], data or (), timeframe=timeframe)
+    wanted = wanted.within(since, until)
+    money = _money(capital)
+    params = parse_pairs(param, "--param")
+    loaded = read_settings(config, settings)
+    result = _run(
+        screen,
+        loaded,
+        strategy,
+        wanted=wanted,
+        run={
+            "params": params,
+            "capital": money,
+            "allow_lookahead": allow_lookahead,
+            "family": family,
+        },
+    )
+    _write(screen, result, loaded, html=html, csv=csv)
+
+
+def _strategy_of(what: list[str]) -> tuple[str, list[str]]:
+    """Tell the strategy from instruments typed as further values of `--instrument`."""
+    instruments = [text for text in what if is_instrument(text)]
+    names = [text for text in what if not is_instrument(text)]
+    if len(names) != 1:
+        given = ", ".join(names) if names else "none"
+        raise InputError(
+            f"one strategy is needed, given was {given}; `openalpha strategy list` shows them"
+        )
+    return names[0], instruments
+
+
+def _money(text: str) -> Decimal:
+    try:
+        money = Decimal(text.replace("_", ""))
+    except InvalidOperation:
+        raise InputError(f"--capital was '{text}', expected an amount such as 10000") from None
+    if not (money.is_finite() and money > 0):
+        raise InputError(f"--capital was {text}, expected an amount above 0")
+    return money
+
+
+def _run(
+    screen: Screen,
+    loaded: "LoadedSettings",
+    strategy: str,
+    *,
+    wanted: Wanted,
+    run: dict[str, Any],
+) -> "BacktestResult":
+    from openalpha import api
+    from openalpha.cli.kernel import compile_kernel
+    from openalpha.settings import prepare_home
+    from openalpha.strategy import build_params, load_strategy
+
+    groups = loaded.settings
+    # What was typed is judged before anything slow begins.
+    cls = load_strategy(strategy, folder=loaded.home / "strategies")
+    build_params(cls.Params, run["params"], strategy=cls.name)
+    with screen.progress("reading history", 3) as advance:
+        histories = histories_of(wanted, loaded, capital=run["capital"])
+        advance(what="testing")
+        prepare_home(loaded.home)
+        compile_kernel(screen)
+        result = api.backtest(
+            strategy,
+            histories,
+            **run,
+            costs=groups.costs,
+            sizing=groups.sizing,
+            margin=groups.margin,
+            fills=groups.fills,
+            risk=groups.risk,
+            home=loaded.home,
+        )
+        advance(what="measuring")
+        _ = result.verdict
+        advance()
+    return result
+
+
+def _write(
+    screen: Screen,
+    result: "BacktestResult",
+    loaded: "LoadedSettings",
+    *,
+    html: Path | None,
+    csv: Path | None,
+) -> None:
+    saved = result.save()
+    if result.context.is_lookahead_allowed:
+        _shout(LOOKAHEAD_LINE)
+    if not screen.is_quiet and screen.json_to != "-":
+        result.show()
+    screen.remark(f"Run kept in {saved.path}")
+    if html is not None:
+        from openalpha.research.report import report_html
+
+        write_text(html, report_html(result, loaded.settings.report))
+        screen.remark(f"Report written to {html}")
+    if csv is not None:
+        names = ", ".join(path.name for path in result.to_csv(csv))
+        screen.remark(f"Tables written to {csv}: {names}")
+    if screen.json_to == "-":
+        typer.echo(result.to_json())
+    elif screen.json_to is not None:
+        write_text(Path(screen.json_to), result.to_json() + "\n")
+        screen.remark(f"JSON written to {screen.json_to}")
+
+
+def _shout(sentence: str) -> None:
+    """Say a warning in red on stderr, even under --quiet."""
+    typer.secho(sentence, err=True, fg=typer.colors.RED, bold=True)
