@@ -256,7 +256,7 @@ class EventContext:
     def _place(self, side: int, qty: object, terms: OrderTerms) -> int:
         number = self._number(terms.get("instrument"))
         ts_ms = self._catch_up()
-        made = self._terms[number].request(side, qty, terms, ts_ms)
+        made = self._terms[number].request(side, qty, terms=terms, ts_ms=ts_ms)
         reason = self._why_not(number, made)
         if reason is not Reason.NONE:
             return self._refuse(number, reason)

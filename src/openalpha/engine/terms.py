@@ -63,7 +63,9 @@ class Terms:
         whole = math.ceil(steps - _SLACK) if up else math.floor(steps + _SLACK)
         return tick * max(whole, 1)
 
-    def request(self, side: int, qty: object, terms: Mapping[str, Any], ts_ms: int) -> OrderRequest:
+    def request(
+        self, side: int, qty: object, *, terms: Mapping[str, Any], ts_ms: int
+    ) -> OrderRequest:
         """Return an order as the kernel wants it; its quantity is 0 where it is below one lot.
 
         Limits round away from the market (a buy's down), triggers away from the present price.
