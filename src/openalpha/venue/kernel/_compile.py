@@ -15,7 +15,7 @@ import numba
 from numba import njit, types
 from numba.core.compiler import Compiler
 
-__all__ = ["cache_dir", "compiled", "entry", "source_hash"]
+__all__ = ["cache_dir", "compiled", "entry", "inlined", "source_hash"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -105,10 +105,18 @@ def _for_compiled_callers(dispatcher: Any) -> Any:
     return dispatcher
 
 
+_INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _Inner}
+
+
 def compiled(function: F) -> F:
     """Compile a function of the kernel that only compiled code calls."""
-    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _Inner}
-    wrapped: F = _for_compiled_callers(njit(**options, **_OPTIONS)(function))
+    wrapped: F = _for_compiled_callers(njit(**_INNER, **_OPTIONS)(function))
+    return wrapped
+
+
+def inlined(function: F) -> F:
+    """Compile a small function that is always inlined into its callers."""
+    wrapped: F = _for_compiled_callers(njit(forceinline=True, **_INNER, **_OPTIONS)(function))
     return wrapped
 
 

@@ -1,7 +1,7 @@
 """Value, cash and fills: how a trade changes a position and which cash effects it has (rules N, A)."""
 
 from openalpha.core.messages import EffectKind
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.arith import mul_div, mul_div_up
 from openalpha.venue.kernel.layout import (
     AC_BALANCES,
@@ -76,25 +76,25 @@ ACCOUNT = 0
 """The bar path leads one account: account 0."""
 
 
-@compiled
+@inlined
 def inst_at(number: int) -> int:
     """Return the place of an instrument's block."""
     return HEAD_COLS + number * INST_COLS
 
 
-@compiled
+@inlined
 def acct_at(m: I64, number: int) -> int:
     """Return the place of an account's block."""
     return m[H_ACCTS_AT] + number * m[H_ACCT_SIZE]
 
 
-@compiled
+@inlined
 def leg_at(m: I64, a: int, i: int, leg: int) -> int:
     """Return the place of an account's leg of an instrument."""
     return a + m[a + AC_LEGS_AT] + (2 * m[i + I_NUMBER] + leg) * LEG_COLS
 
 
-@compiled
+@inlined
 def value(m: I64, i: int, qty: int, price: int) -> int:
     """Return V(Q,P), the value of a signed quantity in value units (N2)."""
     if m[i + I_KIND] == INVERSE:
@@ -102,13 +102,13 @@ def value(m: I64, i: int, qty: int, price: int) -> int:
     return qty * price
 
 
-@compiled
+@inlined
 def notional(m: I64, i: int, qty: int, price: int) -> int:
     """Return N(q,P) of a quantity >= 0 in value units, rounded up (N2)."""
     return -value(m, i, qty, price) if m[i + I_KIND] == INVERSE else qty * price
 
 
-@compiled
+@inlined
 def cash(m: I64, i: int, value_units: int) -> int:
     """Convert value units to cash units of the settle coin, rounded down (N3)."""
     if m[i + I_DEN] == 1:
@@ -116,7 +116,7 @@ def cash(m: I64, i: int, value_units: int) -> int:
     return (value_units * m[i + I_NUM]) // m[i + I_DEN]
 
 
-@compiled
+@inlined
 def cash_up(m: I64, i: int, value_units: int) -> int:
     """Convert value units to cash units of the settle coin, rounded up (N3)."""
     return -cash(m, i, -value_units)
@@ -200,7 +200,7 @@ def _open_part(m: I64, a: int, i: int, p: int, opened: int, price: int) -> None:
         m[p + P_MARGIN] += mul_div_up(amount, 100, m[p + P_LEVERAGE_E2])
 
 
-@compiled
+@inlined
 def closing_part(m: I64, p: int, x: int) -> int:
     """Return how much of a signed fill closes what the leg holds, >= 0."""
     held = m[p + P_QTY]
@@ -253,7 +253,7 @@ def apply_fill(m: I64, a: int, i: int, p: int, x: int, price: int, fee_e8: int, 
     return f
 
 
-@compiled
+@inlined
 def unrealised(m: I64, i: int, p: int, price: int) -> int:
     """Return a perpetual leg's unrealised profit in cash units at a price."""
     held = m[p + P_QTY]

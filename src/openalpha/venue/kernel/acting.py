@@ -1,6 +1,6 @@
 """Which order acts first as the price moves: triggers, resting limits, working orders (rules E4, E5)."""
 
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.layout import (
     BIG,
     BY_INDEX,
@@ -38,7 +38,7 @@ NOBODY = -1
 DOES_NOT_ACT = -1
 
 
-@compiled
+@inlined
 def _reached(level: int, a: int, z: int, rises: bool, is_jump: bool) -> int:
     """Return the point on the way from a to z where a level is reached, or DOES_NOT_ACT (E5)."""
     if rises:
@@ -92,7 +92,7 @@ def acts_at(m: I64, i: int, o: int, a: int, z: int, is_jump: bool) -> int:
     return level if min(a, z) <= level <= max(a, z) else a
 
 
-@compiled
+@inlined
 def _rank(m: I64, o: int) -> int:
     """Return an order's rank among those that act at the same point: worse for the holder first."""
     if m[o + O_STATUS] == UNTRIGGERED:

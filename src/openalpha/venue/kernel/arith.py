@@ -2,7 +2,7 @@
 
 import math
 
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import compiled, inlined
 
 _SAFE = float(2**62)
 _ULP = 2.0**-51
@@ -28,6 +28,28 @@ def _mul_div_slow(a: int, b: int, c: int) -> int:
 
 
 @compiled
+def _mul_div_wide(a: int, b: int, c: int) -> int:
+    """Do what `mul_div` does where the product needs more than 64 bits."""
+    whole = a // c
+    rest = a - whole * c  # 0 <= rest < c
+    estimate = float(rest) * float(b) / float(c)
+    if (abs(estimate) * _ULP + 2.0) * float(c) < _SAFE:
+        # The estimate is off by a few; the remainder, computed modulo 2^64, is small and exact.
+        part = math.floor(estimate)
+        remainder = rest * b - part * c
+        return whole * b + part + remainder // c
+    negative = b < 0
+    size = -b if negative else b
+    high = size // c
+    low = size - high * c
+    part = rest * high + _mul_div_slow(rest, low, c)
+    if negative:
+        exact = rest * size == part * c  # modulo 2^64, and both differ by less than c
+        part = -part if exact else -part - 1
+    return whole * b + part
+
+
+@inlined
 def mul_div(a: int, b: int, c: int) -> int:
     """Return floor(a × b / c) exactly, although a × b may need 128 bits.
 
@@ -50,38 +72,22 @@ def mul_div(a: int, b: int, c: int) -> int:
     """
     if abs(float(a) * float(b)) < _SAFE:
         return a * b // c
-    whole = a // c
-    rest = a - whole * c  # 0 <= rest < c
-    estimate = float(rest) * float(b) / float(c)
-    if (abs(estimate) * _ULP + 2.0) * float(c) < _SAFE:
-        # The estimate is off by a few; the remainder, computed modulo 2^64, is small and exact.
-        part = math.floor(estimate)
-        remainder = rest * b - part * c
-        return whole * b + part + remainder // c
-    negative = b < 0
-    size = -b if negative else b
-    high = size // c
-    low = size - high * c
-    part = rest * high + _mul_div_slow(rest, low, c)
-    if negative:
-        exact = rest * size == part * c  # modulo 2^64, and both differ by less than c
-        part = -part if exact else -part - 1
-    return whole * b + part
+    return _mul_div_wide(a, b, c)
 
 
-@compiled
+@inlined
 def mul_div_up(a: int, b: int, c: int) -> int:
     """Return ceil(a × b / c) exactly; limits as in `mul_div`."""
     return -mul_div(-a, b, c)
 
 
-@compiled
+@inlined
 def floor_to(x: int, step: int) -> int:
     """Round down to a multiple of `step` > 0."""
     return x // step * step
 
 
-@compiled
+@inlined
 def ceil_to(x: int, step: int) -> int:
     """Round up to a multiple of `step` > 0."""
     return -(-x // step) * step

@@ -1,7 +1,7 @@
 """What an order must satisfy when it arrives, triggers or goes on (rules O4, M4-M8)."""
 
 from openalpha.core.reasons import Reason
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.account import cash, closing_part, notional
 from openalpha.venue.kernel.execute import (
     NO_POSITION,
@@ -71,7 +71,7 @@ RISK_LIMIT = int(Reason.RISK_LIMIT)
 LEVERAGE_TOO_HIGH = int(Reason.LEVERAGE_TOO_HIGH)
 
 
-@compiled
+@inlined
 def _is_off_grid(price: int, tick: int) -> bool:
     """Say whether a price is below one tick or no multiple of it."""
     return price < tick or price % tick != 0

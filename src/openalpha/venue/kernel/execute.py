@@ -3,7 +3,7 @@
 import math
 
 from openalpha.core.reasons import Reason
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.account import apply_fill, closing_part
 from openalpha.venue.kernel.arith import ceil_to, floor_to, mul_div, mul_div_up
 from openalpha.venue.kernel.exits import attach_exits, has_exits
@@ -94,13 +94,13 @@ def taker_price(m: I64, i: int, side: int, base: int, impact: int) -> int:
     return max(floor_to(raw, tick), tick)
 
 
-@compiled
+@inlined
 def closable(m: I64, i: int, p: int, side: int) -> int:
     """Return the whole lots a reduce-only order of this side can close (O7, X7)."""
     return floor_to(closing_part(m, p, side * (BIG - 1)), m[i + I_LOT])
 
 
-@compiled
+@inlined
 def is_flat(m: I64, i: int, p: int) -> bool:
     """Say whether a leg is closed; a spot balance below one lot is dust (O7)."""
     held = m[p + P_QTY]
@@ -172,7 +172,7 @@ def _take(m: I64, i: int, o: int, qty: int, base: int, bound: int, reason: int) 
     m[f + F_IMPACT_E8] = impact
 
 
-@compiled
+@inlined
 def _is_done(m: I64, o: int, order_id: int) -> bool:
     """Say whether the order that stood in a slot has ended meanwhile."""
     return m[o + O_STATUS] == FREE or m[o + O_ID] != order_id

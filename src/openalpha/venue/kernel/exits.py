@@ -1,7 +1,7 @@
 """Exits attached to an entry: stop, take-profit, trailing and time, from the average entry (rule O9)."""
 
 from openalpha.core.reasons import Reason
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.arith import mul_div
 from openalpha.venue.kernel.layout import (
     E6,
@@ -137,7 +137,7 @@ def attach_exits(m: I64, i: int, p: int, entry: int) -> None:
         m[o + O_ARRIVE] = m[H_NOW_MS] + m[entry + O_X_TIME]
 
 
-@compiled
+@inlined
 def has_exits(m: I64, o: int) -> bool:
     """Say whether an order carries exits for the position it opens."""
     return (m[o + O_X_STOP] | m[o + O_X_TP] | m[o + O_X_TRAIL] | m[o + O_X_TIME]) != 0

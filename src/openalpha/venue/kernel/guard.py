@@ -81,15 +81,21 @@ def _isolated_width(m: I64, i: int, p: int) -> int:
 
 
 @compiled
-def refresh_guard(m: I64, a: int) -> None:
+def refresh_guard(m: I64, a: int) -> bool:
     """Set each instrument's guard band anew.
 
     E - MM falls monotonically as marks move against their legs, so the gap with all of them at the
     far edge at once bounds it everywhere inside.
+
+    Returns
+    -------
+    bool
+        Whether every band has some width: then nothing can be liquidated at the present marks.
     """
     is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
     is_exposed = has_perpetual(m, a)
     shared = _cross_width(m, a) if is_exposed and not is_isolated else 0
+    is_safe = True
     for number in range(m[H_N_INST]):
         i = inst_at(number)
         m[i + I_GUARD_LO] = -BIG
@@ -101,9 +107,11 @@ def refresh_guard(m: I64, a: int) -> None:
             if m[p + P_QTY] == 0:
                 continue
             width = _isolated_width(m, i, p) if is_isolated else shared
+            is_safe = is_safe and width > 0
             if m[p + P_QTY] > 0:
                 lo = mul_div_up(m[i + I_MARK], E6 - width, E6)
                 m[i + I_GUARD_LO] = max(m[i + I_GUARD_LO], lo)
             else:
                 hi = mul_div(m[i + I_MARK], E6 + width, E6)
                 m[i + I_GUARD_HI] = min(m[i + I_GUARD_HI], hi)
+    return is_safe

@@ -53,8 +53,10 @@ I_N_TIERS, I_N_STEPS, I_MARK_ROW, I_INDEX_ROW, I_MAX_LEVERAGE_E2 = range(15, 20)
 I_LAST, I_MARK, I_INDEX, I_BUDGET, I_VOLUME, I_N_ORDERS, I_FUND_AT, I_FUND_END = range(20, 28)
 I_EVENT_TS, I_LOW_FIRST, I_LO, I_HI, I_MARK_LO, I_MARK_HI, I_NEXT_TS, I_SLOW = range(28, 36)
 I_GUARD_LO, I_GUARD_HI, I_AT_OPEN, I_STARVED, I_NUMBER = range(36, 41)
-I_TIERS_AT, I_STEPS_AT, I_ORDERS_AT = range(41, 44)
-INST_COLS = 48
+I_TIERS_AT, I_STEPS_AT, I_ORDERS_AT, I_BAR_TS = range(41, 45)
+# the bar being led through: open, high, low, close of last, mark and index price
+I_BAR, I_BAR_MARK, I_BAR_INDEX = 45, 49, 53
+INST_COLS = 58
 
 # tiers, steps
 TI_LIMIT, TI_MMR_E8, TI_MAX_LEVERAGE_E2, TI_DEDUCTION = range(4)

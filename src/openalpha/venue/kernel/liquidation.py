@@ -212,6 +212,9 @@ def check_liquidation(m: I64, a: int, i: int) -> bool:
     if m[H_DIRTY] == 0 and m[H_SKIP] != 0:
         if m[i + I_GUARD_LO] <= m[i + I_MARK] <= m[i + I_GUARD_HI]:
             return False
+    if m[H_SKIP] != 0 and refresh_guard(m, a):
+        m[H_DIRTY] = 0
+        return False
     is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
     happened = _liquidate_legs(m, a) if is_isolated else _liquidate_cross(m, a)
     refresh_guard(m, a)

@@ -1,6 +1,6 @@
 """Equity, margin and what an order needs (rules M)."""
 
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.account import (
     cash,
     cash_up,
@@ -81,7 +81,16 @@ def maintenance(m: I64, i: int, amount: int) -> int:
 def close_fee(m: I64, p: int, amount: int, side: int) -> int:
     """Return the fee expected for closing a notional at its bankruptcy price (M3)."""
     leverage_e2 = m[p + P_LEVERAGE_E2]
+    if leverage_e2 == side * 100:
+        return 0
     return mul_div_up(amount, (leverage_e2 - side * 100) * m[p + P_TAKER_E8], leverage_e2 * E8)
+
+
+@inlined
+def initial_margin(m: I64, p: int, amount: int) -> int:
+    """Return a notional over the leg's leverage, rounded up (M2)."""
+    leverage_e2 = m[p + P_LEVERAGE_E2]
+    return amount if leverage_e2 == 100 else mul_div_up(amount, 100, leverage_e2)
 
 
 @compiled
@@ -101,7 +110,7 @@ def margin_balance(m: I64, a: int) -> int:
     return total
 
 
-@compiled
+@inlined
 def leg_notional(m: I64, i: int, p: int) -> int:
     """Return a perpetual leg's notional at the mark, in cash units."""
     return cash_up(m, i, notional(m, i, abs(m[p + P_QTY]), m[i + I_MARK]))
@@ -150,9 +159,9 @@ def has_perpetual(m: I64, a: int) -> bool:
 def _needed(m: I64, i: int, p: int, side: int, opened: int, qty: int, price: int) -> int:
     """Return the margin an opening order takes (M5)."""
     opening = cash_up(m, i, notional(m, i, opened, price))
-    whole = cash_up(m, i, notional(m, i, qty, price))
+    whole = opening if qty == opened else cash_up(m, i, notional(m, i, qty, price))
     return (
-        mul_div_up(opening, 100, m[p + P_LEVERAGE_E2])
+        initial_margin(m, p, opening)
         + mul_div_up(whole, m[p + P_TAKER_E8], E8)
         + close_fee(m, p, opening, side)
     )
@@ -208,7 +217,7 @@ def available(m: I64, a: int, but: int) -> int:
                 free -= m[p + P_MARGIN]
             elif m[p + P_QTY] != 0:
                 amount = leg_notional(m, i, p)
-                free -= mul_div_up(amount, 100, m[p + P_LEVERAGE_E2])
+                free -= initial_margin(m, p, amount)
                 free -= close_fee(m, p, amount, 1 if m[p + P_QTY] > 0 else -1)
     return free
 

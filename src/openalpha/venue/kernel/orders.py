@@ -1,7 +1,7 @@
 """The order table: slots, the one function that changes a status, cancels and trailing (rules O)."""
 
 from openalpha.core.reasons import Reason
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.account import acct_at, leg_at
 from openalpha.venue.kernel.layout import (
     BIG,
@@ -81,25 +81,25 @@ NO_SLOT = -1
 NEVER = BIG
 
 
-@compiled
+@inlined
 def order_at(m: I64, i: int, slot: int) -> int:
     """Return the place of an order slot of an instrument."""
     return m[i + I_ORDERS_AT] + slot * ORDER_COLS
 
 
-@compiled
+@inlined
 def acct_of(m: I64, o: int) -> int:
     """Return the place of the account an order belongs to."""
     return acct_at(m, m[o + O_ACCT])
 
 
-@compiled
+@inlined
 def leg_of(m: I64, i: int, o: int) -> int:
     """Return the place of the leg an order works on."""
     return leg_at(m, acct_of(m, o), i, m[o + O_LEG])
 
 
-@compiled
+@inlined
 def step_status(m: I64, o: int, event: int) -> None:
     """Move an order along the transition table. The only place a live order's status changes."""
     after = NEXT[m[o + O_STATUS], event]
@@ -190,7 +190,7 @@ def reject_order(m: I64, i: int, o: int, reason: int) -> None:
     finish(m, i, o, reason)
 
 
-@compiled
+@inlined
 def _is_standing(m: I64, o: int) -> bool:
     """Say whether an order stands at the venue, or is an attached time exit in flight."""
     status = m[o + O_STATUS]
@@ -232,7 +232,7 @@ def cancel_standing(m: I64, i: int, account: int, reason: int) -> None:
             cancel_order(m, i, o, reason)
 
 
-@compiled
+@inlined
 def trailing_trigger(m: I64, o: int) -> int:
     """Return the price at which an active trailing order triggers now (O8)."""
     if m[o + O_RISES] != 0:

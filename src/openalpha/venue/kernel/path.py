@@ -1,6 +1,6 @@
 """The bar path: leading an account through the four events of each bar (rules P, E, F)."""
 
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.account import ACCOUNT, acct_at, inst_at, leg_at, pay_funding
 from openalpha.venue.kernel.acting import NOBODY, first_to_act
 from openalpha.venue.kernel.arith import mul_div
@@ -30,6 +30,10 @@ from openalpha.venue.kernel.layout import (
     H_TIMEFRAME_MS,
     I64,
     I_AT_OPEN,
+    I_BAR,
+    I_BAR_INDEX,
+    I_BAR_MARK,
+    I_BAR_TS,
     I_BUDGET,
     I_EVENT_TS,
     I_FUND_AT,
@@ -72,10 +76,10 @@ from openalpha.venue.kernel.layout import (
 )
 from openalpha.venue.kernel.liquidation import check_liquidation
 from openalpha.venue.kernel.orders import order_at, ratchet
-from openalpha.venue.kernel.watch import is_slow, refresh_watch
+from openalpha.venue.kernel.watch import is_mark_reached, is_reached, refresh_watch
 
 
-@compiled
+@inlined
 def _set_point(m: I64, i: int, price: int) -> None:
     """Move the current point of the path; mark and index follow where they have no series (E2b)."""
     m[i + I_LAST] = price
@@ -85,14 +89,12 @@ def _set_point(m: I64, i: int, price: int) -> None:
         m[i + I_INDEX] = m[i + I_MARK]
 
 
-@compiled
-def _set_marks(m: I64, mk: Market, j: int, i: int, column: int) -> None:
+@inlined
+def _set_marks(m: I64, i: int, column: int) -> None:
     """Take mark and index of an event from their series, where there are any (P1)."""
-    row = m[i + I_MARK_ROW]
-    if row >= 0:
-        m[i + I_MARK] = mk.mark[row, j, column]
-    row = m[i + I_INDEX_ROW]
-    m[i + I_INDEX] = mk.index[row, j, column] if row >= 0 else m[i + I_MARK]
+    if m[i + I_MARK_ROW] >= 0:
+        m[i + I_MARK] = m[i + I_BAR_MARK + column]
+    m[i + I_INDEX] = m[i + I_BAR_INDEX + column] if m[i + I_INDEX_ROW] >= 0 else m[i + I_MARK]
 
 
 @compiled
@@ -121,24 +123,34 @@ def take_steps(m: I64, i: int, t_ms: int) -> None:
 
 
 @compiled
-def _begin_bar(m: I64, mk: Market, j: int, i: int) -> None:
-    """Set budget, tick and lot, and pay what fell due up to the bar's opening (E1)."""
-    t, opening = mk.ts[j], mk.bars[m[i + I_NUMBER], j, B_OPEN]
-    volume = mk.bars[m[i + I_NUMBER], j, B_VOLUME]
+def _copy_bar(m: I64, mk: Market, j: int, i: int) -> None:
+    """Copy an instrument's bar into its block: the events then need nothing but the arena."""
+    number, mark_row, index_row = m[i + I_NUMBER], m[i + I_MARK_ROW], m[i + I_INDEX_ROW]
+    m[i + I_BAR_TS] = mk.ts[j]
+    m[i + I_VOLUME] = mk.bars[number, j, B_VOLUME]
+    for column in range(4):
+        m[i + I_BAR + column] = mk.bars[number, j, column]
+        if mark_row >= 0:
+            m[i + I_BAR_MARK + column] = mk.mark[mark_row, j, column]
+        if index_row >= 0:
+            m[i + I_BAR_INDEX + column] = mk.index[index_row, j, column]
+
+
+@compiled
+def _begin_bar(m: I64, i: int) -> None:
+    """Set budget, tick and lot, and the marks of the bar's opening (E1)."""
     share = m[i + I_PARTICIPATION_E6]
-    m[i + I_VOLUME] = volume
-    m[i + I_BUDGET] = mul_div(volume, share, E6) if share > 0 else BIG
+    m[i + I_BUDGET] = mul_div(m[i + I_VOLUME], share, E6) if share > 0 else BIG
     m[i + I_STARVED] = 0
-    take_steps(m, i, t)
-    m[i + I_EVENT_TS] = t
+    take_steps(m, i, m[i + I_BAR_TS])
+    m[i + I_EVENT_TS] = m[i + I_BAR_TS]
     if m[i + I_LAST] == 0:
-        m[i + I_LAST] = opening
+        m[i + I_LAST] = m[i + I_BAR]
     if m[i + I_MARK_ROW] < 0:
-        m[i + I_MARK] = opening
-    _set_marks(m, mk, j, i, 0)
+        m[i + I_MARK] = m[i + I_BAR]
+    _set_marks(m, i, B_OPEN)
     if m[i + I_MARK] < m[i + I_GUARD_LO] or m[i + I_MARK] > m[i + I_GUARD_HI]:
         m[H_DIRTY] = 1  # whichever instrument is looked at first must check the whole account
-    settle_funding(m, mk.funding_ts, mk.funding_rate, i, t)
 
 
 @compiled
@@ -196,7 +208,7 @@ def _run(m: I64, i: int, start: int, z: int, t1: int, is_jump: bool) -> None:
         _move(m, i, here, z, False)
 
 
-@compiled
+@inlined
 def _column(m: I64, i: int, number: int) -> int:
     """Return the bar's column whose price an event has (P3)."""
     if number == 0:
@@ -206,41 +218,42 @@ def _column(m: I64, i: int, number: int) -> int:
     return B_LOW if (number == 1) == (m[i + I_LOW_FIRST] != 0) else B_HIGH
 
 
+@inlined
+def _event_time(m: I64, i: int, number: int) -> int:
+    """Return when one of the bar's four events happens (P1)."""
+    frame = m[H_TIMEFRAME_MS]
+    return m[i + I_BAR_TS] + (frame if number == 3 else number * frame // 3)
+
+
 @compiled
-def _event(m: I64, mk: Market, j: int, i: int, number: int) -> None:
+def _event(m: I64, i: int, number: int) -> None:
     """Lead one instrument through one of a bar's four events (E2-E7).
 
     Where it is proven that none of its orders can act (I_SLOW is 0), only its prices move.
     """
     m[H_EVENT] += 1
-    t, frame = mk.ts[j], m[H_TIMEFRAME_MS]
-    t1 = t + frame if number == 3 else t + number * frame // 3
+    t1 = _event_time(m, i, number)
     column = _column(m, i, number)
-    z = mk.bars[m[i + I_NUMBER], j, column]
-    is_slow = m[i + I_SLOW] != 0
-    if number > 0 and is_slow:
-        settle_funding(m, mk.funding_ts, mk.funding_rate, i, min(t1, t + frame - 1))
+    z = m[i + I_BAR + column]
     m[H_NOW_MS] = t1
     m[i + I_AT_OPEN] = 1 if number == 0 else 0
     start = m[i + I_LAST]
-    _set_marks(m, mk, j, i, column)
-    if is_slow:
+    _set_marks(m, i, column)
+    if m[i + I_SLOW] != 0 and m[i + I_N_ORDERS] > 0:
         _run(m, i, start, z, t1, number == 0)
+        ratchet(m, i, z)
     else:
         _set_point(m, i, z)
     m[i + I_EVENT_TS] = t1
-    if is_slow:
-        ratchet(m, i, z)
     check_liquidation(m, acct_at(m, ACCOUNT), i)
 
 
 @compiled
-def _choose_path(m: I64, mk: Market, j: int, i: int) -> None:
+def _choose_path(m: I64, i: int) -> None:
     """Decide which extreme comes first, worse for the position in the adverse path (P3)."""
-    n = m[i + I_NUMBER]
-    up = mk.bars[n, j, B_HIGH] - mk.bars[n, j, B_OPEN]
-    down = mk.bars[n, j, B_OPEN] - mk.bars[n, j, B_LOW]
-    low_first = 1 if down <= up else 0
+    opening = m[i + I_BAR]
+    nearer_is_low = opening - m[i + I_BAR + B_LOW] <= m[i + I_BAR + B_HIGH] - opening
+    low_first = 1 if nearer_is_low else 0
     if m[H_PATH] != NEARER_FIRST:
         p = leg_at(m, acct_at(m, ACCOUNT), i, 0)
         net = m[p + P_QTY] + m[p + LEG_COLS + P_QTY]
@@ -268,11 +281,34 @@ def _entries(m: I64, i: int) -> int:
 
 
 @compiled
-def _look_ahead(m: I64, mk: Market, j: int, i: int) -> None:
+def _look_ahead(m: I64, funding_ts: I64, i: int) -> None:
     """See whether anything is left that the rest of the bar can do to the instrument."""
     if m[H_SKIP] != 0 and m[i + I_SLOW] != 0:
-        refresh_watch(m, mk.funding_ts, i)
-        m[i + I_SLOW] = 1 if is_slow(m, mk, i, j) else 0
+        refresh_watch(m, funding_ts, i)
+        is_left = is_reached(
+            m, i, m[i + I_BAR + B_LOW], m[i + I_BAR + B_HIGH], m[i + I_BAR_TS] + m[H_TIMEFRAME_MS]
+        )
+        if m[i + I_MARK_ROW] >= 0:
+            low, high = m[i + I_BAR_MARK + B_LOW], m[i + I_BAR_MARK + B_HIGH]
+            is_left = is_left or is_mark_reached(m, i, low, high)
+        m[i + I_SLOW] = 1 if is_left else 0
+
+
+@compiled
+def _is_quiet(m: I64, mk: Market, j: int) -> bool:
+    """Take the closing prices at once if the rest of the bar can do nothing to any instrument."""
+    if m[H_DIRTY] != 0:
+        return False
+    for number in range(m[H_N_INST]):
+        if mk.bars[number, j, B_VOLUME] != ABSENT and m[inst_at(number) + I_SLOW] != 0:
+            return False
+    for number in range(m[H_N_INST]):
+        if mk.bars[number, j, B_VOLUME] != ABSENT:
+            i = inst_at(number)
+            _set_marks(m, i, B_CLOSE)
+            _set_point(m, i, m[i + I_BAR + B_CLOSE])
+    m[H_EVENT] += 3
+    return True
 
 
 @compiled
@@ -281,13 +317,23 @@ def process_bar(m: I64, mk: Market, j: int) -> None:
     n = m[H_N_INST]
     for number in range(n):
         if mk.bars[number, j, B_VOLUME] != ABSENT:
-            _begin_bar(m, mk, j, inst_at(number))
+            i = inst_at(number)
+            _copy_bar(m, mk, j, i)
+            _begin_bar(m, i)
+            settle_funding(m, mk.funding_ts, mk.funding_rate, i, mk.ts[j])
+    last_ms = mk.ts[j] + m[H_TIMEFRAME_MS] - 1
     for event in range(4):
+        if event == 1 and _is_quiet(m, mk, j):
+            break
         for number in range(n):
-            if mk.bars[number, j, B_VOLUME] != ABSENT:
-                i = inst_at(number)
-                _event(m, mk, j, i, event)
-                if event == 0:
-                    _choose_path(m, mk, j, i)
-                    _look_ahead(m, mk, j, i)
-    m[H_NOW_MS] = mk.ts[j] + m[H_TIMEFRAME_MS]
+            if mk.bars[number, j, B_VOLUME] == ABSENT:
+                continue
+            i = inst_at(number)
+            if event > 0 and m[i + I_SLOW] != 0:
+                until = min(_event_time(m, i, event), last_ms)
+                settle_funding(m, mk.funding_ts, mk.funding_rate, i, until)
+            _event(m, i, event)
+            if event == 0:
+                _choose_path(m, i)
+                _look_ahead(m, mk.funding_ts, i)
+    m[H_NOW_MS] = last_ms + 1

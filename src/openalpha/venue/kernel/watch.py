@@ -4,7 +4,7 @@ A bar inside (I_LO, I_HI), whose mark is inside (I_MARK_LO, I_MARK_HI) and which
 only moves prices. Led through slowly it gives the same bytes; the tests do both.
 """
 
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.account import ACCOUNT, acct_at, inst_at, leg_at
 from openalpha.venue.kernel.layout import (
     ABSENT,
@@ -60,7 +60,7 @@ from openalpha.venue.kernel.orders import order_at, trailing_trigger
 AT_ONCE = -BIG
 
 
-@compiled
+@inlined
 def _watch(m: I64, i: int, rises: bool, level: int) -> None:
     """Let bars that reach a level of the last price be slow."""
     if rises:
@@ -142,18 +142,25 @@ def watch_all(m: I64, funding_ts: I64) -> None:
         refresh_watch(m, funding_ts, inst_at(number))
 
 
+@inlined
+def is_reached(m: I64, i: int, low: int, high: int, until_ms: int) -> bool:
+    """Say whether a range of last prices, or a moment, touches what is watched."""
+    return low <= m[i + I_LO] or high >= m[i + I_HI] or until_ms >= m[i + I_NEXT_TS]
+
+
+@inlined
+def is_mark_reached(m: I64, i: int, low: int, high: int) -> bool:
+    """Say whether a range of mark prices touches what is watched."""
+    return low <= m[i + I_MARK_LO] or high >= m[i + I_MARK_HI]
+
+
 @compiled
 def is_slow(m: I64, mk: Market, i: int, j: int) -> bool:
     """Say whether something can happen to an instrument in a row of the history."""
-    n = m[i + I_NUMBER]
+    n, row = m[i + I_NUMBER], m[i + I_MARK_ROW]
     if mk.bars[n, j, B_VOLUME] == ABSENT:
         return False
-    if mk.bars[n, j, B_LOW] <= m[i + I_LO] or mk.bars[n, j, B_HIGH] >= m[i + I_HI]:
+    until_ms = mk.ts[j] + m[H_TIMEFRAME_MS]
+    if is_reached(m, i, mk.bars[n, j, B_LOW], mk.bars[n, j, B_HIGH], until_ms):
         return True
-    if mk.ts[j] + m[H_TIMEFRAME_MS] >= m[i + I_NEXT_TS]:
-        return True
-    row = m[i + I_MARK_ROW]
-    if row < 0:
-        return False
-    is_low = mk.mark[row, j, B_LOW] <= m[i + I_MARK_LO]
-    return is_low or mk.mark[row, j, B_HIGH] >= m[i + I_MARK_HI]
+    return row >= 0 and is_mark_reached(m, i, mk.mark[row, j, B_LOW], mk.mark[row, j, B_HIGH])
