@@ -45,7 +45,8 @@ class Grid:
         self.index, self.index_rows = self._series([h.index for h in histories], n)
 
     def _series(self, series: Sequence[I64 | None], n: int) -> tuple[I64 | None, tuple[int, ...]]:
-        rows, kept = [], []
+        rows: list[int] = []
+        kept: list[I64] = []
         for one, place in zip(series, self.places, strict=True):
             rows.append(len(kept) if one is not None else -1)
             if one is not None:

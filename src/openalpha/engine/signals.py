@@ -95,7 +95,14 @@ def run_signals(
     machine.arena[H_SKIP] = int(skip)
     plans = np.stack(
         [
-            _plan(settings, exits, units, number=number, timeframe_ms=grid.timeframe_ms)
+            _plan(
+                settings,
+                exits,
+                units,
+                number=number,
+                timeframe_ms=grid.timeframe_ms,
+                capital=capital,
+            )
             for number in range(len(histories))
         ]
     )
@@ -147,7 +154,13 @@ def _check(settings: EngineSettings, capital: Decimal) -> None:
 
 
 def _plan(
-    settings: EngineSettings, exits: Exits, units: Units, *, number: int, timeframe_ms: int
+    settings: EngineSettings,
+    exits: Exits,
+    units: Units,
+    *,
+    number: int,
+    timeframe_ms: int,
+    capital: Decimal,
 ) -> I64:
     """Write the decision plan of one instrument."""
     sizing, risk = settings.sizing, settings.risk
@@ -168,14 +181,16 @@ def _plan(
     row[pl.PL_LAST_TARGET] = 0
     row[pl.PL_DAY] = -1
     if risk.profile == "live":
+        row[pl.PL_IS_LIVE] = 1
+        row[pl.PL_PEAK_EQUITY] = row[pl.PL_LAST_EQUITY] = to_units(capital, cash)
         row[pl.PL_MAX_POSITION_E6] = int(risk.max_position * 1_000_000)
         row[pl.PL_MIN_ORDER] = to_units(risk.min_order, cash)
         row[pl.PL_MAX_ORDER] = to_units(risk.max_order, cash)
         row[pl.PL_MAX_TRADES] = risk.max_trades_per_day
         row[pl.PL_DAILY_LOSS_E6] = int(risk.daily_loss * 1_000_000)
         row[pl.PL_DRAWDOWN_E6] = int(risk.max_drawdown * 1_000_000)
-        stop = int(risk.stop * 1_000_000)
-        row[pl.PL_STOP_E6] = min(stop, exits.stop_e6) if exits.stop_e6 else stop
+        stops = [e6 for e6 in (int(risk.stop * 1_000_000), exits.stop_e6) if e6 > 0]
+        row[pl.PL_STOP_E6] = min(stops, default=0)
     return row
 
 

@@ -5,7 +5,10 @@ from numpy.typing import NDArray
 
 from openalpha.core.clock import DAY_MS
 
-__all__ = ["kelly_e6", "volatility_target_e6"]
+__all__ = ["UNKNOWN", "kelly_e6", "volatility_target_e6"]
+
+UNKNOWN = -1
+"""A size that cannot be told yet: no decision is made on it, and the target waits."""
 
 Floats = NDArray[np.float64]
 _YEAR_DAYS = 365
@@ -52,14 +55,15 @@ def volatility_target_e6(
     Returns
     -------
     int64[n]
-        0 until enough days have finished: nothing is traded on an unknown volatility.
+        0 where prices stood still; `UNKNOWN` until enough days have finished: nothing is decided
+        on an unknown volatility.
     """
     returns, known = _daily_returns(close, ts_ms)
     _, spread = _trailing(returns, days)
     yearly = spread * np.sqrt(_YEAR_DAYS)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(yearly > 0, np.minimum(target / yearly, largest), 0.0)
-    return np.floor(np.nan_to_num(share)[known] * 1e6).astype(np.int64)
+    return _millionths(share, spread)[known]
 
 
 def kelly_e6(
@@ -68,15 +72,21 @@ def kelly_e6(
     """Return half the Kelly share (mean / variance) of the instrument's past daily returns.
 
     The size of the mean return over its variance, halved for its uncertainty, at most `largest`;
-    0 until enough days have finished. The sign is the strategy's to give.
+    the sign is the strategy's to give.
 
     Returns
     -------
     int64[n]
-        Millionths of equity.
+        Millionths of equity, `UNKNOWN` until enough days have finished.
     """
     returns, known = _daily_returns(close, ts_ms)
     mean, spread = _trailing(returns, days)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(spread > 0, np.minimum(np.abs(mean) / spread**2 / 2, largest), 0.0)
-    return np.floor(np.nan_to_num(share)[known] * 1e6).astype(np.int64)
+    return _millionths(share, spread)[known]
+
+
+def _millionths(share: Floats, spread: Floats) -> NDArray[np.int64]:
+    """Return shares in whole millionths, rounded down; UNKNOWN where the spread is not known."""
+    units = np.floor(np.where(np.isnan(spread), 0.0, share) * 1e6).astype(np.int64)
+    return np.where(np.isnan(spread), UNKNOWN, units)

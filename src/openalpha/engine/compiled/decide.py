@@ -16,6 +16,7 @@ from openalpha.engine.compiled.plan import (
     PL_FRACTION_E6,
     PL_HALTED,
     PL_KIND,
+    PL_LAST_EQUITY,
     PL_LEVERAGE_E2,
     PL_MAX_ORDER,
     PL_MAX_POSITION_E6,
@@ -49,14 +50,18 @@ from openalpha.venue.kernel.layout import (
     I_N_ORDERS,
     I_NUM,
     INVERSE,
+    NO_TRIGGER,
     O_ATTACHED,
     O_CANCEL_AT,
     O_CANCEL_SEQ,
     O_CANCEL_WHY,
+    O_FILLED,
     O_QTY,
     O_REDUCE,
     O_SIDE,
     O_STATUS,
+    O_TKIND,
+    O_WHOLE,
     O_X_ACTIVATION,
     O_X_STOP,
     O_X_TIME,
@@ -85,7 +90,7 @@ def _full_size(plan: I64, equity_cash: int, size_e6: int) -> int:
     """Return what a target of 1 is worth, in cash units."""
     kind = plan[PL_KIND]
     if kind == AMOUNT:
-        return plan[PL_AMOUNT]
+        return int(plan[PL_AMOUNT])
     if kind == ALL_IN:
         whole = mul_div(equity_cash, plan[PL_LEVERAGE_E2], 100)
     elif kind == FRACTION:
@@ -120,40 +125,96 @@ def _cancel_entries(m: I64, i: int) -> None:
 
 
 @compiled
-def _order(m: I64, i: int, plan: I64, signed_qty: int, reduces: bool) -> None:
-    """Put a market order in flight; one that opens carries the plan's exits."""
+def _open(m: I64, i: int, plan: I64, signed_qty: int) -> None:
+    """Put a market order in flight that opens or adds, and carries the plan's exits."""
     o = new_order(m, i)
     if o == NO_SLOT:
         return
     m[o + O_SIDE] = 1 if signed_qty > 0 else -1
     m[o + O_QTY] = abs(signed_qty)
-    if reduces:
-        m[o + O_REDUCE] = 1
-    else:
-        m[o + O_X_STOP] = plan[PL_STOP_E6]
-        m[o + O_X_TP] = plan[PL_TAKE_PROFIT_E6]
-        m[o + O_X_TRAIL] = plan[PL_TRAILING_E6]
-        m[o + O_X_ACTIVATION] = plan[PL_ACTIVATION_E6]
-        m[o + O_X_TIME] = plan[PL_TIME_EXIT_MS]
+    m[o + O_X_STOP] = plan[PL_STOP_E6]
+    m[o + O_X_TP] = plan[PL_TAKE_PROFIT_E6]
+    m[o + O_X_TRAIL] = plan[PL_TRAILING_E6]
+    m[o + O_X_ACTIVATION] = plan[PL_ACTIVATION_E6]
+    m[o + O_X_TIME] = plan[PL_TIME_EXIT_MS]
 
 
 @compiled
-def _breaker(m: I64, plan: I64, now_equity: int) -> int:
-    """Follow day and peak equity; return the reason why nothing may be opened, or 0."""
+def _reduce(m: I64, i: int, held: int, qty: int) -> None:
+    """Put a reduce-only market order in flight; quantity 0 closes whatever is held when it arrives.
+
+    An entry still working may add to the position before its cancel arrives: flat must mean flat.
+    """
+    o = new_order(m, i)
+    if o == NO_SLOT:
+        return
+    m[o + O_SIDE] = -1 if held > 0 else 1
+    m[o + O_QTY] = qty
+    m[o + O_WHOLE] = 1 if qty == 0 else 0
+    m[o + O_REDUCE] = 1
+
+
+@compiled
+def follow_limits(m: I64, limits: I64) -> bool:
+    """Follow the account's day and peak to a bar's close. Call it at every bar.
+
+    Parameters
+    ----------
+    limits : int64[PLAN_COLS]
+        The plan that keeps the account's state (row 0). A day begins with the equity at the close
+        before it.
+
+    Returns
+    -------
+    bool
+        Whether the account has fallen too far from its peak and must be closed for good.
+    """
+    now_equity = equity(m, acct_at(m, ACCOUNT))
     day = (m[H_NOW_MS] - 1) // DAY_MS
-    if day != plan[PL_DAY]:
-        plan[PL_DAY] = day
-        plan[PL_DAY_EQUITY] = now_equity
-        plan[PL_TRADES] = 0
-    plan[PL_PEAK_EQUITY] = max(plan[PL_PEAK_EQUITY], now_equity)
-    fall = plan[PL_PEAK_EQUITY] - now_equity
-    if plan[PL_DRAWDOWN_E6] > 0 and fall > mul_div(plan[PL_PEAK_EQUITY], plan[PL_DRAWDOWN_E6], E6):
-        plan[PL_HALTED] = 1
-    if plan[PL_HALTED] != 0:
+    if day != limits[PL_DAY]:
+        limits[PL_DAY] = day
+        limits[PL_DAY_EQUITY] = limits[PL_LAST_EQUITY]
+        limits[PL_TRADES] = 0
+    limits[PL_LAST_EQUITY] = now_equity
+    peak = max(limits[PL_PEAK_EQUITY], now_equity)
+    limits[PL_PEAK_EQUITY] = peak
+    share = limits[PL_DRAWDOWN_E6]
+    if share > 0 and peak - now_equity > mul_div(peak, share, E6):
+        limits[PL_HALTED] = 1
+    return bool(limits[PL_HALTED] != 0)
+
+
+@compiled
+def close_for_good(m: I64, i: int) -> bool:
+    """Cancel the entries and close the position of a halted account. False: nothing to do."""
+    held = m[leg_at(m, acct_at(m, ACCOUNT), i, 0) + P_QTY]
+    if m[i + I_KIND] == SPOT:
+        held = floor_to(held, m[i + I_LOT])
+    is_closing = held == 0
+    has_entries = False
+    for k in range(m[i + I_N_ORDERS]):
+        o = order_at(m, i, k)
+        if m[o + O_STATUS] == FREE or m[o + O_ATTACHED] != 0 or m[o + O_TKIND] != NO_TRIGGER:
+            continue
+        if m[o + O_REDUCE] == 0:
+            has_entries = has_entries or m[o + O_CANCEL_WHY] != NEW_TARGET
+        elif m[o + O_WHOLE] != 0 or m[o + O_QTY] - m[o + O_FILLED] >= abs(held):
+            is_closing = True
+    if has_entries or not is_closing:
+        _cancel_entries(m, i)
+    if not is_closing:
+        _reduce(m, i, held, 0)
+    return has_entries or not is_closing
+
+
+@compiled
+def _stopped(limits: I64, now_equity: int) -> int:
+    """Return the reason why nothing may be opened, or 0."""
+    if limits[PL_HALTED] != 0:
         return DRAWDOWN
-    loss = plan[PL_DAY_EQUITY] - now_equity
-    limit = mul_div(plan[PL_DAY_EQUITY], plan[PL_DAILY_LOSS_E6], E6)
-    return DAILY_LOSS if plan[PL_DAILY_LOSS_E6] > 0 and loss > limit else 0
+    loss = limits[PL_DAY_EQUITY] - now_equity
+    limit = mul_div(limits[PL_DAY_EQUITY], limits[PL_DAILY_LOSS_E6], E6)
+    return DAILY_LOSS if limits[PL_DAILY_LOSS_E6] > 0 and loss > limit else 0
 
 
 @compiled
@@ -170,19 +231,19 @@ def _limited(m: I64, i: int, plan: I64, wanted: int, held: int, now_equity: int)
 
 
 @compiled
-def _entry_refusal(m: I64, i: int, plan: I64, qty: int) -> int:
+def _entry_refusal(m: I64, i: int, limits: I64, qty: int) -> int:
     """Return the reason why an opening order of the day is refused by the limits, or 0."""
     worth = cash(m, i, notional(m, i, qty, m[i + I_LAST]))
-    if plan[PL_MIN_ORDER] > 0 and worth < plan[PL_MIN_ORDER]:
+    if limits[PL_MIN_ORDER] > 0 and worth < limits[PL_MIN_ORDER]:
         return RISK_REFUSED
-    if plan[PL_MAX_TRADES] > 0 and plan[PL_TRADES] >= plan[PL_MAX_TRADES]:
+    if limits[PL_MAX_TRADES] > 0 and limits[PL_TRADES] >= limits[PL_MAX_TRADES]:
         return MAX_TRADES
-    plan[PL_TRADES] += 1
+    limits[PL_TRADES] += 1
     return 0
 
 
 @compiled
-def decide(m: I64, i: int, plan: I64, target_e6: int, size_e6: int) -> int:
+def decide(m: I64, i: int, plan: I64, limits: I64, target_e6: int, size_e6: int) -> int:
     """Make the orders that lead from what is held to what is wanted.
 
     Parameters
@@ -190,6 +251,8 @@ def decide(m: I64, i: int, plan: I64, target_e6: int, size_e6: int) -> int:
     m, i : the kernel's memory and the instrument's place
     plan : int64[PLAN_COLS]
         Sizing, exits, limits, and the step's own state.
+    limits : int64[PLAN_COLS]
+        The plan that keeps the state of the account's limits (`follow_limits`).
     target_e6 : int
         Wanted fraction of the full size, in millionths.
     size_e6 : int
@@ -206,38 +269,38 @@ def decide(m: I64, i: int, plan: I64, target_e6: int, size_e6: int) -> int:
         held = floor_to(held, m[i + I_LOT])
         target_e6 = max(target_e6, 0)
     now_equity = equity(m, a)
-    stopped = _breaker(m, plan, now_equity)
     if now_equity <= 0:
         return BANKRUPT
+    stopped = _stopped(limits, now_equity)
+    if stopped == DRAWDOWN:
+        return DRAWDOWN
     qty = _quantity(m, i, plan, _full_size(plan, now_equity, size_e6), target_e6)
     wanted = qty if target_e6 > 0 else -qty
     if wanted != 0:
         wanted = _limited(m, i, plan, wanted, held, now_equity)
-    if stopped == DRAWDOWN:
-        wanted = 0
     if plan[PL_REBALANCE] == IN_BAND and wanted != 0 and (held > 0) == (wanted > 0) and held != 0:
         if abs(wanted - held) <= mul_div(abs(wanted), plan[PL_BAND_E6], E6):
             return UNCHANGED
     _cancel_entries(m, i)
-    return _trade(m, i, plan, held, wanted, stopped, qty == 0 and target_e6 != 0)
+    if wanted == held:
+        return BELOW_LOT if qty == 0 and target_e6 != 0 else UNCHANGED
+    return _trade(m, i, plan, limits, held, wanted, stopped)
 
 
 @compiled
-def _trade(m: I64, i: int, plan: I64, held: int, wanted: int, stopped: int, too_small: bool) -> int:
+def _trade(m: I64, i: int, plan: I64, limits: I64, held: int, wanted: int, stopped: int) -> int:
     """Order the way from what is held to what is wanted; a flip is a close and an open."""
-    if wanted == held:
-        return BELOW_LOT if too_small else UNCHANGED
     is_flip = (held > 0 and wanted < 0) or (held < 0 and wanted > 0)
-    if is_flip:
-        _order(m, i, plan, -held, True)
+    if is_flip or wanted == 0:
+        _reduce(m, i, held, 0)
         held = 0
-    if abs(wanted) < abs(held):
-        _order(m, i, plan, wanted - held, True)
+    elif abs(wanted) < abs(held):
+        _reduce(m, i, held, abs(held - wanted))
+        held = wanted
+    if wanted == held:
         return ORDERED
-    if stopped != 0:
-        return stopped
-    refused = _entry_refusal(m, i, plan, abs(wanted - held))
+    refused = stopped if stopped != 0 else _entry_refusal(m, i, limits, abs(wanted - held))
     if refused != 0:
         return refused
-    _order(m, i, plan, wanted - held, False)
+    _open(m, i, plan, wanted - held)
     return ORDERED

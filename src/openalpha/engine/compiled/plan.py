@@ -1,4 +1,4 @@
-"""Names of a decision plan's columns: how targets become orders, in integers. One row an instrument."""
+"""Names of a decision plan's columns: how targets become orders. One row an instrument."""
 
 NO_TARGET = -(2**31)
 """A target that says nothing: the position is kept."""
@@ -26,5 +26,9 @@ PL_MAX_POSITION_E6, PL_MIN_ORDER, PL_MAX_ORDER, PL_MAX_TRADES, PL_DAILY_LOSS_E6,
     range(12, 18)
 )
 # state of the step
-PL_LAST_TARGET, PL_DAY, PL_DAY_EQUITY, PL_PEAK_EQUITY, PL_TRADES, PL_HALTED = range(18, 24)
-PLAN_COLS = 24
+PL_LAST_TARGET = 18
+# whether limits hold, and their state: the account's, kept in row 0 for all its instruments
+PL_IS_LIVE, PL_DAY, PL_DAY_EQUITY, PL_PEAK_EQUITY, PL_LAST_EQUITY, PL_TRADES, PL_HALTED = range(
+    19, 26
+)
+PLAN_COLS = 26

@@ -1,4 +1,4 @@
-"""The compiled pass over history: kernel and decision step, bar by bar (what backtest and replay use)."""
+"""The compiled pass over history: kernel and decision step, bar by bar."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openalpha.core.reasons import Reason
-from openalpha.engine.compiled.decide import decide
-from openalpha.engine.compiled.plan import NO_TARGET, ON_CHANGE, PL_LAST_TARGET, PL_REBALANCE
+from openalpha.engine.compiled.decide import close_for_good, decide, follow_limits
+from openalpha.engine.compiled.plan import (
+    NO_TARGET,
+    ON_CHANGE,
+    PL_IS_LIVE,
+    PL_LAST_TARGET,
+    PL_REBALANCE,
+)
 from openalpha.venue.kernel._compile import compiled, entry
 from openalpha.venue.kernel.account import ACCOUNT, acct_at, inst_at, leg_at, value
 from openalpha.venue.kernel.drive import has_room
@@ -46,12 +52,15 @@ from openalpha.venue.kernel.watch import refresh_watch, watch_all
 NO_SIGNAL = int(Reason.NO_SIGNAL)
 UNCHANGED = int(Reason.UNCHANGED)
 MISSING_BAR = int(Reason.MISSING_BAR)
+WARM_UP = int(Reason.WARM_UP)
+DRAWDOWN = int(Reason.BREAKER_DRAWDOWN)
 
 
 class Wishes(NamedTuple):
     """What a run is to do: targets and sizes by instrument and bar, and the decision plans.
 
-    targets : int32[n_inst, n]; sizes : int64[n_inst or 0, n]; plans : int64[n_inst, PLAN_COLS]
+    targets : int32[n_inst, n]; sizes : int64[n_inst or 0, n], negative where not known yet;
+    plans : int64[n_inst, PLAN_COLS], the first with the state of the account's limits
     """
 
     targets: NDArray[np.int32]
@@ -70,9 +79,25 @@ def _decide_at(m: I64, mk: Market, w: Wishes, number: int, j: int) -> int:
         return UNCHANGED
     if mk.bars[number, j, B_VOLUME] == ABSENT:
         return MISSING_BAR
-    plan[PL_LAST_TARGET] = target
     size = w.sizes[number, j] if w.sizes.shape[0] > 0 else 0
-    return decide(m, inst_at(number), plan, target, size)
+    if size < 0:
+        return WARM_UP
+    plan[PL_LAST_TARGET] = target
+    return decide(m, inst_at(number), plan, w.plans[0], target, size)
+
+
+@compiled
+def _is_halting(m: I64, mk: Market, w: Wishes, j: int) -> bool:
+    """Follow the limits to a row's close; say whether orders were made to close the account."""
+    settle_prices(m, mk, j)
+    m[H_NOW_MS] = mk.ts[j] + m[H_TIMEFRAME_MS]
+    found = False
+    if follow_limits(m, w.plans[0]):
+        for number in range(m[H_N_INST]):
+            if close_for_good(m, inst_at(number)):
+                refresh_watch(m, mk.funding_ts, inst_at(number))
+                found = True
+    return found
 
 
 @compiled
@@ -112,12 +137,14 @@ def _run_many(
 ) -> int:
     """Lead an account of several instruments over the rows (see `run`)."""
     keeps = journal.shape[0] > 0
-    moved = True
+    moved, is_live = True, w.plans[0, PL_IS_LIVE] != 0
     for j in range(start, stop):
         if moved and not has_room(m):
             return j
         moved = advance_row(m, mk, j)
         equity[j] = mark_equity(m, mk, j)
+        is_halting = is_live and _is_halting(m, mk, w, j)
+        moved = moved or is_halting
         is_settled = moved
         for number in range(m[H_N_INST]):
             target = int(w.targets[number, j])
@@ -134,7 +161,7 @@ def _run_many(
                 refresh_watch(m, mk.funding_ts, inst_at(number))
                 moved = True
             if keeps:
-                journal[j, number] = code
+                journal[j, number] = DRAWDOWN if is_halting else code
     if stop > start:
         settle_prices(m, mk, stop - 1)
     return stop
@@ -150,7 +177,7 @@ def _run_one(
     start: int,
     stop: int,
 ) -> int:
-    """Do what `_run_many` does for one instrument that has every bar, with its watch in registers."""
+    """Do what `_run_many` does for one instrument that has every bar, its watch in registers."""
     i = inst_at(0)
     a = acct_at(m, ACCOUNT)
     p = leg_at(m, a, i, 0)
@@ -159,13 +186,12 @@ def _run_one(
     frame, skip, mark_row = m[H_TIMEFRAME_MS], m[H_SKIP] != 0, m[i + I_MARK_ROW]
     is_simple = mark_row < 0 and m[i + I_KIND] != INVERSE
     per_unit = float(m[i + I_NUM]) / float(m[i + I_DEN])
-    always = plan[PL_REBALANCE] != ON_CHANGE
+    always, is_live = plan[PL_REBALANCE] != ON_CHANGE, plan[PL_IS_LIVE] != 0
     lo, hi, next_ts = m[i + I_LO], m[i + I_HI], m[i + I_NEXT_TS]
     cash_now, held, cost = curve_terms(m, a, i, p)
     last, fresh = int(plan[PL_LAST_TARGET]), True
     for j in range(start, stop):
         if fresh and not has_room(m):
-            plan[PL_LAST_TARGET] = last
             return j
         fresh = False
         is_slow = bars[j, B_LOW] <= lo or bars[j, B_HIGH] >= hi or ts[j] + frame >= next_ts
@@ -179,24 +205,28 @@ def _run_one(
         else:
             equity[j] = mark_equity(m, mk, j)
         target = int(targets[j])
-        code = UNCHANGED
-        if target == NO_TARGET:
-            code = NO_SIGNAL
-        elif target != last or always:
-            settle_prices(m, mk, j)
-            m[H_NOW_MS] = ts[j] + frame
-            plan[PL_LAST_TARGET] = last
-            code = _decide_at(m, mk, w, 0, j)
-            last = target
-            refresh_watch(m, mk.funding_ts, i)
+        code = NO_SIGNAL if target == NO_TARGET else UNCHANGED
+        if is_live or (target != NO_TARGET and (target != last or always)):
+            code = _decide_one(m, mk, w, j)
+            last = int(plan[PL_LAST_TARGET])
             lo, hi, next_ts = m[i + I_LO], m[i + I_HI], m[i + I_NEXT_TS]
             fresh = True
         if keeps:
             journal[j, 0] = code
-    plan[PL_LAST_TARGET] = last
     if stop > start:
         settle_prices(m, mk, stop - 1)
     return stop
+
+
+@compiled
+def _decide_one(m: I64, mk: Market, w: Wishes, j: int) -> int:
+    """Follow the limits and decide for the one instrument at the close of a row."""
+    settle_prices(m, mk, j)
+    m[H_NOW_MS] = mk.ts[j] + m[H_TIMEFRAME_MS]
+    is_halting = w.plans[0, PL_IS_LIVE] != 0 and _is_halting(m, mk, w, j)
+    code = _decide_at(m, mk, w, 0, j)
+    refresh_watch(m, mk.funding_ts, inst_at(0))
+    return DRAWDOWN if is_halting else code
 
 
 @compiled
