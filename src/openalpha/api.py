@@ -32,13 +32,13 @@ from openalpha.strategy.params import StrategyParams, build_params
 from openalpha.strategy.together import together
 from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
 
-__all__ = ["BacktestResult", "History", "backtest", "history"]
+__all__ = ["BacktestResult", "History", "backtest", "history", "plain_params"]
 
 Group = Mapping[str, Any]
 _NONE: Group = {}
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 - one keyword a settings group, all optional
     strategy: "str | Path | Strategy | type[Strategy]",
     data: Any,
     *,
@@ -161,7 +161,7 @@ def _group(cls: Any, name: str, values: Any) -> Any:
 
 
 def _as_record(settings: EngineSettings) -> dict[str, dict[str, Any]]:
-    groups = {
+    groups: dict[str, Any] = {
         "costs": settings.venue.costs,
         "margin": settings.venue.margin,
         "fills": settings.venue.fills,

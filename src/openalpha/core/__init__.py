@@ -1,1 +1,1 @@
-"""The vocabulary every package speaks: instruments, units, orders, messages, time, errors. No I/O."""
+"""The vocabulary of every package: instruments, units, orders, messages, time, errors."""

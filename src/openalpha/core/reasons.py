@@ -9,7 +9,7 @@ __all__ = ["Reason", "explain"]
 
 
 class Reason(IntEnum):
-    """Reason codes of fills (1-19), of orders that end or are refused (20-59), of decisions (60-89)."""
+    """Reasons of fills (1-19), of orders that end or are refused (20-59), of decisions (60-89)."""
 
     NONE = 0
     # fills
@@ -78,7 +78,7 @@ _WORDS: dict[Reason, str] = {
     Reason.TRAILING: "the price fell back from its best by the trailing distance",
     Reason.TIME_EXIT: "the position had been held for the longest time allowed",
     Reason.LIQUIDATION_PARTIAL: "margin ran out: the venue reduced the position to the next tier",
-    Reason.LIQUIDATION_TAKEOVER: "margin ran out: the venue took the position at its bankruptcy price",
+    Reason.LIQUIDATION_TAKEOVER: "margin ran out: the venue took it at the bankruptcy price",
     Reason.STOP_AT_GAP: "the market opened beyond the stop, which filled at the open",
     Reason.CANCELLED_BY_USER: "cancelled on request",
     Reason.CANCELLED_BY_NEW_TARGET: "cancelled because the strategy changed its target",

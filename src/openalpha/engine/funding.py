@@ -1,7 +1,7 @@
 """Missing funding settlements: never made up silently, but bounded from both sides.
 
-Where settlements are missing, a run is repeated with the stretch's mean set to the lowest and to the
-highest mean of any known stretch of that length; the worse run is the one shown.
+Where settlements are missing, a run is repeated with the stretch's mean set to the lowest and to
+the highest mean of any known stretch of that length; the worse run is the one shown.
 """
 
 import numpy as np

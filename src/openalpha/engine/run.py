@@ -1,7 +1,7 @@
 """A finished run as everybody above reads it, and how one is started on the kernel."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
@@ -30,9 +30,9 @@ Floats = NDArray[np.float64]
 class VenueSettings:
     """The settings the simulated venue needs."""
 
-    costs: CostSettings = CostSettings()
-    margin: MarginSettings = MarginSettings()
-    fills: FillSettings = FillSettings()
+    costs: CostSettings = field(default_factory=CostSettings)
+    margin: MarginSettings = field(default_factory=MarginSettings)
+    fills: FillSettings = field(default_factory=FillSettings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class EngineRun:
 
     @cached_property
     def exposure(self) -> Floats:
-        """float64[n]: gross exposure over equity at each bar's close (0 where equity is not > 0)."""
+        """float64[n]: gross exposure over equity at each bar's close, 0 without equity."""
         gross = np.zeros(len(self.ts_ms))
         for number, instrument in enumerate(self.fills.units.instruments):
             close = self.closes[number] / 10.0**instrument.price_decimals

@@ -1,4 +1,4 @@
-"""What a run did, as tables: rows of kernel integers that become frames in people's units when asked."""
+"""What a run did, as tables: rows of integers that become frames in people's units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,7 +98,9 @@ class FillTable:
 
     def messages(self, first: int = 0) -> list[Fill]:
         """Return the fills, from number `first` on, as exact messages."""
-        return [self._message(seq, row) for seq, row in enumerate(self.rows[first:].tolist(), first)]
+        return [
+            self._message(seq, row) for seq, row in enumerate(self.rows[first:].tolist(), first)
+        ]
 
     def _message(self, seq: int, row: list[int]) -> Fill:
         instrument = self.units.instruments[row[at.F_INST]]

@@ -1,4 +1,4 @@
-"""Compiling everything a first backtest needs, ahead of it, with something to show while it lasts."""
+"""Compiling everything a first backtest needs, ahead of it, part by part."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal

@@ -13,8 +13,8 @@ class SizingSettings:
     kind: str = field(
         default="fixed_fraction",
         metadata={
-            "help": "what a full target is worth: all of equity × leverage, a fraction of equity, a "
-            "fixed amount, a volatility target, or the Kelly fraction of past returns",
+            "help": "what a full target is worth: all of equity × leverage, a fraction of equity, "
+            "a fixed amount, a volatility target, or the Kelly fraction of past returns",
             "choices": ("all_in", "fixed_fraction", "fixed_amount", "vol_target", "kelly"),
         },
     )
@@ -90,7 +90,7 @@ class RiskSettings:
             "help": "largest position as a share of equity",
             "unit": "fraction",
             "min": 0,
-            "max": "0.3",
+            "max": Decimal("0.3"),
         },
     )
     min_order: Decimal = field(
@@ -128,6 +128,6 @@ class RiskSettings:
             "help": "stop every entry carries, unless the strategy's is nearer",
             "unit": "fraction",
             "min": 0,
-            "max": "0.1",
+            "max": Decimal("0.1"),
         },
     )

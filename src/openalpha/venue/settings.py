@@ -1,4 +1,4 @@
-"""What trading costs and how a venue fills: the settings of the simulated venue. No default flatters."""
+"""What trading costs and how the simulated venue fills. No default flatters."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -30,7 +30,7 @@ class CostSettings:
     preset: str = field(
         default="realistic",
         metadata={
-            "help": "realistic charges everything below; none charges only what is named explicitly",
+            "help": "realistic charges everything below; none only what is named explicitly",
             "choices": ("realistic", "none"),
         },
     )
@@ -51,8 +51,8 @@ class CostSettings:
     impact: Decimal | None = field(
         default=None,
         metadata={
-            "help": "price impact of taking a whole bar's volume; falls with the square root of the "
-            "share taken (realistic: 10)",
+            "help": "price impact of taking a whole bar's volume; falls with the square root of "
+            "the share taken (realistic: 10)",
             "unit": "bps",
         },
     )

@@ -19,8 +19,8 @@ __all__ = ["cache_dir", "compiled", "entry", "inlined", "source_hash"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# No array reference counting (`_nrt`): state is owned by Python and only lent to compiled code, which
-# never allocates. No fastmath: same input, same bytes. Decision 0006.
+# No array reference counting (`_nrt`): state is owned by Python and only lent to compiled code,
+# which never allocates. No fastmath: same input, same bytes. Decision 0006.
 _OPTIONS: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy"}
 
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ _SOURCES = ("venue/kernel", "engine/compiled")
 
 
 def source_hash() -> str:
-    """Return the hash of all compiled sources, the options and the versions they were built with."""
+    """Return the hash of all compiled sources, of the options and of numba's version."""
     digest = hashlib.sha256(repr(sorted(_OPTIONS.items())).encode())
     digest.update(numba.__version__.encode())
     for folder in _SOURCES:
@@ -53,7 +53,7 @@ def cache_dir() -> Path:
 _CACHE = str(cache_dir())
 
 
-class _Inner(Compiler):  # type: ignore[misc]  # numba has no types
+class _Inner(Compiler):
     """Compiles a function up to its LLVM code and leaves optimising to the entry that links it.
 
     numba would optimise and emit machine code for every function and again for each of its callers:
@@ -61,17 +61,22 @@ class _Inner(Compiler):  # type: ignore[misc]  # numba has no types
     """
 
     def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+        super().__init__(*args)  # type: ignore[no-untyped-call]  # numba's own
         self.state.flags.no_compile = True
 
     def define_pipelines(self) -> Any:
-        pipelines = super().define_pipelines()
+        pipelines = super().define_pipelines()  # type: ignore[no-untyped-call]  # numba's own
         library = self.state.targetctx.codegen().create_library(self.state.func_id.func_qualname)
         library.enable_object_caching()
         library._optimize_final_module = _nothing
         library._finalize_final_module = partial(_close_library, library)
         self.state.library = library
         return pipelines
+
+
+def _plain_type(numba_type: Any) -> Any:
+    """Return a type without the constant numba may have noted in it."""
+    return types.unliteral(numba_type)  # type: ignore[no-untyped-call]  # numba's own
 
 
 def _nothing() -> None:
@@ -90,8 +95,8 @@ def _for_compiled_callers(dispatcher: Any) -> Any:
 
     def get_call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
         return template(
-            tuple(types.unliteral(arg) for arg in args),
-            {name: types.unliteral(arg) for name, arg in kws.items()},
+            tuple(_plain_type(arg) for arg in args),
+            {name: _plain_type(arg) for name, arg in kws.items()},
         )
 
     def add_overload(result: Any) -> None:
@@ -105,7 +110,11 @@ def _for_compiled_callers(dispatcher: Any) -> Any:
     return dispatcher
 
 
-_INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _Inner}
+_INNER: dict[str, Any] = {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": _Inner,
+}
 
 
 def compiled(function: F) -> F:
@@ -120,13 +129,16 @@ def inlined(function: F) -> F:
     return wrapped
 
 
+_OUTER: dict[str, Any] = {"no_cfunc_wrapper": True}
+
+
 def entry(function: F) -> F:
     """Compile a function that Python calls; its machine code is cached under `cache_dir()`."""
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = _CACHE
     try:
-        wrapped: F = njit(cache=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+        wrapped: F = njit(cache=True, **_OUTER, **_OPTIONS)(function)
         return wrapped
     finally:
         config.CACHE_DIR = before

@@ -1,4 +1,4 @@
-"""Value, cash and fills: how a trade changes a position and which cash effects it has (rules N, A)."""
+"""Value, cash and fills: what a trade does to a position and to cash (rules N, A)."""
 
 from openalpha.core.messages import EffectKind
 from openalpha.venue.kernel._compile import compiled, inlined

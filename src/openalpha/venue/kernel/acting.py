@@ -1,4 +1,4 @@
-"""Which order acts first as the price moves: triggers, resting limits, working orders (rules E4, E5)."""
+"""Which order acts first as the price moves (rules E4, E5)."""
 
 from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.layout import (

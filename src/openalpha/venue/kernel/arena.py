@@ -1,4 +1,4 @@
-"""Laying out the kernel's memory: one int64 array, built from a setup and enlarged when it fills."""
+"""The kernel's memory: one int64 array, built from a setup and enlarged when it fills."""
 
 from collections.abc import Sequence
 
@@ -62,7 +62,7 @@ def build_arena(
 def _write_instrument(
     m: I64, number: int, setup: InstrumentSetup, tiers_at: int, steps_at: int
 ) -> tuple[int, int]:
-    """Copy an instrument's rules into its block; returns where the next one's tiers and steps lie."""
+    """Copy an instrument's rules into its block; returns where the next tiers and steps lie."""
     row = m[at.HEAD_COLS + number * at.INST_COLS :][: at.INST_COLS]
     row[at.I_NUMBER], row[at.I_KIND], row[at.I_BASE_COIN] = number, setup.kind, setup.base_coin
     row[at.I_NUM], row[at.I_DEN], row[at.I_K] = setup.num, setup.den, setup.k

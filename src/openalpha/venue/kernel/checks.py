@@ -132,7 +132,7 @@ def is_wrong_side(m: I64, i: int, o: int) -> bool:
 
 @compiled
 def margin_refusal(m: I64, i: int, o: int, base: int) -> int:
-    """Return the reason why account and risk limits do not allow the order's rest, or OK (M4-M6)."""
+    """Return why account and risk limits do not allow the order's rest, or OK (M4-M6)."""
     a, p, side = acct_of(m, o), leg_of(m, i, o), m[o + O_SIDE]
     qty = m[o + O_QTY] - m[o + O_FILLED]
     price = m[o + O_LIMIT]
@@ -148,7 +148,7 @@ def margin_refusal(m: I64, i: int, o: int, base: int) -> int:
         return RISK_LIMIT
     if verdict == 2:
         return LEVERAGE_TOO_HIGH
-    is_covered = covers_perpetual(m, a, i, p, side, opened, qty, price, o)
+    is_covered = covers_perpetual(m, i, p, side, opened, qty, price, o)
     return OK if is_covered else INSUFFICIENT_MARGIN
 
 

@@ -107,7 +107,7 @@ def place(m: I64, number: int, ts_ms: int, request: I64) -> int:
     m[o + O_X_TRAIL] = request[R_X_TRAIL]
     m[o + O_X_ACTIVATION] = request[R_X_ACTIVATION]
     m[o + O_X_TIME] = request[R_X_TIME]
-    # A buy stop (or trailing buy) waits for a rise, a sell stop for a fall; take-profits the reverse.
+    # A buy stop (or trailing buy) waits for a rise, a sell stop for a fall; take-profits not.
     m[o + O_RISES] = 1 if (side > 0) != (kind == TAKE_PROFIT) else 0
     m[o + O_REASON] = REASONS[kind]
     return m[o + O_ID]
@@ -198,7 +198,7 @@ def advance(m: I64, mk: Market, start: int, stop: int) -> int:
 
 @entry
 def next_slow_row(m: I64, mk: Market, start: int, stop: int) -> int:
-    """Return the first row from `start` on in which something can happen, or `stop`. Changes nothing."""
+    """Return the first row from `start` on in which something can happen, or `stop`."""
     for j in range(start, stop):
         for number in range(m[H_N_INST]):
             if m[H_SKIP] == 0 or is_slow(m, mk, inst_at(number), j):

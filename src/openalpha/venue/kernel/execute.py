@@ -84,7 +84,7 @@ def impact_e8(m: I64, i: int, qty: int) -> int:
 
 @compiled
 def taker_price(m: I64, i: int, side: int, base: int, impact: int) -> int:
-    """Return the price a taker pays or gets: base, half spread and impact, a tick against it (O2)."""
+    """Return a taker's price: base, half spread and impact, rounded a tick against it (O2)."""
     slip = min(m[i + I_HALF_SPREAD_E8] + impact, MAX_SLIP_E8)
     tick = m[i + I_TICK]
     if side > 0:
@@ -121,7 +121,7 @@ def cut_to_position(m: I64, i: int, o: int) -> bool:
 
 @compiled
 def _takeable(m: I64, i: int, o: int) -> int:
-    """Return how much the order may trade now: its rest within the bar's budget, whole lots (O3)."""
+    """Return how much the order may trade now: whole lots within the bar's budget (O3)."""
     rest = m[o + O_QTY] - m[o + O_FILLED]
     if rest > m[i + I_BUDGET]:
         m[i + I_STARVED] = 1
@@ -130,7 +130,7 @@ def _takeable(m: I64, i: int, o: int) -> int:
 
 @compiled
 def _fill(m: I64, i: int, o: int, qty: int, price: int, role: int, reason: int) -> int:
-    """Fill part of an order and do all that follows from it; returns the place of the fill's row."""
+    """Fill part of an order and do all that follows; returns the place of the fill's row."""
     a, p = acct_of(m, o), leg_of(m, i, o)
     x = m[o + O_SIDE] * qty
     held = m[p + P_QTY]

@@ -1,4 +1,4 @@
-"""Exits attached to an entry: stop, take-profit, trailing and time, from the average entry (rule O9)."""
+"""Exits attached to an entry, from its average price: stop, profit, trailing, time (rule O9)."""
 
 from openalpha.core.reasons import Reason
 from openalpha.venue.kernel._compile import compiled, inlined

@@ -1,6 +1,6 @@
 """The guard band: how far marks may move with proof that nothing is liquidated.
 
-While every mark stays inside its band, the exact check (rules L1) need not be made: bars can be skipped.
+While every mark stays inside its band, the exact check (L1) need not be made: bars are skipped.
 """
 
 from openalpha.venue.kernel._compile import compiled

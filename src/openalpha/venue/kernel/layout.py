@@ -1,10 +1,10 @@
 """Names of the kernel's memory: one int64 arena, its regions and the columns of their rows.
 
-Compiled code is handed the arena `m` and *places* in it (`i` an instrument's block, `a` an account's,
-`p` a leg's, `o` an order's): a column is read as `m[o + O_SIDE]`. One array argument instead of a dozen
-keeps calls cheap and a cold compile short. Layout:
+Compiled code is handed the arena `m` and *places* in it (`i` an instrument's block, `a` an
+account's, `p` a leg's, `o` an order's): a column is read as `m[o + O_SIDE]`. One array argument
+instead of a dozen keeps calls cheap and a cold compile short. Layout:
 
-    head | instrument blocks | tiers | steps | account blocks (with legs) | orders | fills | effects | done
+    head | instruments | tiers | steps | accounts (with legs) | orders | fills | effects | done
 """
 
 from typing import NamedTuple
@@ -20,14 +20,14 @@ I64 = NDArray[np.int64]
 class Market(NamedTuple):
     """The history a kernel is led over. Volume -1 says that the instrument has no bar there.
 
-    ts : int64[n]; bars : int64[n_inst, n, 5]; mark, index : int64[n_series, n, 4];
+    ts : int64[n]; bars : int64[n_inst, n, 5]; mark, index_price : int64[n_series, n, 4];
     funding_ts, funding_rate : int64[k], the instruments' stretches one after another.
     """
 
     ts: I64
     bars: I64
     mark: I64
-    index: I64
+    index_price: I64
     funding_ts: I64
     funding_rate: I64
 

@@ -1,4 +1,4 @@
-"""Liquidation as the venue does it: cancel, reduce tier by tier, take over at bankruptcy (rules L)."""
+"""Liquidation as the venue does it: cancel, reduce tier by tier, take over (rules L)."""
 
 from openalpha.core.reasons import Reason
 from openalpha.venue.kernel._compile import compiled
@@ -91,7 +91,7 @@ def _close(m: I64, a: int, i: int, p: int, qty: int, price: int, reason: int) ->
 
 @compiled
 def _insure(m: I64, a: int, i: int) -> None:
-    """Let the insurance fund pay what a liquidation left owing; spot collateral answers first (X14)."""
+    """Let insurance pay what a liquidation left owing; spot collateral answers first (X14)."""
     owed = -m[a + AC_BALANCES]
     if m[a + AC_MARGIN_MODE] != ISOLATED:
         if has_perpetual(m, a):
@@ -133,7 +133,7 @@ def _take_over(m: I64, a: int, i: int, p: int) -> None:
 
 @compiled
 def _reduce(m: I64, a: int, i: int, p: int, amount: int, is_last: bool) -> None:
-    """Reduce a leg to the next lower tier, close it if others remain, or let it be taken over (L3)."""
+    """Reduce a leg to the next tier, close it if others remain, or let it be taken over (L3)."""
     held, lot = m[p + P_QTY], m[i + I_LOT]
     size = abs(held)
     k = tier_of(m, i, amount)
@@ -202,7 +202,7 @@ def _liquidate_legs(m: I64, a: int) -> bool:
 
 @compiled
 def check_liquidation(m: I64, a: int, i: int) -> bool:
-    """Liquidate what must be after instrument `i` moved; the guard band proves most checks needless.
+    """Liquidate what must be after an instrument moved; the guard proves most checks needless.
 
     Returns
     -------

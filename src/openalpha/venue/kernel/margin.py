@@ -2,6 +2,7 @@
 
 from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.account import (
+    acct_at,
     cash,
     cash_up,
     inst_at,
@@ -39,6 +40,7 @@ from openalpha.venue.kernel.layout import (
     O_TYPE,
     OPEN,
     ORDER_COLS,
+    P_ACCT,
     P_COST,
     P_LEVERAGE_E2,
     P_MARGIN,
@@ -58,7 +60,7 @@ NOT_THIS = -1
 
 @compiled
 def tier_of(m: I64, i: int, amount: int) -> int:
-    """Return the risk tier of a notional in cash units; beyond all, the last; -1 without tiers (M1)."""
+    """Return the risk tier of a notional (cash units); beyond all, the last; -1 without (M1)."""
     last = m[i + I_N_TIERS] - 1
     t = m[i + I_TIERS_AT]
     for k in range(last):
@@ -241,15 +243,16 @@ def covers_spot(m: I64, a: int, i: int, side: int, qty: int, price: int, but: in
 
 @compiled
 def covers_perpetual(
-    m: I64, a: int, i: int, p: int, side: int, opened: int, qty: int, price: int, but: int
+    m: I64, i: int, p: int, side: int, opened: int, qty: int, price: int, but: int
 ) -> bool:
     """Say whether the available margin covers an opening order (M5)."""
+    a = acct_at(m, m[p + P_ACCT])
     return _needed(m, i, p, side, opened, qty, price) <= available(m, a, but)
 
 
 @compiled
 def tier_allows(m: I64, i: int, p: int, qty_after: int, price: int) -> int:
-    """Return 0 if the risk limits allow a position, 1 if it is too large, 2 if leverage is too high."""
+    """Return 0 if risk limits allow a position, 1 if it is too large, 2 if leverage is too high."""
     amount = cash_up(m, i, notional(m, i, qty_after, price))
     k = tier_of(m, i, amount)
     if k < 0:

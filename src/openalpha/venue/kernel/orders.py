@@ -1,4 +1,4 @@
-"""The order table: slots, the one function that changes a status, cancels and trailing (rules O)."""
+"""The order table: slots, the one change of a status, cancels and trailing (rules O)."""
 
 from openalpha.core.reasons import Reason
 from openalpha.venue.kernel._compile import compiled, inlined

@@ -133,7 +133,7 @@ def _copy_bar(m: I64, mk: Market, j: int, i: int) -> None:
         if mark_row >= 0:
             m[i + I_BAR_MARK + column] = mk.mark[mark_row, j, column]
         if index_row >= 0:
-            m[i + I_BAR_INDEX + column] = mk.index[index_row, j, column]
+            m[i + I_BAR_INDEX + column] = mk.index_price[index_row, j, column]
 
 
 @compiled
@@ -179,7 +179,7 @@ def _move(m: I64, i: int, a: int, z: int, is_jump: bool) -> None:
 
 @compiled
 def _run(m: I64, i: int, start: int, z: int, t1: int, is_jump: bool) -> None:
-    """Lead one instrument from `start` to an event's price, with the commands on the way (E2, E3)."""
+    """Lead one instrument from `start` to an event's price, commands on the way (E2, E3)."""
     t0 = m[i + I_EVENT_TS]
     here = start
     if is_jump:

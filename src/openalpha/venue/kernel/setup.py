@@ -1,4 +1,4 @@
-"""What a kernel is told before it starts: instruments, account, orders and the history, in integers."""
+"""What a kernel is told before it starts, in integers: instruments, account, history."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.layout import I64, Market
 
-__all__ = ["AccountSetup", "InstrumentSetup", "OrderRequest", "Tier", "make_market"]
+__all__ = ["AccountSetup", "InstrumentSetup", "OrderRequest", "Tier", "lent", "make_market"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,9 @@ class Tier:
 class InstrumentSetup:
     """An instrument's rules and costs in the kernel's integers (docs/kernel/rules.md, N and P).
 
-    `num`/`den` turn value units into cash units of the account's coin; `k` is the inverse contract's
-    constant; `steps` are (since_ms, tick, lot) in order; `base_coin` is a spot coin's balance index.
+    `num`/`den` turn value units into cash units of the account's coin; `k` is the inverse
+    contract's constant; `steps` are (since_ms, tick, lot) in order; `base_coin` is a spot coin's
+    balance index.
     Fees, half spread and impact in 10^-8, participation in 10^-6 (0: no limit), leverage in 10^-2.
     """
 

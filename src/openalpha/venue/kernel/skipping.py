@@ -32,7 +32,7 @@ def settle_prices(m: I64, mk: Market, j: int) -> None:
         row = m[i + I_MARK_ROW]
         m[i + I_MARK] = mk.mark[row, j, B_CLOSE] if row >= 0 else m[i + I_LAST]
         row = m[i + I_INDEX_ROW]
-        m[i + I_INDEX] = mk.index[row, j, B_CLOSE] if row >= 0 else m[i + I_MARK]
+        m[i + I_INDEX] = mk.index_price[row, j, B_CLOSE] if row >= 0 else m[i + I_MARK]
 
 
 @compiled

@@ -1,7 +1,7 @@
 """What to watch: the nearest prices and times at which something can happen to an instrument.
 
-A bar inside (I_LO, I_HI), whose mark is inside (I_MARK_LO, I_MARK_HI) and which ends before I_NEXT_TS
-only moves prices. Led through slowly it gives the same bytes; the tests do both.
+A bar inside (I_LO, I_HI), its mark inside (I_MARK_LO, I_MARK_HI), that ends before I_NEXT_TS only
+moves prices. Led through slowly it gives the same bytes; the tests do both.
 """
 
 from openalpha.venue.kernel._compile import compiled, inlined
@@ -78,7 +78,7 @@ def _watch_conditional(m: I64, i: int, o: int) -> None:
     """Watch a conditional order's trigger, and what makes a trailing one move."""
     rises = m[o + O_RISES] != 0
     if m[o + O_TKIND] == TRAILING:
-        # A falling (sell) trailing order wakes, or follows, when the price rises; a buy the reverse.
+        # A sell trailing order wakes, or follows, when the price rises; a buy the reverse.
         if m[o + O_ACTIVE] == 0:
             _watch(m, i, not rises, m[o + O_ACTIVATION])
         else:
@@ -117,7 +117,7 @@ def _watch_order(m: I64, i: int, o: int) -> None:
 
 @compiled
 def refresh_watch(m: I64, funding_ts: I64, i: int) -> None:
-    """Find anew the nearest levels and the next time at which something can happen to an instrument."""
+    """Find anew the nearest levels and time at which something can happen to an instrument."""
     m[i + I_LO] = -BIG
     m[i + I_HI] = BIG
     # The guard band's edges are still safe; one step beyond is not.
