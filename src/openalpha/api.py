@@ -306,5 +306,5 @@ def _counted(result: BacktestResult, home: Path, *, family: str) -> BacktestResu
             family=family,
         )
     )
-    result.context = replace(context, trial=row)
+    result.context = replace(context, trial=row, ledger=ledger)
     return result
