@@ -2,22 +2,29 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from openalpha.cli.demo_market import BTC, BTC_SPOT, ETH
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from openalpha.research.result import BacktestResult
 
 __all__ = ["demo_document", "show_demo"]
 
-_SHORT = {"synthetic_linear:BTCUSDT": "BTC", "synthetic_linear:ETHUSDT": "ETH",
-          "synthetic_spot:BTCUSDT": "BTC spot"}  # fmt: skip
+_SHORT = MappingProxyType({BTC: "BTC", ETH: "ETH", BTC_SPOT: "spot"})
+# Heads stand in two lines, so that the whole table fits a terminal of 80 columns.
 _HEADS = (
-    "strategy", "market", "return\n%", "Sharpe", "draw-\ndown %", "fees\n%", "slip\n%",
-    "fund-\ning %", "trips", "tri-\nals", "verdict",
+    "strategy", "market", "net\n%", "Sharpe", "draw-\ndown", "fees\n%", "slip\n%", "fund-\ning",
+    "trips", "tri-\nals", "verdict",
 )  # fmt: skip
-_COLOURS = {"lost": "red", "not credible": "bold red", "reservations": "yellow"}
+_TEXTS = ("strategy", "market", "verdict")
+_COLOURS = MappingProxyType(
+    {"lost": "red", "not credible": "bold red", "reservations": "yellow", "no objection": "green"}
+)
 
 
 def show_demo(
@@ -25,41 +32,58 @@ def show_demo(
 ) -> None:
     """Print the table, 80 columns wide, with the reminder that the market is made up."""
     from rich.console import Console
+
+    console = console or Console()
+    capital = f"{float(results[0].run.capital):,.0f} {results[0].currency}"
+    console.print()
+    console.print(_table(results))
+    console.print()
+    console.print(
+        "net: return in % of the capital after all costs; drawdown in %; fees, slip (spread and "
+        f"impact) and funding (+ received) in % of the capital of {capital}; trips: round trips; "
+        "trials: configurations its family has tried. both: BTC and ETH on one account; "
+        "carry: BTC spot held against a short perpetual.",
+        style="dim",
+    )
+    console.print()
+    console.print(
+        f"[bold magenta]This market is SYNTHETIC[/] (seed {seed}): noise with no edge planted. "
+        "What earned here was lucky or was paid for carrying risk, and another --seed says "
+        "otherwise; nothing in it is evidence for a strategy.",
+        highlight=False,
+    )
+
+
+def _table(results: Sequence["BacktestResult"]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    console = console or Console()
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for head in _HEADS:
-        is_text = head in ("strategy", "market", "verdict")
-        table.add_column(head, justify="left" if is_text else "right", vertical="bottom")
+        is_text = head in _TEXTS
+        table.add_column(
+            head, justify="left" if is_text else "right", vertical="bottom", no_wrap=True
+        )
     for result in results:
-        cells = [*_figures(result)]
+        net, *figures = _figures(result)
         label = result.verdict.label
+        colour = "blue" if result.metrics["net_profit"] > 0 else "red"
         table.add_row(
-            result.context.strategy.replace("_volume", "_\nvolume"),
+            # The one name too long for its column goes on two lines.
+            result.context.strategy.replace("_volume", "\n_volume"),
             _market(result),
-            Text(cells[0], style="blue" if result.metrics["net_profit"] > 0 else "red"),
-            *cells[1:],
+            Text(net, style=colour),
+            *figures,
             Text(label, style=_COLOURS.get(label, "")),
         )
-    console.print()
-    console.print(table)
-    console.print(
-        f"Returns are after all costs; fees, slip (spread and impact) and funding (received is +) "
-        f"are in % of the capital of {float(results[0].run.capital):,.0f} {results[0].currency}."
-    )
-    console.print(
-        f"[bold magenta]This market is SYNTHETIC[/] (seed {seed}): noise without an edge, so over "
-        "many seeds nothing here earns more than luck, before costs. What looks good is luck.",
-    )
+    return table
 
 
 def _market(result: "BacktestResult") -> str:
-    names = [_SHORT.get(name, name) for name in result.context.histories]
-    if names == ["BTC spot", "BTC"]:
-        return "BTC ±"
-    return "+".join(names)
+    names = [_SHORT[name] for name in result.context.histories]
+    if len(names) == 1:
+        return names[0]
+    return "carry" if "spot" in names else "both"
 
 
 def _figures(result: "BacktestResult") -> tuple[str, ...]:
@@ -75,7 +99,7 @@ def _figures(result: "BacktestResult") -> tuple[str, ...]:
         ratio(share * (m["spread_cost"] + m["impact_cost"]), digits=1),
         _signed(share * m["funding"]),
         count(m["round_trips"]),
-        str(result.record["trial"]["family"]),
+        count(result.record["trial"]["family"]),
     )
 
 
