@@ -10,7 +10,7 @@ import polars as pl
 from openalpha.core.errors import InputError
 from openalpha.market.blocks import Block, rescale
 from openalpha.market.check_bars import spans_of
-from openalpha.market.resample import resampled
+from openalpha.market.combining import resampled
 from openalpha.market.series import SeriesKey
 
 __all__ = ["LEAST_UNUSABLE_BARS", "Disagreement", "compare_timeframes"]

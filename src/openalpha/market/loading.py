@@ -15,6 +15,7 @@ from openalpha.core.instruments import Instrument, Kind
 from openalpha.market.align import beside
 from openalpha.market.blocks import Block, rescale
 from openalpha.market.catalogue import instrument_for
+from openalpha.market.combining import resampled
 from openalpha.market.grid import coin_decimals
 from openalpha.market.history import OHLCV, History
 from openalpha.market.series import SeriesKey, SeriesKind, series_key
@@ -74,7 +75,7 @@ def load_history(
         raise DataError(f"{key} has no bars in the range asked for; it has {span_text(known)}")
     if span[0] is None:
         block = _latest_part(lake.settings, key, block, notes)
-    _refuse_unusable(lake, key, block, notes)
+    _refuse_unusable(lake, shorter or key, block, notes)
     rules = instrument_for(instrument, lake, grid=(block.price_decimals, block.qty_decimals))
     if "SYNTHETIC" in "".join(_sources(lake, key)):
         notes.append("SYNTHETIC data: no market behaved like this")
@@ -97,8 +98,6 @@ def _shorter_series(lake: Rows, key: SeriesKey) -> SeriesKey | None:
 def _combined_block(
     lake: Rows, shorter: SeriesKey, timeframe_ms: int, span: tuple[int | None, int | None]
 ) -> Block:
-    from openalpha.market.resample import resampled
-
     block = lake.read(shorter, start_ms=span[0], end_ms=span[1])
     return resampled(shorter, block, timeframe=timeframe_name(timeframe_ms))[1]
 

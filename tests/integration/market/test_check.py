@@ -11,7 +11,8 @@ from openalpha.core.errors import DataError, InputError
 from openalpha.market.blocks import Block
 from openalpha.market.check import as_json, check_lake, missing_ranges
 from openalpha.market.check_bars import check_series
-from openalpha.market.resample import resample_lake, resampled
+from openalpha.market.combining import resampled
+from openalpha.market.resample import resample_lake
 
 START = 1_704_067_200_000
 NOW = START + 100_000 * HOUR_MS
