@@ -222,15 +222,20 @@ class EventContext:
         """Cancel what could open and close every position, unless that is under way already."""
         ts_ms = self._catch_up()
         for number in range(len(self._terms)):
-            rows = self._machine.live_orders(number).copy()
+            held = self._machine.position(number)[0]
             is_closing = False
-            for row in rows:
-                is_closing |= bool(row[at.O_WHOLE]) and row[at.O_TKIND] == at.NO_TRIGGER
+            for row in self._machine.live_orders(number).tolist():
                 if not row[at.O_REDUCE]:
+                    if row[at.O_CANCEL_SEQ]:
+                        continue  # a second cancel would only take the first one's place, later
                     why = Reason.BREAKER_DRAWDOWN
-                    self._machine.cancel(number, ts_ms, int(row[at.O_ID]), why=why)
+                    self._machine.cancel(number, ts_ms, row[at.O_ID], why=why)
+                elif row[at.O_TYPE] == at.MARKET and row[at.O_TKIND] == at.NO_TRIGGER:
+                    is_closing |= row[at.O_ATTACHED] == 0 and row[at.O_SIDE] * held < 0
             if not is_closing:
                 self._close(number)
+            if self._journal.shape[0]:
+                self._journal[self.index, number] = Reason.BREAKER_DRAWDOWN
 
     def _number(self, instrument: object) -> int:
         if instrument is None:

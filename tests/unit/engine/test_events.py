@@ -145,6 +145,7 @@ def test_orders_are_listed_changed_and_cancelled() -> None:
             ctx.buy(1, limit=90, tag="low")
             ctx.sell(1, stop=80, tag="stop")
             ctx.buy(2, limit=91.04)
+            assert len(ctx.orders) == 3
         if ctx.index == 2:
             first, _, last = ctx.orders
             ctx.amend(first.id, qty=3.0004, limit=92.07)
@@ -199,6 +200,7 @@ def test_a_post_only_limit_rests_and_is_filled_as_maker() -> None:
 def test_an_answer_to_a_fill_is_on_its_way_at_that_bars_close() -> None:
     def answer(ctx: Any, fill: Any) -> None:
         if fill.side > 0:
+            assert (ctx.ts_ms, ctx.close, ctx.position) == (START_MS + 2 * HOUR_MS, 101.0, 1.0)
             ctx.sell(float(fill.qty), reduce_only=True)
 
     script = Script(at_bars({0: lambda ctx: ctx.buy(1)}), answer)

@@ -10,6 +10,7 @@ from openalpha.core.reasons import Reason
 from openalpha.engine.run import EngineRun
 from openalpha.risk.settings import RiskSettings
 from openalpha.strategy.params import Exits
+from openalpha.venue.settings import CostSettings
 from tests.fakes.event_runs import Script, at_bars, market, perp, play
 
 WIDE = {
@@ -123,6 +124,19 @@ def test_after_the_days_loss_nothing_is_opened_until_the_next_day() -> None:
     assert sent(run) == [Reason.ORDERED, loss, loss, loss, Reason.ORDERED]
 
 
+def test_a_loss_counts_from_the_close_of_the_day_before() -> None:
+    deeds = {0: lambda ctx: ctx.buy(25), 25: lambda ctx: ctx.buy(0.1)}
+    closes = [100.0] * 24 + [90.0] * 6
+    run = play(Script(at_bars(deeds)), market(closes), risk=live(daily_loss=Decimal("0.02")))
+    assert sent(run) == [Reason.ORDERED, Reason.BREAKER_DAILY_LOSS]
+
+
+def test_of_a_flip_only_what_opens_is_measured() -> None:
+    deeds = {0: lambda ctx: ctx.buy(10), 1: lambda ctx: ctx.sell(18)}
+    run = play(Script(at_bars(deeds)), market([100] * 3), risk=live(max_order=Decimal(1000)))
+    assert run.position[:, 0].tolist() == [0, 10, -8]
+
+
 def test_the_drawdown_closes_everything_for_good() -> None:
     eth = perp("ETHUSDT")
 
@@ -151,8 +165,6 @@ def test_the_drawdown_closes_everything_for_good() -> None:
 
 def test_closing_for_good_goes_on_while_the_market_is_thin() -> None:
     # A tenth of each bar's volume may be taken: 25 leave in three bars.
-    from openalpha.venue.settings import CostSettings
-
     costs = CostSettings(preset="none", funding=False, participation=Decimal("0.1"))
     closes = [100.0] * 4 + [90.0] * 8
     run = play(
@@ -162,6 +174,35 @@ def test_closing_for_good_goes_on_while_the_market_is_thin() -> None:
         risk=live(max_drawdown=Decimal("0.01")),
     )
     assert run.position[:, 0].tolist() == [0, 10, 20, 25, 25, 15, 5, 0, 0, 0, 0, 0]
+    assert len(run.orders) == 2
+
+
+def test_what_was_on_its_way_when_trading_ended_is_closed_too() -> None:
+    # Orders take an hour and a half: the purchase overtakes the order that closes the short, which
+    # then has nothing to close.
+    deeds = {0: lambda ctx: ctx.sell(20), 3: lambda ctx: ctx.buy(45)}
+    run = play(
+        Script(at_bars(deeds)),
+        market([100.0] * 4 + [110.0] * 60),
+        costs=CostSettings(preset="none", funding=False, latency_ms=5_400_000),
+        risk=live(max_drawdown=Decimal("0.01")),
+    )
+    assert run.position[:9, 0].tolist() == [0, 0, -20, -20, -20, 25, 25, 0, 0]
+    assert not run.position[9:].any()
+
+
+def test_a_slow_fall_counts_from_the_highest_equity() -> None:
+    # 25 held: a fall of 4 in price is the 1 % allowed, the next step is more.
+    closes = [100.0, 100.0, *(100 - 0.5 * step for step in range(1, 20))]
+    deeds = {bar: lambda ctx: ctx.buy(0.001, limit=10) for bar in range(1, 21)}
+    run = play(
+        Script(at_bars({**deeds, 0: lambda ctx: ctx.buy(25)})),
+        market(closes),
+        risk=live(max_drawdown=Decimal("0.01")),
+    )
+    codes = sent(run)
+    assert codes.index(Reason.BREAKER_DRAWDOWN) == 10
+    assert run.position[9:13, 0].tolist() == [25, 25, 0, 0]
 
 
 @pytest.mark.parametrize(("own", "filled_at"), [(0, 97.0), (20_000, 98.0), (50_000, 97.0)])
