@@ -1,10 +1,11 @@
 """The public Python functions. What they take and give is stable from one version to the next."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, replace
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from openalpha.core.clock import Clock, SystemClock, parse_ms
 from openalpha.core.errors import InputError
-from openalpha.engine.funding import bounded
+from openalpha.engine.funding import Settlements, bounded
 from openalpha.engine.run import EngineRun, VenueSettings
 from openalpha.engine.signals import EngineSettings, run_signals
 from openalpha.market.history import History, history
@@ -36,6 +37,7 @@ __all__ = ["BacktestResult", "History", "backtest", "history", "plain_params"]
 
 Group = Mapping[str, Any]
 _NONE: Group = {}
+_Once = Callable[..., EngineRun]
 
 
 def backtest(  # noqa: PLR0913 - one keyword a settings group, all optional
@@ -127,7 +129,9 @@ def backtest(  # noqa: PLR0913 - one keyword a settings group, all optional
         created_ms=(clock or SystemClock()).now_ms(),
         home=where,
         is_lookahead_allowed=bool(proof.findings) and allow_lookahead,
-        funding_worst_return=_worst_return(run, histories),
+        funding_worst_return=(
+            float(run.final_equity / run.capital - 1) if _is_bounded(histories, settings) else None
+        ),
     )
     return _counted(BacktestResult(run, context), where, family=family)
 
@@ -227,35 +231,62 @@ def _run(
         raise InputError(f"the capital was '{capital}'; write a number") from None
     if not money.is_finite():
         raise InputError(f"the capital was '{capital}'; write a finite number")
+    every = list(histories.values())
+    once: _Once
     if issubclass(cls, EventStrategy):
-        from openalpha.engine.events import run_events
+        once = _events(strategy, cls, params, histories=histories, capital=money, settings=settings)
+    else:
+        signal = strategy if isinstance(strategy, SignalStrategy) else cls()
+        assert isinstance(signal, SignalStrategy)
+        wanted, exits = _targets(signal, params, histories), signal.exits(params)
+        once = partial(run_signals, every, wanted, capital=money, settings=settings, exits=exits)
+    if not _is_bounded(histories, settings):
+        return once()
+    low, high = (once(funding=[bounded(h, highest=top) for h in every]) for top in (False, True))
+    is_low = low.final_equity < high.final_equity
+    note = (
+        "missing funding settlements stand at the "
+        f"{'lowest' if is_low else 'highest'} mean known over their length: the worse of two runs"
+    )
+    worse = low if is_low else high
+    return replace(worse, notes=(*worse.notes, note))
 
-        thing = strategy if isinstance(strategy, EventStrategy) else cls(params)
-        return run_events(thing, histories, capital=money, settings=settings)
-    signal = strategy if isinstance(strategy, SignalStrategy) else cls()
+
+def _events(
+    strategy: Any,
+    cls: type[EventStrategy],
+    params: StrategyParams,
+    *,
+    histories: Mapping[str, History],
+    capital: Decimal,
+    settings: EngineSettings,
+) -> _Once:
+    """Return how an event strategy is run; each run has an object of its own."""
+    from openalpha.engine.events import run_events
+
+    def once(*, funding: Sequence[Settlements] | None = None) -> EngineRun:
+        thing = deepcopy(strategy) if isinstance(strategy, EventStrategy) else cls(params)
+        return run_events(thing, histories, capital=capital, settings=settings, funding=funding)
+
+    return once
+
+
+def _targets(
+    signal: SignalStrategy, params: StrategyParams, histories: Mapping[str, History]
+) -> list[NDArray[np.int32]]:
+    """Return what a signal strategy wants to hold, on each history's rows."""
     bars = {name: Bars.of(h) for name, h in histories.items()}
     if isinstance(signal, PortfolioStrategy):
         shared = together(bars)
         targets = _on_own_rows(evaluate_e6(signal, shared, params=params), shared, bars)
     else:
         targets = evaluate_e6(signal, bars, params=params)
-    every = list(histories.values())
-    wanted = [targets[name] for name in histories]
-    exits = signal.exits(params)
-    if not any(h.funding_gaps for h in every) or not settings.venue.costs.funding:
-        return run_signals(every, wanted, capital=money, settings=settings, exits=exits)
-    bounds = [
-        run_signals(
-            every,
-            wanted,
-            capital=money,
-            settings=settings,
-            exits=exits,
-            funding=[bounded(h, highest=highest) for h in every],
-        )
-        for highest in (False, True)
-    ]
-    return min(bounds, key=lambda run: run.final_equity)
+    return [targets[name] for name in histories]
+
+
+def _is_bounded(histories: Mapping[str, History], settings: EngineSettings) -> bool:
+    """Say whether settlements are missing that the run would have paid."""
+    return settings.venue.costs.funding and any(h.funding_gaps for h in histories.values())
 
 
 def _on_own_rows(
@@ -272,12 +303,6 @@ def _on_own_rows(
         row[np.searchsorted(own.ts_ms, shared[name].ts_ms)] = targets[name]
         out[name] = row
     return out
-
-
-def _worst_return(run: EngineRun, histories: Mapping[str, History]) -> float | None:
-    if not any(h.funding_gaps for h in histories.values()):
-        return None
-    return float(run.final_equity / run.capital - 1)
 
 
 @lru_cache(maxsize=8)
