@@ -180,7 +180,11 @@ def test_closing_for_good_goes_on_while_the_market_is_thin() -> None:
 def test_what_was_on_its_way_when_trading_ended_is_closed_too() -> None:
     # Orders take an hour and a half: the purchase overtakes the order that closes the short, which
     # then has nothing to close.
-    deeds = {0: lambda ctx: ctx.sell(20), 3: lambda ctx: ctx.buy(45)}
+    deeds = {
+        0: lambda ctx: ctx.sell(20),
+        1: lambda ctx: ctx.buy(1, limit=50),
+        3: lambda ctx: ctx.buy(45),
+    }
     run = play(
         Script(at_bars(deeds)),
         market([100.0] * 4 + [110.0] * 60),
@@ -189,6 +193,25 @@ def test_what_was_on_its_way_when_trading_ended_is_closed_too() -> None:
     )
     assert run.position[:9, 0].tolist() == [0, 0, -20, -20, -20, 25, 25, 0, 0]
     assert not run.position[9:].any()
+    resting = run.orders.to_frame().filter(id=2)
+    assert resting["reason"].to_list() == [int(Reason.BREAKER_DRAWDOWN)]
+
+
+def test_what_fills_after_a_gap_is_closed_at_that_bar() -> None:
+    # The second has no bars while trading ends: its purchase and the order that closes its short
+    # arrive together, the purchase first.
+    eth = "bybit_linear:ETHUSDT"
+    deeds = {
+        0: lambda ctx: (ctx.buy(25), ctx.sell(5, instrument=eth)),
+        3: lambda ctx: ctx.buy(12, instrument=eth),
+    }
+    run = play(
+        Script(at_bars(deeds)),
+        market([100.0] * 4 + [90.0] * 36),
+        market([50.0] * 37, rows=[0, 1, 2, 3, *range(7, 40)], instrument=perp("ETHUSDT")),
+        risk=live(max_drawdown=Decimal("0.01")),
+    )
+    assert run.position[:10, 1].tolist() == [0, -5, -5, -5, -5, -5, -5, 7, 0, 0]
 
 
 def test_a_slow_fall_counts_from_the_highest_equity() -> None:
