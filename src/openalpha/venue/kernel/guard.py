@@ -18,11 +18,12 @@ from openalpha.venue.kernel.layout import (
     I_GUARD_LO,
     I_KIND,
     I_MARK,
+    INVERSE,
     ISOLATED,
     P_QTY,
     SPOT,
 )
-from openalpha.venue.kernel.margin import has_perpetual, isolated_gap, maintenance
+from openalpha.venue.kernel.margin import has_perpetual, isolated_gap, maintenance_most
 
 WIDEST_E6 = 900_000
 NARROWEST_E6 = 20
@@ -34,7 +35,8 @@ ROUNDING = 4
 def _edge(m: I64, i: int, p: int, width_e6: int) -> int:
     """Return the mark a band's width away, on the side that hurts the leg."""
     if m[p + P_QTY] > 0:
-        return max(mul_div(m[i + I_MARK], E6 - width_e6, E6), 1)
+        low = mul_div(m[i + I_MARK], E6 - width_e6, E6)
+        return max(low, 1) if m[i + I_KIND] == INVERSE else low  # an inverse value divides by it
     return mul_div_up(m[i + I_MARK], E6 + width_e6, E6)
 
 
@@ -54,7 +56,7 @@ def _worst_gap(m: I64, a: int, width_e6: int) -> int:
                 total += mul_div(worth, m[i + I_COLLATERAL_E4], 10_000)
             else:
                 amount = cash_up(m, i, notional(m, i, abs(m[p + P_QTY]), price))
-                total += unrealised(m, i, p, price) - maintenance(m, i, amount) - ROUNDING
+                total += unrealised(m, i, p, price) - maintenance_most(m, i, amount) - ROUNDING
     return total
 
 

@@ -80,6 +80,20 @@ def maintenance(m: I64, i: int, amount: int) -> int:
 
 
 @compiled
+def maintenance_most(m: I64, i: int, amount: int) -> int:
+    """Return the largest of all tiers' maintenance margins of a notional.
+
+    Equal to `maintenance` where a venue's tiers join without a step; where they do not, this bound
+    still grows steadily with the notional, which `maintenance` then does not.
+    """
+    most = 0
+    for k in range(m[i + I_N_TIERS]):
+        t = m[i + I_TIERS_AT] + k * TIER_COLS
+        most = max(most, mul_div_up(amount, m[t + TI_MMR_E8], E8) - m[t + TI_DEDUCTION])
+    return most
+
+
+@compiled
 def close_fee(m: I64, p: int, amount: int, side: int) -> int:
     """Return the fee expected for closing a notional at its bankruptcy price (M3)."""
     leverage_e2 = m[p + P_LEVERAGE_E2]
