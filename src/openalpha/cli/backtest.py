@@ -32,58 +32,72 @@ LOOKAHEAD_LINE = (
 )
 
 
+WhatArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="STRATEGY [[ROLE=]ID]...",
+        help="A name, or a .py file; instruments may also follow it.",
+        show_default=False,
+    ),
+]
+InstrumentOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--instrument",
+        metavar="[ROLE=]ID",
+        help="What to trade: bybit_linear:BTCUSDT, or by role: spot=bybit_spot:BTCUSDT; "
+        "repeatable.",
+    ),
+]
+TimeframeOption = Annotated[
+    str, typer.Option("--timeframe", metavar="1h", help="Time frame; 1h, or what the file has.")
+]
+SinceOption = Annotated[
+    str, typer.Option("--from", metavar="DATE", help="First bar, UTC; else the latest part.")
+]
+UntilOption = Annotated[
+    str, typer.Option("--to", metavar="DATE", help="Bars before this moment, UTC.")
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="NAME=VALUE", help="A strategy parameter; repeatable."),
+]
+CapitalOption = Annotated[
+    str, typer.Option("--capital", metavar="AMOUNT", help="Starting balance.")
+]
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option("--data", metavar="[ROLE=]FILE", help="Bars from a file; repeatable."),
+]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML file.")
+]
+CsvOption = Annotated[
+    Path | None, typer.Option("--csv", metavar="DIR", help="Write fills, equity … as CSV files.")
+]
+LookaheadOption = Annotated[
+    bool, typer.Option("--allow-lookahead", help="Run even if the strategy sees the future.")
+]
+FamilyOption = Annotated[
+    str, typer.Option("--family", metavar="NAME", help="Count the trial with this family, too.")
+]
+
+
 @app.command()
 def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
-    what: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="STRATEGY [[ROLE=]ID]...",
-            help="A name, or a .py file; instruments may also follow it.",
-            show_default=False,
-        ),
-    ],
-    instrument: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--instrument",
-            metavar="[ROLE=]ID",
-            help="What to trade: bybit_linear:BTCUSDT, "
-            "or by role: spot=bybit_spot:BTCUSDT; repeatable.",
-        ),
-    ] = None,
-    timeframe: Annotated[
-        str, typer.Option(metavar="1h", help="Time frame; 1h, or what the file has.")
-    ] = "",
-    since: Annotated[
-        str, typer.Option("--from", metavar="DATE", help="First bar, UTC; else the latest part.")
-    ] = "",
-    until: Annotated[
-        str, typer.Option("--to", metavar="DATE", help="Bars before this moment, UTC.")
-    ] = "",
-    param: Annotated[
-        list[str] | None,
-        typer.Option("--param", metavar="NAME=VALUE", help="A strategy parameter; repeatable."),
-    ] = None,
-    capital: Annotated[str, typer.Option(metavar="AMOUNT", help="Starting balance.")] = "10000",
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--data", metavar="[ROLE=]FILE", help="Bars straight from a file; repeatable."
-        ),
-    ] = None,
+    what: WhatArgument,
+    instrument: InstrumentOption = None,
+    timeframe: TimeframeOption = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
+    param: ParamOption = None,
+    capital: CapitalOption = "10000",
+    data: DataOption = None,
     json_to: JsonOption = None,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML file.")
-    ] = None,
-    csv: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write fills, equity … as CSV files.")
-    ] = None,
-    allow_lookahead: Annotated[
-        bool, typer.Option("--allow-lookahead", help="Run even if the strategy sees the future.")
-    ] = False,
-    family: Annotated[
-        str, typer.Option(metavar="NAME", help="Count the trial with this family, too.")
-    ] = "",
+    html: HtmlOption = None,
+    csv: CsvOption = None,
+    allow_lookahead: LookaheadOption = False,
+    family: FamilyOption = "",
     settings: SetOption = None,
     config: ConfigOption = None,
     quiet: QuietOption = False,
