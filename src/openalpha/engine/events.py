@@ -192,10 +192,12 @@ class _Pass:
         self, gate: Gate, start: int, closes: NDArray[np.float64], is_led: bool
     ) -> int:
         """Show bars up to the one at which the gate ends all trading; there close everything."""
-        stop = min(gate.breach(start, start + len(closes)) + 1, start + len(closes))
-        if gate.is_halted and is_led:
-            stop = start + 1  # what was still on its way may have filled: close that too
-        row = self._show(start, closes[: stop - start])
+        count = len(closes)
+        if not gate.is_halted_by(start):
+            count = min(gate.breach(start, start + count) - start + 1, count)
+        elif is_led:
+            count = min(count, 1)  # what was still on its way may have filled: close that too
+        row = self._show(start, closes[:count])
         if row > start and gate.is_halted_by(row):
             self.context.flatten()
         return row
