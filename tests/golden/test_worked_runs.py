@@ -61,9 +61,7 @@ def test_a_worked_run_shows_what_comes_out(page, market, tmp_path, monkeypatch, 
             lines += [line, *_printed(capsys.readouterr().out)]
         parts.append("\n".join(lines) + "\n")
     left = iter(parts)
-    expected = PART.sub(
-        lambda _: f"<!-- run -->\n\n```text\n{next(left)}```\n\n<!-- end -->", text
-    )
+    expected = PART.sub(lambda _: f"<!-- run -->\n\n```text\n{next(left)}```\n\n<!-- end -->", text)
     if IS_WRITING:
         page.write_text(expected, "utf-8")
     assert text == expected or IS_WRITING, f"{page.name} is out of date; run `make golden`"

@@ -135,11 +135,12 @@ def _row(result: "BacktestResult", links: Mapping[str, str]) -> tuple[str, ...]:
     shown = escape(name)
     if name in links:
         shown = f'<a href="{escape(links[name])}">{shown}</a>'
+    traded = ", ".join(item.symbol for item in result.instruments)
     level = result.verdict.severity.name.lower()
     words = escape(result.verdict.opinion)
     net = m["net_profit"]
     return (
-        f"<strong>{shown}</strong>",
+        f'<strong>{shown}</strong> <small class="muted">{escape(traded)}</small>',
         _spark(result),
         f'<span class="{sign_class(net)}">{money(net, signed=True)}</span>',
         f'<span class="{sign_class(net)}">{percent(m["total_return"], signed=True)}</span>',
