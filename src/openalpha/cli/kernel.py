@@ -30,9 +30,17 @@ def compile_kernel(screen: Screen) -> bool:
     if not steps:
         return False
     screen.remark(f"Compiling the kernel for this machine, {len(steps)} parts (once, some seconds)")
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    # The parts are apart from each other but for the last, which says that all are there.
+    *parts, (last_name, finish) = steps
     with screen.progress("compiling", len(steps), unit="parts") as advance:
-        for name, compile_part in steps:
-            advance(0, what=f"compiling {name}")
-            compile_part()
-            advance(1)
+        with ProcessPoolExecutor(max_workers=2) as pool:
+            names = {pool.submit(compile_part): name for name, compile_part in parts}
+            for done in as_completed(names):
+                done.result()
+                advance(1, what=f"compiled {names[done]}")
+        advance(0, what=f"compiling {last_name}")
+        finish()
+        advance(1)
     return True

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from openalpha.venue.kernel.machine import Machine
 
 __all__ = ["warm_steps"]
 
@@ -16,24 +20,25 @@ def warm_steps() -> Sequence[tuple[str, Callable[[], None]]]:
         return ()
     return (
         ("orders and account", _compile_machine),
-        ("one instrument", lambda: _compile_pass(1)),
-        ("several instruments", lambda: _compile_pass(2)),
+        ("the pass over history", _compile_pass),
+        ("event strategies", _compile_stretch),
         ("signals and metrics", _compile_others),
     )
 
 
-def _compile_machine() -> None:
+def _small_machine() -> "Machine":
     from openalpha.venue.kernel.machine import Machine
-    from openalpha.venue.kernel.setup import (
-        AccountSetup,
-        InstrumentSetup,
-        OrderRequest,
-        make_market,
-    )
+    from openalpha.venue.kernel.setup import AccountSetup, InstrumentSetup, make_market
 
     bars = np.array([[[100, 101, 99, 100, 50]] * 3], dtype=np.int64)
     market, spans = make_market(np.array([0, 60_000, 120_000], dtype=np.int64), bars)
-    machine = Machine((InstrumentSetup(1),), AccountSetup((10_000,)), market, spans, 60_000)
+    return Machine((InstrumentSetup(1),), AccountSetup((10_000,)), market, spans, 60_000)
+
+
+def _compile_machine() -> None:
+    from openalpha.venue.kernel.setup import OrderRequest
+
+    machine = _small_machine()
     machine.run(1)
     order = machine.submit(0, 60_000, OrderRequest(side=1, qty=1, order_type=1, limit=90))
     machine.amend(0, 60_000, order, limit=91)
@@ -43,7 +48,7 @@ def _compile_machine() -> None:
     machine.equity()
 
 
-def _compile_pass(count: int) -> None:
+def _compile_pass() -> None:
     import polars as pl
 
     from openalpha.engine.signals import EngineSettings, run_signals
@@ -61,9 +66,14 @@ def _compile_pass(count: int) -> None:
     )
     one = history(frame)
     targets = np.array([1_000_000, 0, 0], dtype=np.int32)
-    run_signals(
-        [one] * count, [targets] * count, capital=Decimal(10_000), settings=EngineSettings()
-    )
+    run_signals([one], [targets], capital=Decimal(10_000), settings=EngineSettings())
+
+
+def _compile_stretch() -> None:
+    from openalpha.engine.compiled.stretch import quiet_stretch
+
+    machine = _small_machine()
+    quiet_stretch(machine.arena, machine.market, np.zeros(3), 0, 3, False)
 
 
 def _compile_others() -> None:

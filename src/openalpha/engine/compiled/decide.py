@@ -71,7 +71,8 @@ from openalpha.venue.kernel.layout import (
     SPOT,
 )
 from openalpha.venue.kernel.margin import equity
-from openalpha.venue.kernel.orders import NO_SLOT, new_order, order_at
+from openalpha.venue.kernel.orders import NEVER, NO_SLOT, new_order, order_at
+from openalpha.venue.kernel.path import take_steps
 
 DAY_MS = 86_400_000
 NEW_TARGET = int(Reason.CANCELLED_BY_NEW_TARGET)
@@ -117,7 +118,8 @@ def _cancel_entries(m: I64, i: int) -> None:
     """Put in flight the cancel of all the strategy's own unfilled orders (not attached exits)."""
     for k in range(m[i + I_N_ORDERS]):
         o = order_at(m, i, k)
-        if m[o + O_STATUS] != FREE and m[o + O_ATTACHED] == 0:
+        is_own = m[o + O_STATUS] != FREE and m[o + O_ATTACHED] == 0
+        if is_own and m[o + O_CANCEL_AT] == NEVER:
             m[H_SEQ] += 1
             m[o + O_CANCEL_AT] = m[H_NOW_MS] + m[H_LATENCY_MS]
             m[o + O_CANCEL_SEQ] = m[H_SEQ]
@@ -264,6 +266,7 @@ def decide(m: I64, i: int, plan: I64, limits: I64, target_e6: int, size_e6: int)
         Reason code of the decision.
     """
     a = acct_at(m, ACCOUNT)
+    take_steps(m, i, m[H_NOW_MS])  # the lot that will be in force when the order arrives
     held = m[leg_at(m, a, i, 0) + P_QTY]
     if m[i + I_KIND] == SPOT:
         held = floor_to(held, m[i + I_LOT])
