@@ -8,7 +8,7 @@ from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.layout import I64
 from openalpha.venue.kernel.setup import AccountSetup, InstrumentSetup
 
-__all__ = ["build_arena", "check_sound", "enlarged", "orders_of", "rows_of"]
+__all__ = ["build_arena", "check_sound", "enlarged", "orders_of", "rows_of", "with_room"]
 
 FIRST_ROWS = 4096
 FIRST_SLOTS = 16
@@ -21,7 +21,11 @@ FILLS, EFFECTS, DONE = range(3)
 
 
 def build_arena(
-    instruments: Sequence[InstrumentSetup], accounts: Sequence[AccountSetup], timeframe_ms: int
+    instruments: Sequence[InstrumentSetup],
+    accounts: Sequence[AccountSetup],
+    timeframe_ms: int,
+    *,
+    levels: int = 0,
 ) -> I64:
     """Make the memory of a kernel.
 
@@ -33,6 +37,8 @@ def build_arena(
         the first are the kernel's.
     timeframe_ms : int
         Length of a bar.
+    levels : int
+        Room for price levels a side in each instrument's book; 0 on the bar path.
 
     Returns
     -------
@@ -56,7 +62,8 @@ def build_arena(
         tiers_at, steps_at = _write_instrument(m, number, setup, tiers_at, steps_at)
     for number, account in enumerate(accounts):
         _write_account(m, number, account, instruments, legs_at)
-    return _with_logs(m, m.shape[0], FIRST_SLOTS, (FIRST_ROWS, 3 * FIRST_ROWS, 2 * FIRST_ROWS))
+    rows = (FIRST_ROWS, 3 * FIRST_ROWS, 2 * FIRST_ROWS)
+    return _with_logs(m, m.shape[0], slots=FIRST_SLOTS, rows=rows, levels=levels)
 
 
 def _write_instrument(
@@ -116,12 +123,13 @@ def _write_account(
             m[leg_0 + at.P_QTY] = m[a + at.AC_BALANCES + setup.base_coin]
 
 
-def _with_logs(m: I64, fixed: int, slots: int, rows: tuple[int, int, int]) -> I64:
-    """Return a copy with `slots` order slots an instrument and room for `rows` of each log."""
+def _with_logs(m: I64, fixed: int, *, slots: int, rows: tuple[int, int, int], levels: int) -> I64:
+    """Return a copy with so many order slots an instrument, log rows and levels a side."""
     n = int(m[at.H_N_INST])
     orders_at = fixed
     logs_at = orders_at + n * slots * at.ORDER_COLS
     total = logs_at + sum(count * log[3] for count, log in zip(rows, LOGS, strict=True))
+    total += n * 2 * levels * at.LEVEL_COLS
     bigger = np.zeros(total, dtype=np.int64)
     bigger[:fixed] = m[:fixed]
     for i in range(n):
@@ -137,19 +145,77 @@ def _with_logs(m: I64, fixed: int, slots: int, rows: tuple[int, int, int]) -> I6
         bigger[logs_at : logs_at + used] = m[old : old + used]
         bigger[place_at], bigger[cap_at] = logs_at, count
         logs_at += count * columns
+    _copy_levels(m, bigger, logs_at, levels)
     return bigger
+
+
+def _copy_levels(m: I64, bigger: I64, place: int, levels: int) -> None:
+    """Move both sides of each instrument's book to their new places."""
+    old_levels = int(m[at.H_LEVELS])
+    for i in range(int(m[at.H_N_INST])):
+        block = at.HEAD_COLS + i * at.INST_COLS
+        old = int(m[block + at.I_BOOK_AT])
+        bigger[block + at.I_BOOK_AT] = place
+        for count_at in (at.I_N_BIDS, at.I_N_ASKS):
+            used = int(m[block + count_at]) * at.LEVEL_COLS
+            bigger[place : place + used] = m[old : old + used]
+            old += old_levels * at.LEVEL_COLS
+            place += levels * at.LEVEL_COLS
+    bigger[at.H_LEVELS] = levels
 
 
 def enlarged(m: I64) -> I64:
     """Return the memory with twice the room wherever it is short of it."""
-    n = int(m[at.H_N_INST])
-    fixed = int(m[at.H_ACCTS_AT] + m[at.H_N_ACCTS] * m[at.H_ACCT_SIZE])
     slots = int(m[at.H_SLOTS])
-    blocks = m[at.HEAD_COLS : at.HEAD_COLS + n * at.INST_COLS].reshape(n, at.INST_COLS)
-    if int(blocks[:, at.I_N_ORDERS].max()) + 8 > slots:
+    if int(_blocks(m)[:, at.I_N_ORDERS].max()) + 8 > slots:
         slots *= 2
     rows = [2 * int(m[cap_at]) for _, cap_at, _, _ in LOGS]
-    return _with_logs(m, fixed, slots, (rows[0], rows[1], rows[2]))
+    return _with_logs(
+        m, _fixed(m), slots=slots, rows=(rows[0], rows[1], rows[2]), levels=int(m[at.H_LEVELS])
+    )
+
+
+def with_room(m: I64, *, slots: int, rows: int, levels: int) -> I64:
+    """Return the memory with room for so many order slots, further log rows and levels, or more.
+
+    Parameters
+    ----------
+    slots : int
+        Order slots an instrument.
+    rows : int
+        Fills to come; three times as many effects and twice as many ended orders.
+    levels : int
+        Price levels a side.
+    """
+    wanted = zip(LOGS, (rows, 3 * rows, 2 * rows), strict=True)
+    caps = [
+        _doubled(int(m[cap_at]), int(m[used_at]) + more) for (_, cap_at, used_at, _), more in wanted
+    ]
+    return _with_logs(
+        m,
+        _fixed(m),
+        slots=_doubled(int(m[at.H_SLOTS]), slots),
+        rows=(caps[0], caps[1], caps[2]),
+        levels=_doubled(int(m[at.H_LEVELS]), levels),
+    )
+
+
+def _doubled(size: int, needed: int) -> int:
+    """Return `size`, doubled until it holds what is needed."""
+    while size < needed:
+        size *= 2
+    return size
+
+
+def _fixed(m: I64) -> int:
+    """Return where the part ends whose size never changes."""
+    return int(m[at.H_ACCTS_AT] + m[at.H_N_ACCTS] * m[at.H_ACCT_SIZE])
+
+
+def _blocks(m: I64) -> I64:
+    """Return int64[n_inst, INST_COLS], a view of the instruments' blocks."""
+    n = int(m[at.H_N_INST])
+    return m[at.HEAD_COLS : at.HEAD_COLS + n * at.INST_COLS].reshape(n, at.INST_COLS)
 
 
 def rows_of(m: I64, log: int) -> I64:

@@ -1,4 +1,7 @@
-"""Commands in flight: which arrives next, and carrying it out (rules O1, O4, O6, O10, E6)."""
+"""Commands in flight: which arrives next, and carrying it out (rules O1, O4, O6, O10, E6).
+
+What makes an order live says whether it is to execute now; the liquidity model then executes it.
+"""
 
 from openalpha.core.reasons import Reason
 from openalpha.venue.kernel._compile import compiled
@@ -10,7 +13,6 @@ from openalpha.venue.kernel.checks import (
     margin_refusal,
     money_refusal,
 )
-from openalpha.venue.kernel.execute import execute
 from openalpha.venue.kernel.layout import (
     BIG,
     EV_ACCEPT,
@@ -49,7 +51,6 @@ from openalpha.venue.kernel.layout import (
     O_REASON,
     O_REDUCE,
     O_SEQ,
-    O_SIDE,
     O_STATUS,
     O_TKIND,
     O_TRIGGER,
@@ -104,8 +105,8 @@ def next_command(m: I64, i: int, until_ms: int) -> tuple[int, int, int]:
 
 
 @compiled
-def _arrive(m: I64, i: int, o: int, base: int) -> None:
-    """Check an order on arrival and let it wait for its trigger, or execute (O4)."""
+def _arrive(m: I64, i: int, o: int, base: int) -> bool:
+    """Check an order on arrival; returns whether it is to execute, or waits or is refused (O4)."""
     kind = m[o + O_TKIND]
     reason = form_refusal(m, i, o, base)
     if reason == OK and kind != NO_TRIGGER and is_wrong_side(m, i, o):
@@ -116,38 +117,38 @@ def _arrive(m: I64, i: int, o: int, base: int) -> None:
         reject_order(m, i, o, reason)
     elif kind == NO_TRIGGER:
         step_status(m, o, EV_ACCEPT)
-        execute(m, i, o, base)
+        return True
     else:
         step_status(m, o, EV_CONDITIONAL)
         if kind == TRAILING and m[o + O_ACTIVATION] == 0:
             m[o + O_ACTIVE] = 1
             m[o + O_BEST] = m[i + I_LAST]
+    return False
 
 
 @compiled
-def trigger_order(m: I64, i: int, o: int, base: int) -> None:
-    """Make a conditional order live at the price that triggered it and execute it (E6)."""
+def trigger_order(m: I64, i: int, o: int, base: int) -> bool:
+    """Make a conditional order live; returns whether it is to execute at the base price (E6)."""
     if m[i + I_AT_OPEN] != 0 and m[o + O_TKIND] == STOP:
         m[o + O_REASON] = STOP_AT_GAP
     step_status(m, o, EV_TRIGGER)
     cancel_group(m, i, m[o + O_ACCT], m[o + O_OCO], m[o + O_ID])
-    _go_on(m, i, o, base, True)
+    return _may_go_on(m, i, o, base, True)
 
 
 @compiled
-def _go_on(m: I64, i: int, o: int, base: int, is_first: bool) -> None:
-    """Check a live order again and execute it."""
+def _may_go_on(m: I64, i: int, o: int, base: int, is_first: bool) -> bool:
+    """Check a live order again and refuse it where it may not execute."""
     reason = money_refusal(m, i, o, base, is_first)
     if reason != OK:
         reject_order(m, i, o, reason)
-    else:
-        execute(m, i, o, base)
+    return reason == OK
 
 
 @compiled
-def work_order(m: I64, i: int, o: int, base: int) -> None:
-    """Go on with a market order whose rest waited for liquidity (O6)."""
-    _go_on(m, i, o, base, False)
+def work_order(m: I64, i: int, o: int, base: int) -> bool:
+    """Say whether a market order whose rest waited for liquidity may go on; else refuse it (O6)."""
+    return _may_go_on(m, i, o, base, False)
 
 
 @compiled
@@ -164,10 +165,10 @@ def _has_fields(m: I64, o: int) -> bool:
 
 
 @compiled
-def _amend(m: I64, i: int, o: int, base: int) -> None:
-    """Change a live order, or leave it as it was (O10, X11)."""
+def _amend(m: I64, i: int, o: int, base: int) -> bool:
+    """Change a live order, or leave it; returns whether it is to execute anew (O10, X11)."""
     if not _has_fields(m, o):
-        return
+        return False
     qty, limit, trigger = m[o + O_QTY], m[o + O_LIMIT], m[o + O_TRIGGER]
     whole = m[o + O_WHOLE]
     if m[o + O_A_QTY] != 0:
@@ -184,26 +185,22 @@ def _amend(m: I64, i: int, o: int, base: int) -> None:
     if reason != OK:
         m[o + O_QTY], m[o + O_LIMIT], m[o + O_TRIGGER] = qty, limit, trigger
         m[o + O_WHOLE] = whole
-        return
+        return False
     step_status(m, o, EV_AMEND)
     if m[o + O_LIMIT] != limit or m[o + O_QTY] > qty:
         m[H_SEQ] += 1
         m[o + O_SEQ] = m[H_SEQ]
-        if is_live and m[o + O_TYPE] == LIMIT:
-            execute(m, i, o, base)
+        return is_live and m[o + O_TYPE] == LIMIT
+    return False
 
 
 @compiled
-def execute_command(m: I64, i: int, o: int, kind: int, here: int, start: int, late: bool) -> None:
-    """Carry out a command that has arrived, at the worse of here and the event's start (E3)."""
+def carry_out(m: I64, i: int, o: int, kind: int, base: int) -> bool:
+    """Carry out a command that has arrived; returns whether its order is to execute at `base`."""
     if kind == CANCEL:
         cancel_order(m, i, o, m[o + O_CANCEL_WHY])
-        return
-    base = here
-    if not late:
-        base = max(here, start) if m[o + O_SIDE] > 0 else min(here, start)
+        return False
     if kind == AMEND:
         m[o + O_AMEND_AT] = NEVER
-        _amend(m, i, o, base)
-    else:
-        _arrive(m, i, o, base)
+        return _amend(m, i, o, base)
+    return _arrive(m, i, o, base)

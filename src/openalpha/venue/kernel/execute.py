@@ -129,7 +129,7 @@ def _takeable(m: I64, i: int, o: int) -> int:
 
 
 @compiled
-def _fill(m: I64, i: int, o: int, qty: int, price: int, role: int, reason: int) -> int:
+def fill_order(m: I64, i: int, o: int, qty: int, price: int, role: int, reason: int) -> int:
     """Fill part of an order and do all that follows; returns the place of the fill's row."""
     a, p = acct_of(m, o), leg_of(m, i, o)
     x = m[o + O_SIDE] * qty
@@ -167,13 +167,13 @@ def _take(m: I64, i: int, o: int, qty: int, base: int, bound: int, reason: int) 
     price = taker_price(m, i, side, base, impact)
     if bound > 0:
         price = min(price, bound) if side > 0 else max(price, bound)
-    f = _fill(m, i, o, qty, price, TAKER, reason)
+    f = fill_order(m, i, o, qty, price, TAKER, reason)
     m[f + F_BASE] = base
     m[f + F_IMPACT_E8] = impact
 
 
 @inlined
-def _is_done(m: I64, o: int, order_id: int) -> bool:
+def is_done(m: I64, o: int, order_id: int) -> bool:
     """Say whether the order that stood in a slot has ended meanwhile."""
     return m[o + O_STATUS] == FREE or m[o + O_ID] != order_id
 
@@ -196,7 +196,7 @@ def execute(m: I64, i: int, o: int, base: int) -> None:
         return
     if qty > 0:
         _take(m, i, o, qty, base, bound, reason)
-    if tif == IOC and not _is_done(m, o, order_id):
+    if tif == IOC and not is_done(m, o, order_id):
         cancel_order(m, i, o, IOC_REMAINDER)
 
 
@@ -210,4 +210,4 @@ def fill_resting(m: I64, i: int, o: int) -> None:
     if qty == 0:  # what is left is no whole lot (the lot size changed): it can never fill
         cancel_order(m, i, o, OFF_LOT)
     else:
-        _fill(m, i, o, qty, m[o + O_LIMIT], MAKER, LIMIT_RESTED)
+        fill_order(m, i, o, qty, m[o + O_LIMIT], MAKER, LIMIT_RESTED)

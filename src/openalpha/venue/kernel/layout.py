@@ -5,6 +5,7 @@ account's, `p` a leg's, `o` an order's): a column is read as `m[o + O_SIDE]`. On
 instead of a dozen keeps calls cheap and a cold compile short. Layout:
 
     head | instruments | tiers | steps | accounts (with legs) | orders | fills | effects | done
+    | levels of the market (in the price-time book; none on the bar path)
 """
 
 from typing import NamedTuple
@@ -42,6 +43,7 @@ H_SEQ, H_ORDER_ID, H_EVENT, H_N_FILLS, H_N_EFFECTS, H_N_DONE, H_PATH, H_LATENCY_
 H_NOW_MS, H_TIMEFRAME_MS, H_LIQUIDATIONS, H_DIRTY, H_LOST, H_BUG, H_SLOW_BARS, H_SKIP = range(8, 16)
 H_N_INST, H_N_ACCTS, H_N_COINS, H_INSTS_END, H_ACCTS_AT, H_ACCT_SIZE, H_SLOTS = range(16, 23)
 H_FILLS_AT, H_FILLS_CAP, H_EFFECTS_AT, H_EFFECTS_CAP, H_DONE_AT, H_DONE_CAP = range(23, 29)
+H_LEVELS = 29
 HEAD_COLS = 32
 
 # instrument block: rules, then present state
@@ -56,7 +58,8 @@ I_GUARD_LO, I_GUARD_HI, I_AT_OPEN, I_STARVED, I_NUMBER = range(36, 41)
 I_TIERS_AT, I_STEPS_AT, I_ORDERS_AT, I_BAR_TS = range(41, 45)
 # the bar being led through: open, high, low, close of last, mark and index price
 I_BAR, I_BAR_MARK, I_BAR_INDEX = 45, 49, 53
-INST_COLS = 58
+I_BOOK_AT, I_N_BIDS, I_N_ASKS, I_IN_SNAPSHOT = range(57, 61)
+INST_COLS = 62
 
 # tiers, steps
 TI_LIMIT, TI_MMR_E8, TI_MAX_LEVERAGE_E2, TI_DEDUCTION = range(4)
@@ -95,6 +98,10 @@ EFFECT_COLS = 8
 D_ID, D_ACCT, D_INST, D_STATUS, D_REASON, D_TS, D_CREATED, D_SIDE, D_LEG, D_QTY = range(10)
 D_FILLED, D_TYPE, D_TKIND, D_LIMIT, D_TRIGGER, D_REDUCE = range(10, 16)
 DONE_COLS = 16
+
+# levels of the market in the book: best last
+L_PRICE, L_QTY = range(2)
+LEVEL_COLS = 2
 
 # bars
 B_OPEN, B_HIGH, B_LOW, B_CLOSE, B_VOLUME = range(5)

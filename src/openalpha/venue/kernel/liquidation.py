@@ -67,10 +67,11 @@ PARTIAL = int(Reason.LIQUIDATION_PARTIAL)
 TAKEOVER = int(Reason.LIQUIDATION_TAKEOVER)
 BY_LIQUIDATION = int(Reason.CANCELLED_BY_LIQUIDATION)
 LIQUIDATION_ORDER = -1
+NO_LEG = -1
 
 
 @compiled
-def _close(m: I64, a: int, i: int, p: int, qty: int, price: int, reason: int) -> None:
+def close_leg(m: I64, a: int, i: int, p: int, qty: int, price: int, reason: int) -> None:
     """Trade a liquidation; a takeover's fee is bounded by what the wallet still holds (L3)."""
     x = -qty if m[p + P_QTY] > 0 else qty
     f = apply_fill(m, a, i, p, x, price, 0, LIQUIDATION_ORDER)
@@ -102,7 +103,7 @@ def _insure(m: I64, a: int, i: int) -> None:
 
 
 @compiled
-def _bankruptcy_price(m: I64, i: int, p: int, spare: int) -> int:
+def _price_of_value(m: I64, i: int, p: int, spare: int) -> int:
     """Return the price at which the leg has the value `spare` (value units), a tick inward (L3)."""
     held, tick = m[p + P_QTY], m[i + I_TICK]
     over, under = spare, held
@@ -120,33 +121,39 @@ def _bankruptcy_price(m: I64, i: int, p: int, spare: int) -> int:
 
 
 @compiled
-def _take_over(m: I64, a: int, i: int, p: int) -> None:
-    """Let the venue take a whole leg at its bankruptcy price; insurance covers what is missing."""
+def bankruptcy_price(m: I64, a: int, i: int, p: int) -> int:
+    """Return the price at which closing a leg leaves its account or its margin nothing (L3)."""
     held = m[p + P_QTY]
     if m[a + AC_MARGIN_MODE] == ISOLATED:
         spare = m[p + P_COST] - mul_div(m[p + P_MARGIN], m[i + I_DEN], m[i + I_NUM])
     else:
         lacking = mul_div_up(margin_balance(m, a), m[i + I_DEN], m[i + I_NUM])
         spare = value(m, i, held, m[i + I_MARK]) - lacking
-    _close(m, a, i, p, abs(held), _bankruptcy_price(m, i, p, spare), TAKEOVER)
+    return _price_of_value(m, i, p, spare)
+
+
+@compiled
+def reduction(m: I64, i: int, p: int, amount: int, is_last: bool) -> int:
+    """Return how much of a leg is closed in the market; 0: the venue takes all of it over (L3)."""
+    size, lot = abs(m[p + P_QTY]), m[i + I_LOT]
+    k = tier_of(m, i, amount)
+    if k > 0:
+        limit = m[m[i + I_TIERS_AT] + (k - 1) * TIER_COLS + TI_LIMIT]
+        kept = floor_to(mul_div(size, limit, amount), lot)
+        return min(max(size - kept, lot), size)
+    return 0 if is_last else size
 
 
 @compiled
 def _reduce(m: I64, a: int, i: int, p: int, amount: int, is_last: bool) -> None:
     """Reduce a leg to the next tier, close it if others remain, or let it be taken over (L3)."""
-    held, lot = m[p + P_QTY], m[i + I_LOT]
-    size = abs(held)
-    k = tier_of(m, i, amount)
-    if k <= 0 and is_last:
-        _take_over(m, a, i, p)
-        return
-    qty = size
-    if k > 0:
-        limit = m[m[i + I_TIERS_AT] + (k - 1) * TIER_COLS + TI_LIMIT]
-        kept = floor_to(mul_div(size, limit, amount), lot)
-        qty = min(max(size - kept, lot), size)
-    price = taker_price(m, i, -1 if held > 0 else 1, m[i + I_MARK], 0)
-    _close(m, a, i, p, qty, price, PARTIAL)
+    held = m[p + P_QTY]
+    qty = reduction(m, i, p, amount, is_last)
+    if qty == 0:
+        close_leg(m, a, i, p, abs(held), bankruptcy_price(m, a, i, p), TAKEOVER)
+    else:
+        price = taker_price(m, i, -1 if held > 0 else 1, m[i + I_MARK], 0)
+        close_leg(m, a, i, p, qty, price, PARTIAL)
 
 
 @compiled
@@ -167,23 +174,21 @@ def _worst_leg(m: I64, a: int) -> tuple[int, int, int]:
 
 
 @compiled
-def _liquidate_cross(m: I64, a: int) -> bool:
-    """Check and liquidate a cross account (L1-L3). Returns whether anything was done."""
+def _next_of_cross(m: I64, a: int, before: int) -> tuple[int, int, int, bool]:
+    """Find the leg a cross account must reduce, cancelling its orders at first (L1-L3)."""
     if not has_perpetual(m, a) or margin_balance(m, a) > total_maintenance(m, a):
-        return False
-    m[H_LIQUIDATIONS] += 1
-    for number in range(m[H_N_INST]):
-        cancel_standing(m, inst_at(number), m[a + AC_NUMBER], BY_LIQUIDATION)
-    while has_perpetual(m, a) and margin_balance(m, a) <= total_maintenance(m, a):
-        i, p, count = _worst_leg(m, a)
-        _reduce(m, a, i, p, leg_notional(m, i, p), count == 1)
-    return True
+        return -1, NO_LEG, 0, False
+    if before == NO_LEG:
+        m[H_LIQUIDATIONS] += 1
+        for number in range(m[H_N_INST]):
+            cancel_standing(m, inst_at(number), m[a + AC_NUMBER], BY_LIQUIDATION)
+    i, p, count = _worst_leg(m, a)
+    return i, p, leg_notional(m, i, p), count == 1
 
 
 @compiled
-def _liquidate_legs(m: I64, a: int) -> bool:
-    """Check and liquidate each isolated leg (L1-L3)."""
-    happened = False
+def _next_of_legs(m: I64, a: int, before: int) -> tuple[int, int, int, bool]:
+    """Find the first isolated leg that must be reduced, cancelling its orders at first (L1-L3)."""
     for number in range(m[H_N_INST]):
         i = inst_at(number)
         for leg in range(2):
@@ -192,12 +197,30 @@ def _liquidate_legs(m: I64, a: int) -> bool:
                 continue
             if isolated_gap(m, i, p, m[i + I_MARK]) > 0:
                 continue
-            happened = True
-            m[H_LIQUIDATIONS] += 1
-            cancel_standing(m, i, m[a + AC_NUMBER], BY_LIQUIDATION)
-            while m[p + P_QTY] != 0 and isolated_gap(m, i, p, m[i + I_MARK]) <= 0:
-                _reduce(m, a, i, p, cash_up(m, i, abs(m[p + P_COST])), True)
-    return happened
+            if p != before:
+                m[H_LIQUIDATIONS] += 1
+                cancel_standing(m, i, m[a + AC_NUMBER], BY_LIQUIDATION)
+            return i, p, cash_up(m, i, abs(m[p + P_COST])), True
+    return -1, NO_LEG, 0, False
+
+
+@compiled
+def next_reduction(m: I64, a: int, before: int) -> tuple[int, int, int, bool]:
+    """Find what a liquidation of an account must reduce next, if anything.
+
+    Parameters
+    ----------
+    before : int
+        The leg this liquidation reduced before, NO_LEG at first.
+
+    Returns
+    -------
+    tuple
+        Instrument, leg (NO_LEG: nothing), its notional in cash units, and whether it is the last.
+    """
+    if m[a + AC_MARGIN_MODE] == ISOLATED:
+        return _next_of_legs(m, a, before)
+    return _next_of_cross(m, a, before)
 
 
 @compiled
@@ -215,8 +238,11 @@ def check_liquidation(m: I64, a: int, i: int) -> bool:
     if m[H_SKIP] != 0 and refresh_guard(m, a):
         m[H_DIRTY] = 0
         return False
-    is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
-    happened = _liquidate_legs(m, a) if is_isolated else _liquidate_cross(m, a)
+    j, p, amount, is_last = next_reduction(m, a, NO_LEG)
+    happened = p != NO_LEG
+    while p != NO_LEG:
+        _reduce(m, a, j, p, amount, is_last)
+        j, p, amount, is_last = next_reduction(m, a, p)
     refresh_guard(m, a)
     m[H_DIRTY] = 0
     return happened

@@ -5,12 +5,12 @@ from openalpha.venue.kernel.account import ACCOUNT, acct_at, inst_at, leg_at, pa
 from openalpha.venue.kernel.acting import NOBODY, first_to_act
 from openalpha.venue.kernel.arith import mul_div
 from openalpha.venue.kernel.commands import (
-    execute_command,
+    carry_out,
     next_command,
     trigger_order,
     work_order,
 )
-from openalpha.venue.kernel.execute import fill_resting
+from openalpha.venue.kernel.execute import execute, fill_resting
 from openalpha.venue.kernel.layout import (
     ABSENT,
     B_CLOSE,
@@ -80,7 +80,7 @@ from openalpha.venue.kernel.watch import is_mark_reached, is_reached, refresh_wa
 
 
 @inlined
-def _set_point(m: I64, i: int, price: int) -> None:
+def set_point(m: I64, i: int, price: int) -> None:
     """Move the current point of the path; mark and index follow where they have no series (E2b)."""
     m[i + I_LAST] = price
     if m[i + I_MARK_ROW] < 0:
@@ -158,28 +158,33 @@ def _move(m: I64, i: int, a: int, z: int, is_jump: bool) -> None:
     """Lead the price from a to z, letting orders act in the order it reaches them (E4, E6)."""
     done_seq = -1
     if is_jump:
-        _set_point(m, i, z)
+        set_point(m, i, z)
     while True:
         o, x = first_to_act(m, i, a, z, is_jump, done_seq)
         if o == NOBODY:
             break
-        _set_point(m, i, x)
+        set_point(m, i, x)
         if check_liquidation(m, acct_at(m, ACCOUNT), i):
             continue
         a = x
         if m[o + O_STATUS] == UNTRIGGERED:
-            trigger_order(m, i, o, x)
+            if trigger_order(m, i, o, x):
+                execute(m, i, o, x)
         elif m[o + O_TYPE] == MARKET:
             done_seq = m[o + O_SEQ]
-            work_order(m, i, o, x)
+            if work_order(m, i, o, x):
+                execute(m, i, o, x)
         else:
             fill_resting(m, i, o)
-    _set_point(m, i, z)
+    set_point(m, i, z)
 
 
 @compiled
 def _run(m: I64, i: int, start: int, z: int, t1: int, is_jump: bool) -> None:
-    """Lead one instrument from `start` to an event's price, commands on the way (E2, E3)."""
+    """Lead one instrument from `start` to an event's price, with the commands on the way (E2).
+
+    An order that arrives between two events executes at the worse of here and the start (E3).
+    """
     t0 = m[i + I_EVENT_TS]
     here = start
     if is_jump:
@@ -201,7 +206,11 @@ def _run(m: I64, i: int, start: int, z: int, t1: int, is_jump: bool) -> None:
             if again != o or same != kind:
                 o, kind, arrival = next_command(m, i, t1)
                 continue
-        execute_command(m, i, o, kind, here, start, is_jump or arrival >= t1)
+        base = here
+        if not is_jump and arrival < t1:
+            base = max(here, start) if m[o + O_SIDE] > 0 else min(here, start)
+        if carry_out(m, i, o, kind, base):
+            execute(m, i, o, base)
         o, kind, arrival = next_command(m, i, t1)
     m[H_NOW_MS] = t1
     if not is_jump:
@@ -243,7 +252,7 @@ def _event(m: I64, i: int, number: int) -> None:
         _run(m, i, start, z, t1, number == 0)
         ratchet(m, i, z)
     else:
-        _set_point(m, i, z)
+        set_point(m, i, z)
     m[i + I_EVENT_TS] = t1
     check_liquidation(m, acct_at(m, ACCOUNT), i)
 
@@ -306,7 +315,7 @@ def _is_quiet(m: I64, mk: Market, j: int) -> bool:
         if mk.bars[number, j, B_VOLUME] != ABSENT:
             i = inst_at(number)
             _set_marks(m, i, B_CLOSE)
-            _set_point(m, i, m[i + I_BAR + B_CLOSE])
+            set_point(m, i, m[i + I_BAR + B_CLOSE])
     m[H_EVENT] += 3
     return True
 

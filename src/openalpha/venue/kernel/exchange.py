@@ -1,0 +1,266 @@
+"""The price-time book as Python sees it: several accounts and the market's levels in one place."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from openalpha.core.messages import EffectKind
+from openalpha.core.reasons import Reason
+from openalpha.venue.kernel import book_market as event
+from openalpha.venue.kernel import drive
+from openalpha.venue.kernel import layout as at
+from openalpha.venue.kernel.arena import (
+    DONE,
+    EFFECTS,
+    FILLS,
+    build_arena,
+    check_sound,
+    orders_of,
+    rows_of,
+    with_room,
+)
+from openalpha.venue.kernel.layout import I64
+from openalpha.venue.kernel.setup import AccountSetup, InstrumentSetup, OrderRequest
+
+__all__ = ["BookMachine", "Depth"]
+
+FIRST_LEVELS = 256
+Depth = list[tuple[int, int]]
+"""(price, quantity) by price, the best first."""
+
+
+@dataclass(slots=True)
+class BookMachine:
+    """A venue of several accounts whose orders meet each other and the market in one book.
+
+    The rules are those of docs/kernel/rules.md with the liquidity of docs/kernel/book.md. Spread,
+    impact and participation of the setups do not apply: the book says what things cost.
+
+    Parameters
+    ----------
+    instruments : tuple of InstrumentSetup
+    accounts : tuple of AccountSetup
+        The latency of the first is the venue's.
+
+    Examples
+    --------
+    >>> venue = BookMachine((InstrumentSetup(1),), (AccountSetup((10_000,)),) * 2)
+    >>> _ = venue.submit(0, 1, OrderRequest(side=-1, qty=3, order_type=1, limit=100, account=0))
+    >>> _ = venue.submit(0, 1, OrderRequest(side=1, qty=2, account=1))
+    >>> venue.advance(1)
+    >>> venue.position(0, 0)[0], venue.position(1, 0)[0], venue.depth(0)
+    (-2, 2, ([], [(100, 1)]))
+    """
+
+    instruments: tuple[InstrumentSetup, ...]
+    accounts: tuple[AccountSetup, ...]
+    arena: I64 = field(init=False)
+    _request: I64 = field(init=False)
+    _event: I64 = field(init=False)
+
+    def __post_init__(self) -> None:
+        plain = tuple(
+            replace(setup, half_spread_e8=0, impact_e8=0, participation_e6=0)
+            for setup in self.instruments
+        )
+        self.arena = build_arena(plain, self.accounts, 0, levels=FIRST_LEVELS)
+        self.arena[at.H_SKIP] = 0
+        for number in range(len(plain)):
+            self.arena[at.HEAD_COLS + number * at.INST_COLS + at.I_BUDGET] = at.BIG
+        self._request = np.zeros(drive.REQUEST_COLS, dtype=np.int64)
+        self._event = np.zeros((1, event.EVENT_COLS), dtype=np.int64)
+
+    # what accounts do
+
+    def submit(self, number: int, ts_ms: int, request: OrderRequest) -> int:
+        """Put an order of `request.account` on instrument `number` in flight; returns its id.
+
+        It acts when time reaches its arrival: at a later event, or at `advance`.
+        """
+        assert 0 <= request.account < len(self.accounts) and ts_ms >= self.now_ms
+        if self._block(number, at.I_N_ORDERS) + drive.SPARE_SLOTS > self.arena[at.H_SLOTS]:
+            self._enlarge()
+        return int(drive.place(self.arena, number, ts_ms, request.row(self._request)))
+
+    def cancel(self, account: int, number: int, ts_ms: int, order_id: int) -> bool:
+        """Put a cancel in flight; False if the account has no such order alive."""
+        why = int(Reason.CANCELLED_BY_USER)
+        return self._owns(account, number, order_id) and bool(
+            drive.request_cancel(self.arena, number, ts_ms, order_id, why)
+        )
+
+    def amend(
+        self,
+        account: int,
+        number: int,
+        ts_ms: int,
+        order_id: int,
+        *,
+        qty: int = 0,
+        limit: int = 0,
+        trigger: int = 0,
+    ) -> bool:
+        """Put an amend in flight (0 keeps a value); False if no such order of the account lives."""
+        return self._owns(account, number, order_id) and bool(
+            drive.request_amend(self.arena, number, ts_ms, order_id, qty, limit, trigger)
+        )
+
+    def transfer(self, account: int, coin: int, ts_ms: int, amount: int) -> None:
+        """Book a deposit (+) or withdrawal (-), in the coin's cash units."""
+        drive.transfer(self.arena, account, coin, ts_ms, int(EffectKind.TRANSFER), amount)
+
+    # what the market does
+
+    def on_level(self, number: int, ts_ms: int, side: int, price: int, qty: int) -> None:
+        """Take the market's quantity at a price: +1 bid, -1 ask; 0 removes the level."""
+        self._one(ts_ms, event.LEVEL, number, side, price, qty)
+
+    def on_snapshot(self, number: int, ts_ms: int, bids: Depth, asks: Depth) -> None:
+        """Replace all the market's levels."""
+        rows = [(ts_ms, event.SNAPSHOT_BEGIN, number, 0, 0, 0)]
+        for side, levels in ((1, bids), (-1, asks)):
+            rows += [(ts_ms, event.LEVEL, number, side, price, qty) for price, qty in levels]
+        rows.append((ts_ms, event.SNAPSHOT_END, number, 0, 0, 0))
+        self.replay(np.array(rows, dtype=np.int64))
+
+    def on_trade(self, number: int, ts_ms: int, price: int, qty: int, taker_side: int) -> None:
+        """Take a print of the market's tape."""
+        self._one(ts_ms, event.TRADE, number, taker_side, price, qty)
+
+    def on_mark(self, number: int, ts_ms: int, mark: int, index: int = 0) -> None:
+        """Take a mark price and, where given, an index price."""
+        self._one(ts_ms, event.MARKS, number, 0, mark, index)
+
+    def on_funding(self, number: int, ts_ms: int, rate_e12: int) -> None:
+        """Settle funding between the accounts and the market at the present mark."""
+        self._one(ts_ms, event.FUNDING, number, 0, rate_e12, 0)
+
+    def advance(self, ts_ms: int) -> None:
+        """Let time pass: commands that arrive up to and at a moment are carried out."""
+        self._one(ts_ms, event.TIME, 0, 0, 0, 0)
+
+    def replay(self, events: I64) -> None:
+        """Take many events at once.
+
+        Parameters
+        ----------
+        events : int64[n, EVENT_COLS]
+            Rows as `book_events` makes them, stamps not falling.
+        """
+        assert events.ndim == 2 and events.shape[1] == event.EVENT_COLS
+        events = np.ascontiguousarray(events, dtype=np.int64)
+        row = int(event.replay(self.arena, events, 0))
+        while row < len(events):
+            self._enlarge()
+            row = int(event.replay(self.arena, events, row))
+        check_sound(self.arena)
+
+    # what there is to read
+
+    @property
+    def now_ms(self) -> int:
+        """The venue's time."""
+        return int(self.arena[at.H_NOW_MS])
+
+    @property
+    def fills(self) -> I64:
+        """int64[n_fills, FILL_COLS] of all accounts so far."""
+        return rows_of(self.arena, FILLS)
+
+    @property
+    def effects(self) -> I64:
+        """int64[n_effects, EFFECT_COLS] of all accounts so far."""
+        return rows_of(self.arena, EFFECTS)
+
+    @property
+    def done(self) -> I64:
+        """int64[n_ended, DONE_COLS]: the orders that have ended, in the order they did."""
+        return rows_of(self.arena, DONE)
+
+    def live_orders(self, number: int) -> I64:
+        """Return int64[n, ORDER_COLS] of an instrument's orders that are alive or in flight."""
+        slots = orders_of(self.arena, number)
+        return slots[slots[:, at.O_STATUS] != at.FREE]
+
+    def balances(self, account: int) -> list[int]:
+        """Return an account's balances, coin 0 first, in cash units."""
+        start = self._account(account) + at.AC_BALANCES
+        return [int(x) for x in self.arena[start : start + int(self.arena[at.H_N_COINS])]]
+
+    def position(self, account: int, number: int, leg: int = 0) -> tuple[int, int, int]:
+        """Return quantity, cost and isolated margin of a leg, in units (rule A2)."""
+        a = self._account(account)
+        p = a + int(self.arena[a + at.AC_LEGS_AT]) + (2 * number + leg) * at.LEG_COLS
+        qty, cost, margin = (int(x) for x in self.arena[p : p + 3])
+        return qty, cost, margin
+
+    def equity(self, account: int) -> int:
+        """Return an account's equity at the present marks, in cash units of coin 0."""
+        return int(drive.equity_of(self.arena, account))
+
+    def last(self, number: int) -> int:
+        """Return the last traded price in price units, 0 before the first trade."""
+        return self._block(number, at.I_LAST)
+
+    def mark(self, number: int) -> int:
+        """Return the mark price in price units, 0 before the first."""
+        return self._block(number, at.I_MARK)
+
+    def best(self, number: int) -> tuple[int, int]:
+        """Return best bid and ask of market and orders together, 0 where there is none."""
+        bids, asks = self.depth(number)
+        return (bids[0][0] if bids else 0, asks[0][0] if asks else 0)
+
+    def depth(self, number: int) -> tuple[Depth, Depth]:
+        """Return bids and asks, market and orders together, the best first."""
+        bids = self._side(number, 1, self._levels(number, at.I_N_BIDS, 0))
+        room = int(self.arena[at.H_LEVELS]) * at.LEVEL_COLS
+        return bids, self._side(number, -1, self._levels(number, at.I_N_ASKS, room))
+
+    def _levels(self, number: int, count_at: int, shift: int) -> Depth:
+        """Return the market's own levels of a side."""
+        start = self._block(number, at.I_BOOK_AT) + shift
+        rows = self.arena[start : start + self._block(number, count_at) * at.LEVEL_COLS]
+        return [(int(price), int(qty)) for price, qty in rows.reshape(-1, at.LEVEL_COLS)]
+
+    def _side(self, number: int, side: int, levels: Iterable[tuple[int, int]]) -> Depth:
+        """Add the orders that rest on a side to the market's levels."""
+        total = dict(levels)
+        for row in self.live_orders(number):
+            is_resting = row[at.O_STATUS] in (at.OPEN, at.PARTLY) and row[at.O_TYPE] == at.LIMIT
+            if is_resting and row[at.O_SIDE] == side:
+                price = int(row[at.O_LIMIT])
+                rest = int(row[at.O_QTY] - row[at.O_FILLED])
+                total[price] = total.get(price, 0) + rest
+        return sorted(total.items(), reverse=side > 0)
+
+    def _one(self, ts_ms: int, kind: int, number: int, side: int, price: int, qty: int) -> None:
+        """Take a single event."""
+        self._event[0] = (ts_ms, kind, number, side, price, qty)
+        self.replay(self._event)
+
+    def _enlarge(self) -> None:
+        """Make room for whatever one more event can write."""
+        blocks = range(len(self.instruments))
+        orders = max(self._block(number, at.I_N_ORDERS) for number in blocks)
+        counts = (at.I_N_BIDS, at.I_N_ASKS)
+        levels = max(self._block(number, side) for number in blocks for side in counts)
+        per_instrument = 2 * levels + 16 * orders
+        rows = event.ROOM + 64 * len(self.accounts) + len(self.instruments) * per_instrument
+        self.arena = with_room(
+            self.arena, slots=5 * orders + 16, rows=2 * rows, levels=levels + levels // 2 + 1
+        )
+
+    def _owns(self, account: int, number: int, order_id: int) -> bool:
+        """Say whether an account has an order alive or in flight."""
+        rows = self.live_orders(number)
+        return bool(np.any((rows[:, at.O_ID] == order_id) & (rows[:, at.O_ACCT] == account)))
+
+    def _account(self, account: int) -> int:
+        """Return the place of an account's block."""
+        return int(self.arena[at.H_ACCTS_AT] + account * self.arena[at.H_ACCT_SIZE])
+
+    def _block(self, number: int, column: int) -> int:
+        """Return a column of an instrument's block."""
+        return int(self.arena[at.HEAD_COLS + number * at.INST_COLS + column])
