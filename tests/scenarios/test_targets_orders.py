@@ -254,6 +254,7 @@ def test_a_gap_above_the_reserve_refuses_the_order():
 def test_spot_is_never_short():
     run = run_targets(market(FLAT, instrument=spot()), [-1, 1, -1, -1, -1, -1])
     assert fills_of(run) == [(2, "+10", "100"), (3, "-10", "100")]
+    assert {status for status, _, _ in ended(run)} == {"FILLED"}
     assert run.balances == {"USDT": Decimal(10_000), "BTC": Decimal(0)}
 
 

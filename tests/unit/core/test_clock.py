@@ -1,5 +1,7 @@
 """Time: read from text and written back, without a naive moment anywhere."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +38,17 @@ def test_a_moment_is_read_as_it_was_written(ts_ms):
 )
 def test_moments_people_write(text, ts_ms):
     assert parse_ms(text) == ts_ms
+
+
+def test_a_moment_without_an_offset_is_utc_wherever_the_machine_stands(monkeypatch):
+    monkeypatch.setenv("TZ", "Australia/Sydney")
+    time.tzset()
+    try:
+        assert parse_ms("2024-01-01T08:00") == NEW_YEAR_MS + 8 * HOUR_MS
+        assert format_ms(NEW_YEAR_MS) == "2024-01-01T00:00:00Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2024-13-01", "1704067200", "12:00"])

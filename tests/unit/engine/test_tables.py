@@ -8,6 +8,7 @@ from openalpha.core.messages import EffectKind
 from openalpha.core.orders import Role, Side
 from openalpha.core.reasons import Reason
 from openalpha.engine.run import account_coins
+from openalpha.market.history import History
 from tests.fakes.small_market import inverse, linear, market, run_targets, spot
 
 BARS = [100, 100, (100, 110, 100, 110, 1000), 110, 110]
@@ -90,3 +91,25 @@ def test_several_instruments_are_told_apart():
 def test_account_coins():
     assert account_coins([linear(), spot("ETHUSDT")]) == ("USDT", "ETH")
     assert account_coins([inverse()]) == ("BTC",)
+
+
+def test_equity_is_marked_at_each_close_over_all_instruments():
+    # 10 BTC from 100 and 100 ETH from 10: at 110 and 9 they stand at +100 and -100, then +50.
+    pair = [
+        market([100, 100, 110, 105]),
+        market([10, 10, 9, 10], instrument=spot("ETHUSDT")),
+    ]
+    run = run_targets(pair, [[1] * 4, [1] * 4])
+    assert run.equity.tolist() == [10_000, 10_000, 10_000, 10_050]
+    assert run.final_equity == 10_050
+
+
+def test_equity_is_marked_at_the_mark_where_there_is_one():
+    plain = market([100, 100, 110])
+    mark = plain.bars[:, :4] + 20
+    marked = History.of(
+        plain.instrument, plain.timeframe_ms, ts_ms=plain.ts_ms, bars=plain.bars, mark=mark
+    )
+    run = run_targets(marked, [1, 1, 1])
+    # Ten bought at 100: the mark stands two above.
+    assert run.equity.tolist() == [10_000, 10_020, 10_120]
