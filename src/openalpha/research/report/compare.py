@@ -8,6 +8,7 @@ import numpy as np
 
 from openalpha.core.clock import format_ms, timeframe_name
 from openalpha.core.errors import InputError
+from openalpha.core.instruments import Kind
 from openalpha.research.report import charts
 from openalpha.research.report.html import synthetic_banner
 from openalpha.research.report.page import page, section
@@ -135,7 +136,9 @@ def _row(result: "BacktestResult", links: Mapping[str, str]) -> tuple[str, ...]:
     shown = escape(name)
     if name in links:
         shown = f'<a href="{escape(links[name])}">{shown}</a>'
-    traded = ", ".join(item.symbol for item in result.instruments)
+    traded = ", ".join(
+        item.symbol + (" spot" if item.kind is Kind.SPOT else "") for item in result.instruments
+    )
     level = result.verdict.severity.name.lower()
     words = escape(result.verdict.opinion)
     net = m["net_profit"]
