@@ -1,6 +1,6 @@
 """Exits that entries carry: where each acts, which comes first, and what follows.
 
-Capital is 10,000 and a full target is 10 units at 100; fills are written as in the stories of orders.
+Capital is 10,000, a full target is 10 units at 100; fills are written as in the stories of orders.
 """
 
 import pytest
