@@ -166,11 +166,11 @@ def _run(
     # What was typed is judged before anything slow begins.
     cls = load_strategy(strategy, folder=loaded.home / "strategies")
     build_params(cls.Params, run["params"], strategy=cls.name)
-    with screen.progress("reading history", 3) as advance:
+    with screen.progress("reading history"):
         histories = histories_of(wanted, loaded, capital=run["capital"])
-        advance(what="testing")
-        prepare_home(loaded.home)
-        compile_kernel(screen)
+    prepare_home(loaded.home)
+    compile_kernel(screen)
+    with screen.progress("testing", 2) as advance:
         result = api.backtest(
             strategy,
             histories,
