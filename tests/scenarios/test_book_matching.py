@@ -272,14 +272,13 @@ STORIES = (
         "stops go before take-profits",
         (
             Level(BID, 90, 9),
+            Level(ASK, 110, 9),
             Print(100, 1, BUY),
-            sell(0, 1, trigger_kind=TAKE_PROFIT, trigger=104, trigger_by=TriggerBy.MARK),
+            buy(0, 1, trigger_kind=TAKE_PROFIT, trigger=95),
             sell(1, 1, trigger_kind=STOP, trigger=95),
-            MarkPrice(103),
-            MarkPrice(104),
             Print(95, 1, BUY),
         ),
-        ((0, 1, -1, 90, T, R.TAKE_PROFIT), (1, 2, -1, 90, T, R.STOP)),
+        ((1, 2, -1, 90, T, R.STOP), (0, 1, 1, 110, T, R.TAKE_PROFIT)),
     ),
     Story(
         "without a price nothing can be watched",
