@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from llvmlite.binding import Linkage
 from numba import njit, types
 from numba.core.compiler import Compiler
 
@@ -129,7 +130,32 @@ def inlined(function: F) -> F:
     return wrapped
 
 
-_OUTER: dict[str, Any] = {"no_cfunc_wrapper": True}
+class _Outer(Compiler):
+    """Compiles an entry and makes all it links private to it.
+
+    Nobody else can call what is private, so the optimiser drops arguments that are not read,
+    passes what is left in registers and inlines what has one caller: the pass over history takes
+    half the time.
+    """
+
+    def define_pipelines(self) -> Any:
+        pipelines = super().define_pipelines()  # type: ignore[no-untyped-call]  # numba's own
+        library = self.state.targetctx.codegen().create_library(self.state.func_id.func_qualname)
+        library.enable_object_caching()
+        library._optimize_final_module = partial(_optimise_privately, library)
+        self.state.library = library
+        return pipelines
+
+
+def _optimise_privately(library: Any) -> None:
+    """Make linked functions private to the module, then optimise it as numba does."""
+    for function in library._final_module.functions:
+        if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
+            function.linkage = Linkage.internal
+    type(library)._optimize_final_module(library)
+
+
+_OUTER: dict[str, Any] = {"no_cfunc_wrapper": True, "pipeline_class": _Outer}
 
 
 def entry(function: F) -> F:
