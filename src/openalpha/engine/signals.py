@@ -19,7 +19,7 @@ from openalpha.market.history import History
 from openalpha.risk.settings import RiskSettings, SizingSettings
 from openalpha.risk.sizing import kelly_e6, volatility_target_e6
 from openalpha.strategy.params import Exits
-from openalpha.venue.kernel.arena import check_sound, enlarged
+from openalpha.venue.kernel.arena import FIRST_ROWS, check_sound, enlarged
 from openalpha.venue.kernel.layout import H_SKIP, I64
 from openalpha.venue.kernel.machine import Machine
 from openalpha.venue.rules import fees_bps
@@ -112,6 +112,7 @@ def run_signals(
     n = len(grid.ts_ms)
     equity = np.empty(n)
     journal = np.empty((n if keep_journal else 0, len(histories)), dtype=np.int32)
+    _make_room(machine, wishes.targets)
     _pass(machine, wishes, equity, journal)
     equity /= 10.0 ** units.coin_decimals[0]
     notes = [f"{h.instrument.id}: {note}" for h in histories for note in h.notes]
@@ -124,6 +125,13 @@ def run_signals(
         capital=capital,
         notes=notes,
     )
+
+
+def _make_room(machine: Machine, targets: NDArray[np.int32]) -> None:
+    """Let the kernel's memory hold what the targets will order: growing it later copies it."""
+    changes = int(np.count_nonzero(targets[:, 1:] != targets[:, :-1]))
+    for _ in range((2 * changes // FIRST_ROWS).bit_length()):
+        machine.arena = enlarged(machine.arena)
 
 
 def _pass(
