@@ -1,4 +1,4 @@
-"""The two loops every run pays for, compiled: one over its bars, one over its fills.
+"""The loops every run pays for, compiled: over its bars, and over its fills.
 
 Each is a leaf: it calls nothing of ours, so numba's own cache can trust the file's stamp.
 """
@@ -16,6 +16,7 @@ __all__ = [
     "TRIP_REALS",
     "TripInput",
     "TripOutput",
+    "add_steps",
     "scan_exposure",
     "scan_steps",
     "walk_fills",
@@ -115,6 +116,28 @@ def scan_steps(steps: HeldSteps, out: Floats) -> None:
     out[0], out[1], out[2] = bars, total, most
 
 
+@entry
+def add_steps(steps: HeldSteps, exposure: Floats) -> None:
+    """Add one position's exposure to that of others, from its steps.
+
+    Parameters
+    ----------
+    steps : HeldSteps
+    exposure : float64[n]
+        Added to where something is held and equity is left.
+    """
+    close, equity = steps.close, steps.equity
+    count, length = steps.bar.shape[0], close.shape[0]
+    for step in range(count):
+        stop = steps.bar[step + 1] if step + 1 < count else length
+        worth = steps.worth[step]
+        if worth == 0.0:
+            continue
+        for i in range(max(steps.bar[step], 0), stop):
+            if equity[i] > 0.0:
+                exposure[i] += worth * close[i] / equity[i]
+
+
 class TripOutput(NamedTuple):
     """Where `walk_fills` writes: int64[4, k] and float64[7, k], a column a round trip.
 
@@ -183,10 +206,13 @@ def walk_fills(fills: TripInput, out: TripOutput) -> int:
 
 
 def warm() -> None:
-    """Compile both loops (or load them from the cache)."""
+    """Compile all loops (or load them from the cache)."""
     real: Any = np.zeros(1)
     whole: Any = np.zeros(1, dtype=np.int64)
     scan_exposure(real, np.zeros(3))
-    scan_steps(HeldSteps(whole, real, whole, real), np.zeros(3))
+    # A run's closes are a column of its bars, so not contiguous.
+    steps = HeldSteps(whole, real, np.zeros((2, 5), dtype=np.int64)[:, 3], np.zeros(2))
+    scan_steps(steps, np.zeros(3))
+    add_steps(steps, np.zeros(2))
     fills = TripInput(whole + 1, whole, whole, real, real, real, real, real)
     walk_fills(fills, TripOutput(np.zeros((4, 2), np.int64), np.zeros((7, 2))))

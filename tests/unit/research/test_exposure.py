@@ -50,3 +50,24 @@ def test_both_ways_agree(shape: dict[str, Any]) -> None:
     assert quick.mean == pytest.approx(by_column.mean, rel=1e-9)
     assert quick.highest == pytest.approx(by_column.highest, rel=1e-9)
     assert quick.exposed == np.count_nonzero(run.exposure)
+
+
+def test_several_instruments_add_up() -> None:
+    run = fake_run(bars=2_000, changes=200)
+    instrument = run.history.instrument
+    fills = FillColumns.of(run.fills.to_frame(), instruments=[instrument], currency="USDT")
+    dealt = replace(fills, instrument=np.arange(len(fills)) % 2)
+    two = replace(run)
+    two.__dict__["closes"] = (run.closes[0], run.closes[0] * 3)
+    found = measure_exposure(two, dealt, instruments=[instrument, instrument])
+    bar = np.searchsorted(run.ts_ms, fills.ts_ms)
+    gross = np.zeros(len(run.ts_ms))
+    for number, close in enumerate(two.closes):
+        mine = dealt.instrument == number
+        held = np.zeros(len(run.ts_ms))
+        np.add.at(held, bar[mine], fills.held_units[mine] / 10.0**instrument.qty_decimals)
+        gross += np.abs(np.cumsum(held)) * close / 10.0**instrument.price_decimals
+    share = np.where(run.equity > 0, gross / run.equity, 0.0)
+    assert found.exposed == np.count_nonzero(share > 1e-12)
+    assert found.mean == pytest.approx(share.mean(), rel=1e-9)
+    assert found.highest == pytest.approx(share.max(), rel=1e-9)
