@@ -1,6 +1,7 @@
 """Writes the commented TOML that `openalpha config init` leaves in a new home."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from openalpha.settings.schema import Key, group_keys, plain
@@ -47,4 +48,4 @@ def _lines(key: Key) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, bool | int | str | list):
         return json.dumps(value, ensure_ascii=False)
-    return repr(value)
+    return str(value) if isinstance(value, Decimal) else repr(value)

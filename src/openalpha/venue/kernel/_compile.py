@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from llvmlite.binding import Linkage
 from numba import njit, types
 from numba.core.compiler import Compiler
 
@@ -150,8 +149,9 @@ class _Outer(Compiler):
 def _optimise_privately(library: Any) -> None:
     """Make linked functions private to the module, then optimise it as numba does."""
     for function in library._final_module.functions:
-        if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
-            function.linkage = Linkage.internal
+        kinds = type(function.linkage)
+        if not function.is_declaration and function.linkage == kinds.linkonce_odr:
+            function.linkage = kinds.internal
     type(library)._optimize_final_module(library)
 
 

@@ -64,11 +64,6 @@ def mul_div(a: int, b: int, c: int) -> int:
     -------
     int
         Exact as long as the result itself is below 2^62 in size.
-
-    Examples
-    --------
-    >>> mul_div(-7, 3, 10)
-    -3
     """
     if abs(float(a) * float(b)) < _SAFE:
         return a * b // c
