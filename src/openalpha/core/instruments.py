@@ -1,6 +1,6 @@
 """What can be traded and under which rules: instruments, dated steps, fee schedules, risk tiers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
 from typing import NewType
@@ -81,7 +81,8 @@ class Instrument:
 
     `price_decimals` (d) and `qty_decimals` (q) fix the integer units of the market's data; ticks
     and lots are dated rules counted in them. `cash_decimals` (c) is the unit the settle coin is
-    booked in. A spot instrument's quantity unit is the cash unit of its base coin.
+    booked in. A spot instrument's quantity unit is the cash unit of its base coin. `fees` are what
+    the venue charges an account of its lowest tier; None where nobody knows.
     """
 
     id: InstrumentId
@@ -98,7 +99,7 @@ class Instrument:
     max_market_qty: Decimal | None = None
     min_notional: Decimal = Decimal(0)
     max_leverage: Decimal = Decimal(1)
-    fees: FeeSchedule = field(default_factory=lambda: FeeSchedule(Decimal(2), Decimal("5.5")))
+    fees: FeeSchedule | None = None
     tiers: tuple[RiskTier, ...] = ()
     funding_interval_ms: int | None = None
     cash_decimals: int = 8

@@ -25,6 +25,7 @@ from openalpha.strategy.bars import Bars
 from openalpha.strategy.events import EventStrategy
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.machine import Machine
+from openalpha.venue.rules import fee_notes
 
 __all__ = ["run_events"]
 
@@ -105,6 +106,7 @@ def run_events(
     _Pass(strategy, context, machine=machine, units=units, grid=grid, equity=equity).lead()
     equity /= 10.0**cash
     notes = [f"{h.instrument.id}: {note}" for h in every for note in h.notes]
+    notes += fee_notes([h.instrument for h in every], settings.venue.costs)
     return finished_run(
         machine,
         units,

@@ -22,7 +22,7 @@ from openalpha.strategy.params import Exits
 from openalpha.venue.kernel.arena import FIRST_ROWS, check_sound, enlarged
 from openalpha.venue.kernel.layout import H_SKIP, I64
 from openalpha.venue.kernel.machine import Machine
-from openalpha.venue.rules import fees_bps
+from openalpha.venue.rules import fee_notes, fees_bps
 
 __all__ = ["EngineSettings", "run_signals"]
 
@@ -116,6 +116,7 @@ def run_signals(
     _pass(machine, wishes, equity, journal)
     equity /= 10.0 ** units.coin_decimals[0]
     notes = [f"{h.instrument.id}: {note}" for h in histories for note in h.notes]
+    notes += fee_notes(units.instruments, settings.venue.costs)
     return finished_run(
         machine,
         units,

@@ -100,7 +100,8 @@ def inferred_instrument(
     """Make up the rules of an instrument nobody describes, from the grid of its data.
 
     Tick and lot are one unit of the grid; there are no minimums, no risk tiers and no leverage
-    above 1, and `source` says that all of it is inferred.
+    above 1, and `source` says that all of it is inferred. Fees are those of the market, where the
+    shipped table knows it.
 
     Parameters
     ----------
@@ -128,16 +129,29 @@ def inferred_instrument(
         price_decimals=price_decimals,
         qty_decimals=qty_decimals,
         steps=(rule,),
+        fees=_market_fees(market),
         funding_interval_ms=None if market == "frame" or kind is Kind.SPOT else 8 * HOUR_MS,
-        source="inferred from the grid of the data (no fee schedule or risk tiers known)",
+        source="inferred from the grid of the data (no risk tiers known)",
     )
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    text = (files("openalpha.market") / "instruments.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def _market_fees(market: str) -> FeeSchedule | None:
+    defaults = _table()["market"].get(market)
+    if defaults is None:
+        return None
+    return FeeSchedule(Decimal(defaults["maker_bps"]), Decimal(defaults["taker_bps"]))
 
 
 @cache
 def shipped_instruments() -> Mapping[InstrumentId, Instrument]:
     """Return the table that ships with the program: the main instruments of Bybit and Binance."""
-    text = (files("openalpha.market") / "instruments.toml").read_text("utf-8")
-    table = tomllib.loads(text)
+    table = _table()
     rows = (_from_table(row, table) for row in table["instrument"])
     return {row.id: row for row in rows}
 
@@ -163,7 +177,7 @@ def _from_table(row: Mapping[str, Any], table: Mapping[str, Any]) -> Instrument:
         min_qty=Decimal(row.get("min_qty", "0")),
         min_notional=Decimal(defaults.get("min_notional", "0")),
         max_leverage=Decimal(row.get("max_leverage", "1")),
-        fees=FeeSchedule(Decimal(defaults["maker_bps"]), Decimal(defaults["taker_bps"])),
+        fees=_market_fees(market),
         tiers=tuple(RiskTier(*map(Decimal, tier)) for tier in row.get("tiers", ())),
         funding_interval_ms=None if interval is None else parse_timeframe(interval),
         source="; ".join(table["sources"][name] for name in row["sources"]),

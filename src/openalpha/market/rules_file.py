@@ -103,7 +103,9 @@ def _from_json(row: dict[str, Any]) -> Instrument:
         StepRule(step["since_ms"], Decimal(step["tick_size"]), Decimal(step["lot_size"]))
         for step in row["steps"]
     )
-    values["fees"] = FeeSchedule(*(Decimal(row["fees"][n]) for n in ("maker_bps", "taker_bps")))
+    if row["fees"] is not None:
+        rates = (Decimal(row["fees"][name]) for name in ("maker_bps", "taker_bps"))
+        values["fees"] = FeeSchedule(*rates)
     values["tiers"] = tuple(
         RiskTier(**{name: Decimal(value) for name, value in tier.items()}) for tier in row["tiers"]
     )

@@ -10,26 +10,70 @@ from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.setup import AccountSetup, InstrumentSetup, Tier
 from openalpha.venue.settings import TIERS, CostSettings, FillSettings, MarginSettings
 
-__all__ = ["account_setup", "cash_decimals", "fees_bps", "instrument_setup"]
+__all__ = ["account_setup", "cash_decimals", "fee_notes", "fees_bps", "instrument_setup"]
 
 REALISTIC_SPREAD_BPS = Decimal(1)
 REALISTIC_IMPACT_BPS = Decimal(10)
 REALISTIC_PARTICIPATION = Decimal("0.1")
 _BPS_E8 = 10_000
+_TIERED = "bybit_"
 _LARGEST_BALANCE = 2**62
 
 
 def fees_bps(instrument: Instrument, costs: CostSettings) -> tuple[Decimal, Decimal]:
-    """Return maker and taker fee in basis points: explicit, else by tier, else none."""
-    if costs.preset == "none":
-        maker, taker = Decimal(0), Decimal(0)
-    else:
-        kind = "spot" if instrument.kind is Kind.SPOT else "linear"
-        maker, taker = (Decimal(text) for text in TIERS[costs.tier][kind])
+    """Return maker and taker fee in basis points: explicit, else the venue's, else none.
+
+    Examples
+    --------
+    >>> from openalpha.market.catalogue import instrument_for
+    >>> fees_bps(instrument_for("binance_usdm:BTCUSDT"), CostSettings())
+    (Decimal('2'), Decimal('5'))
+    """
+    maker, taker = _schedule(instrument, costs)[:2]
     return (
         maker if costs.maker_bps is None else costs.maker_bps,
         taker if costs.taker_bps is None else costs.taker_bps,
     )
+
+
+def fee_notes(instruments: Sequence[Instrument], costs: CostSettings) -> list[str]:
+    """Return a sentence an instrument: what it pays, and by whose schedule.
+
+    Examples
+    --------
+    >>> from openalpha.market.catalogue import instrument_for
+    >>> fee_notes([instrument_for("binance_usdm:BTCUSDT")], CostSettings())
+    ['binance_usdm:BTCUSDT: fees 2 bps maker, 5 bps taker: lowest tier of binance_usdm']
+    """
+    notes = []
+    for instrument in instruments:
+        maker, taker = fees_bps(instrument, costs)
+        words = _schedule(instrument, costs)[2]
+        named = [name for name in ("maker_bps", "taker_bps") if getattr(costs, name) is not None]
+        if len(named) == 2:
+            words = "as costs.maker_bps and costs.taker_bps say"
+        elif named:
+            words = f"costs.{named[0]} as set, the other by {words}"
+        notes.append(
+            f"{instrument.id}: fees {maker.normalize():f} bps maker, "
+            f"{taker.normalize():f} bps taker: {words}"
+        )
+    return notes
+
+
+def _schedule(instrument: Instrument, costs: CostSettings) -> tuple[Decimal, Decimal, str]:
+    """Return the maker and taker fee of the schedule in force, and whose it is."""
+    market, fees = instrument.market, instrument.fees
+    if costs.preset == "none":
+        return Decimal(0), Decimal(0), "costs.preset = none"
+    if fees is not None and not market.startswith(_TIERED):
+        return fees.maker_bps, fees.taker_bps, f"lowest tier of {market}"
+    kind = "spot" if instrument.kind is Kind.SPOT else "linear"
+    maker, taker = (Decimal(text) for text in TIERS[costs.tier][kind])
+    if market.startswith(_TIERED):
+        return maker, taker, f"tier {costs.tier} of {market}"
+    # The dearest entry tier of the venues known here, so that ignorance does not flatter.
+    return maker, taker, f"no schedule of {market} is known, so those of Bybit's {costs.tier}"
 
 
 def _or_preset(value: Decimal | None, costs: CostSettings, realistic: Decimal) -> Decimal:

@@ -16,10 +16,11 @@ TIERS: dict[str, dict[str, tuple[str, str]]] = {
     "VIP5": {"linear": ("1.0", "3.2"), "spot": ("4.0", "5.0")},
     "SUPREME": {"linear": ("0.0", "3.0"), "spot": ("3.0", "4.5")},
 }
-"""Maker and taker fees in basis points by VIP tier; inverse pays as linear.
+"""Bybit's maker and taker fees in basis points by VIP tier; inverse pays as linear.
 
 Source: Bybit help centre, trading fee structure (id 000001634), as read in November 2026; regions
-differ, so a live account asks the venue for its own rate.
+differ, so a live account asks the venue for its own rate. Of other venues the catalogue states the
+rates of the lowest tier (`Instrument.fees`).
 """
 
 
@@ -36,7 +37,10 @@ class CostSettings:
     )
     tier: str = field(
         default="VIP0",
-        metadata={"help": "fee tier of the account", "choices": tuple(TIERS)},
+        metadata={
+            "help": "fee tier of the account at Bybit; other venues charge their lowest tier",
+            "choices": tuple(TIERS),
+        },
     )
     maker_bps: Decimal | None = field(
         default=None, metadata={"help": "maker fee; overrides the tier", "unit": "bps"}

@@ -65,8 +65,8 @@ def test_orders_still_open_count_towards_the_position() -> None:
     run = play(
         Script(at_bars({0: on_bar})), market([100, 100]), risk=live(max_position=Decimal("0.15"))
     )
-    assert len(run.notes) == 1
-    assert run.notes[0].startswith("2 orders were not sent: a risk limit")
+    assert len(run.notes) == 2
+    assert run.notes[1].startswith("2 orders were not sent: a risk limit")
     assert run.position[-1, 0] == 0
 
 

@@ -6,11 +6,17 @@ from decimal import Decimal
 import pytest
 
 from openalpha.core.errors import ConfigError, DataError
-from openalpha.core.instruments import Instrument, RiskTier, StepRule
+from openalpha.core.instruments import FeeSchedule, Instrument, RiskTier, StepRule, instrument_id
 from openalpha.market.catalogue import instrument_for
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.setup import InstrumentSetup
-from openalpha.venue.rules import account_setup, cash_decimals, fees_bps, instrument_setup
+from openalpha.venue.rules import (
+    account_setup,
+    cash_decimals,
+    fee_notes,
+    fees_bps,
+    instrument_setup,
+)
 from openalpha.venue.settings import TIERS, CostSettings, FillSettings, MarginSettings
 from tests.fakes.small_market import inverse, linear, spot
 
@@ -173,3 +179,48 @@ def test_account_modes():
         at.ISOLATED, at.HEDGE, at.NEARER_FIRST
     )  # fmt: skip
     assert (made.balances, made.latency_ms) == ((5, 0), 250)
+
+
+def known(market: str, fees: FeeSchedule | None = None) -> Instrument:
+    return replace(linear(), id=instrument_id(market, "BTCUSDT"), fees=fees)
+
+
+@pytest.mark.parametrize(
+    ("instrument", "costs", "words"),
+    [
+        (BTC, {"tier": "VIP2"}, "fees 1.6 bps maker, 3.75 bps taker: tier VIP2 of bybit_linear"),
+        (BTC, {"preset": "none"}, "fees 0 bps maker, 0 bps taker: costs.preset = none"),
+        (
+            known("binance_usdm", FeeSchedule(Decimal(2), Decimal(5))),
+            {"tier": "VIP5"},
+            "fees 2 bps maker, 5 bps taker: lowest tier of binance_usdm",
+        ),
+        (
+            known("moon_linear"),
+            {},
+            "fees 2 bps maker, 5.5 bps taker: no schedule of moon_linear is known, so those of "
+            "Bybit's VIP0",
+        ),
+        (
+            known("binance_usdm", FeeSchedule(Decimal(2), Decimal(5))),
+            {"maker_bps": Decimal(-1)},
+            "fees -1 bps maker, 5 bps taker: costs.maker_bps as set, the other by lowest tier of "
+            "binance_usdm",
+        ),
+        (
+            BTC,
+            {"maker_bps": Decimal(10), "taker_bps": Decimal("20.50")},
+            "fees 10 bps maker, 20.5 bps taker: as costs.maker_bps and costs.taker_bps say",
+        ),
+    ],
+)
+def test_whose_fees_are_paid_is_said(instrument, costs, words):
+    assert fee_notes([instrument], CostSettings(**costs)) == [f"{instrument.id}: {words}"]
+
+
+def test_fees_reach_the_kernel_by_the_instruments_own_schedule():
+    made = setup_of(instrument_for("binance_usdm:BTCUSDT"))
+    assert (made.maker_e8, made.taker_e8) == (20_000, 50_000)
+    # Not in the shipped table, but its market is.
+    unlisted = setup_of(instrument_for("binance_usdm:MOONUSDT"))
+    assert (unlisted.maker_e8, unlisted.taker_e8) == (20_000, 50_000)

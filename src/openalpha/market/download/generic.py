@@ -114,13 +114,17 @@ class CcxtSource:
             multiplier=Decimal(str(row.get("contractSize") or 1)),
             min_qty=_limit(limits, "amount") or lot,
             min_notional=_limit(limits, "cost") or Decimal(0),
-            fees=FeeSchedule(
-                Decimal(str(row.get("maker") or 0)) * 10_000,
-                Decimal(str(row.get("taker") or 0)) * 10_000,
-            ),
+            fees=_fees(row),
             funding_interval_ms=8 * HOUR_MS if row.get("swap") else None,
             source=f"{self.market} through ccxt, {format_ms(self._clock.now_ms())}",
         )
+
+
+def _fees(row: dict[str, Any]) -> FeeSchedule | None:
+    rates = [row.get(role) for role in ("maker", "taker")]
+    if any(rate is None for rate in rates):
+        return None
+    return FeeSchedule(*(Decimal(str(rate)) * 10_000 for rate in rates))
 
 
 def _limit(limits: dict[str, Any], name: str) -> Decimal | None:
