@@ -231,3 +231,69 @@ def test_an_order_needs_an_account(account: int) -> None:
     venue = venue_of(1, 1)
     with pytest.raises(AssertionError):
         venue.submit(0, 1, order(account, 1, 1))
+
+
+def test_an_account_joins_a_venue_that_is_at_work() -> None:
+    venue = venue_of(1_000)
+    send(venue, 1, order(0, -1, 3, 100))
+    joined = venue.add_account(AccountSetup((500,)))
+    send(venue, 2, order(joined, 1, 2))
+    assert fills(venue) == [(0, -2, 100, R.LIMIT_RESTED), (1, 2, 100, R.MARKET)]
+    assert venue.depth(0) == ([], [(100, 1)])
+    assert [venue.balances(number) for number in range(2)] == [[1_000], [500]]
+
+
+def test_what_was_drained_is_forgotten_and_what_follows_is_not() -> None:
+    venue = venue_of(1_000, 1_000)
+    send(venue, 1, order(0, -1, 3, 100))
+    send(venue, 2, order(1, 1, 2))
+    taken, effects, _ = venue.drain()
+    assert len(taken) == 2 and effects[:, at.E_FILL].tolist() == [0, 1]
+    assert len(venue.fills) == len(venue.effects) == len(venue.done) == 0
+    send(venue, 3, order(1, 1, 1))
+    assert fills(venue) == [(0, -1, 100, R.LIMIT_RESTED), (1, 1, 100, R.MARKET)]
+
+
+def test_an_account_is_told_its_margin_and_what_is_free() -> None:
+    venue = venue_of(1_000, 1_000)
+    send(venue, 1, order(0, -1, 10, 100))
+    send(venue, 2, order(1, 1, 10))
+    send(venue, 3, order(1, 1, 10, 99))
+    venue.on_mark(0, 4, 90)
+    # ten times leverage on the mark: 90 of 900; 99 for the order; 100 of open loss
+    assert venue.state(1).tolist() == [900, 0, 711, 90, 99, -100]
+    assert venue.leg_state(1, 0, 0).tolist() == [900, 90, 0, -100, 1]
+    assert venue.leg_state(1, 0, 1).tolist() == [0] * 5
+
+
+def test_isolated_margin_follows_leverage_and_mode() -> None:
+    venue = venue_of(1_000, 1_000, mode=at.ISOLATED)
+    send(venue, 1, order(0, -1, 10, 100))
+    send(venue, 2, order(1, 1, 10))
+    assert venue.position(1, 0)[2] == 100
+    venue.set_leverage(1, 0, 0, 2_000)
+    assert venue.position(1, 0)[2] == 50
+    venue.set_modes(1, margin_mode=at.CROSS, position_mode=at.ONE_WAY)
+    assert venue.position(1, 0)[2] == 0
+
+
+def test_fees_are_an_account_s_own() -> None:
+    venue = venue_of(1_000, 1_000)
+    venue.set_fees(1, 0, maker_e8=0, taker_e8=1_000_000)
+    send(venue, 1, order(0, -1, 10, 100))
+    send(venue, 2, order(1, 1, 10))
+    assert venue.balances(0) == [1_000] and venue.balances(1) == [990]
+
+
+def test_a_closed_market_is_settled_at_a_price_without_a_fee() -> None:
+    venue = venue_of(1_000, 1_000)
+    venue.set_fees(1, 0, maker_e8=0, taker_e8=1_000_000)
+    send(venue, 1, order(0, -1, 10, 100))
+    send(venue, 2, order(1, 1, 10))
+    protects = send(venue, 3, order(1, -1, 10, 130, reduce_only=True))
+    venue.settle(1, 0, 4, leg=0, price=105, reason=R.SETTLED)
+    assert fills(venue)[-1] == (1, -10, 105, R.SETTLED)
+    assert venue.balances(1) == [1_000 - 10 + 50]
+    assert ended(venue)[protects] is R.CANCELLED_POSITION_CLOSED
+    venue.settle(1, 0, 5, leg=0, price=105, reason=R.SETTLED)
+    assert len(fills(venue)) == 3

@@ -23,6 +23,8 @@ class Reason(IntEnum):
     LIQUIDATION_PARTIAL = 8
     LIQUIDATION_TAKEOVER = 9
     STOP_AT_GAP = 10
+    DELEVERAGED = 11
+    SETTLED = 12
     # orders that end or are refused
     CANCELLED_BY_USER = 20
     CANCELLED_BY_NEW_TARGET = 21
@@ -80,6 +82,8 @@ _WORDS: dict[Reason, str] = {
     Reason.LIQUIDATION_PARTIAL: "margin ran out: the venue reduced the position to the next tier",
     Reason.LIQUIDATION_TAKEOVER: "margin ran out: the venue took it at the bankruptcy price",
     Reason.STOP_AT_GAP: "the market opened beyond the stop, which filled at the open",
+    Reason.DELEVERAGED: "the venue closed it against a position it had taken over",
+    Reason.SETTLED: "the venue closed the market and settled it at the mark price",
     Reason.CANCELLED_BY_USER: "cancelled on request",
     Reason.CANCELLED_BY_NEW_TARGET: "cancelled because the strategy changed its target",
     Reason.CANCELLED_BY_OCO: "cancelled because the other order of its pair executed",

@@ -8,7 +8,15 @@ from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.layout import I64
 from openalpha.venue.kernel.setup import AccountSetup, InstrumentSetup
 
-__all__ = ["build_arena", "check_sound", "enlarged", "orders_of", "rows_of", "with_room"]
+__all__ = [
+    "build_arena",
+    "check_sound",
+    "enlarged",
+    "orders_of",
+    "rows_of",
+    "with_account",
+    "with_room",
+]
 
 FIRST_ROWS = 4096
 FIRST_SLOTS = 16
@@ -121,6 +129,29 @@ def _write_account(
         if setup.kind == at.SPOT:
             leg_0 = a + legs_at + 2 * i * at.LEG_COLS
             m[leg_0 + at.P_QTY] = m[a + at.AC_BALANCES + setup.base_coin]
+
+
+def with_account(m: I64, account: AccountSetup, instruments: Sequence[InstrumentSetup]) -> I64:
+    """Return a copy of the memory with one account more, behind the others.
+
+    Parameters
+    ----------
+    account : AccountSetup
+        With as many balances as there are coins, or fewer.
+    instruments : sequence of InstrumentSetup
+        Those the memory was built with: they carry the account's terms.
+    """
+    fixed, size = _fixed(m), int(m[at.H_ACCT_SIZE])
+    bigger = np.concatenate((m[:fixed], np.zeros(size, dtype=np.int64), m[fixed:]))
+    for place_at, _, _, _ in LOGS:
+        bigger[place_at] += size
+    blocks = _blocks(bigger)
+    blocks[:, at.I_ORDERS_AT] += size
+    blocks[:, at.I_BOOK_AT] += size
+    bigger[at.H_N_ACCTS] += 1
+    legs_at = at.AC_BALANCES + int(m[at.H_N_COINS])
+    _write_account(bigger, int(m[at.H_N_ACCTS]), account, instruments, legs_at)
+    return bigger
 
 
 def _with_logs(m: I64, fixed: int, *, slots: int, rows: tuple[int, int, int], levels: int) -> I64:

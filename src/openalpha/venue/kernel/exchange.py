@@ -1,12 +1,12 @@
 """The price-time book as Python sees it: several accounts and the market's levels in one place."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from openalpha.core.messages import EffectKind
 from openalpha.core.reasons import Reason
+from openalpha.venue.kernel import book_account as venue
 from openalpha.venue.kernel import book_market as event
 from openalpha.venue.kernel import drive
 from openalpha.venue.kernel import layout as at
@@ -18,6 +18,7 @@ from openalpha.venue.kernel.arena import (
     check_sound,
     orders_of,
     rows_of,
+    with_account,
     with_room,
 )
 from openalpha.venue.kernel.layout import I64
@@ -110,6 +111,47 @@ class BookMachine:
         """Book a deposit (+) or withdrawal (-), in the coin's cash units."""
         drive.transfer(self.arena, account, coin, ts_ms, int(EffectKind.TRANSFER), amount)
 
+    # what the venue arranges
+
+    def add_account(self, account: AccountSetup) -> int:
+        """Let one account more in, from now on; returns its number."""
+        self.arena = with_account(self.arena, account, self.instruments)
+        self.accounts = (*self.accounts, account)
+        return len(self.accounts) - 1
+
+    def set_modes(self, account: int, *, margin_mode: int, position_mode: int) -> None:
+        """Set how an account is margined and whether it is hedged; locks isolated margin anew.
+
+        Changing the position mode of an account that holds positions or orders is the caller's to
+        refuse.
+        """
+        a = self._account(account)
+        self.arena[a + at.AC_MARGIN_MODE] = margin_mode
+        self.arena[a + at.AC_POSITION_MODE] = position_mode
+        for number in range(len(self.instruments)):
+            venue.lock_margin(self.arena, account, number)
+
+    def set_leverage(self, account: int, number: int, leg: int, leverage_e2: int) -> None:
+        """Set a leg's leverage; an isolated leg's margin is locked anew from its entry value."""
+        self.arena[self._leg(account, number, leg) + at.P_LEVERAGE_E2] = leverage_e2
+        venue.lock_margin(self.arena, account, number)
+
+    def set_fees(self, account: int, number: int, *, maker_e8: int, taker_e8: int) -> None:
+        """Set what an account pays on an instrument, in 10^-8 of the notional."""
+        for leg in range(2):
+            p = self._leg(account, number, leg)
+            self.arena[p + at.P_MAKER_E8], self.arena[p + at.P_TAKER_E8] = maker_e8, taker_e8
+
+    def settle(
+        self, account: int, number: int, ts_ms: int, *, leg: int, price: int, reason: Reason
+    ) -> None:
+        """Close a whole leg at a price the venue names, outside the book and free of fees (B18)."""
+        self.arena[at.H_NOW_MS] = max(self.now_ms, ts_ms)
+        if self.arena[at.H_FILLS_CAP] - self.arena[at.H_N_FILLS] < event.ROOM:
+            self._enlarge()
+        venue.settle_leg(self.arena, account, number, leg, price, int(reason))
+        check_sound(self.arena)
+
     # what the market does
 
     def on_level(self, number: int, ts_ms: int, side: int, price: int, qty: int) -> None:
@@ -178,6 +220,35 @@ class BookMachine:
         """int64[n_ended, DONE_COLS]: the orders that have ended, in the order they did."""
         return rows_of(self.arena, DONE)
 
+    def drain(self) -> tuple[I64, I64, I64]:
+        """Return copies of fills, effects and ended orders so far, and forget them.
+
+        An effect's fill (`E_FILL`) is then the row of the returned fills. A venue that runs for
+        weeks keeps its memory small so.
+        """
+        taken = (self.fills.copy(), self.effects.copy(), self.done.copy())
+        for count_at in (at.H_N_FILLS, at.H_N_EFFECTS, at.H_N_DONE):
+            self.arena[count_at] = 0
+        return taken
+
+    def state(self, account: int) -> I64:
+        """Return int64[STATE_COLS] of `book_account`: equity, margins and what is free."""
+        row = np.empty(venue.STATE_COLS, dtype=np.int64)
+        venue.read_account(self.arena, account, row)
+        return row
+
+    def leg_state(self, account: int, number: int, leg: int) -> I64:
+        """Return int64[LEG_STATE_COLS] of `book_account`: what a leg holds, needs and shows."""
+        row = np.empty(venue.LEG_STATE_COLS, dtype=np.int64)
+        venue.read_leg(self.arena, account, number, leg, row)
+        return row
+
+    def order_row(self, number: int, order_id: int) -> I64 | None:
+        """Return int64[ORDER_COLS], a view of a live order; None where there is none."""
+        rows = orders_of(self.arena, number)
+        found = np.flatnonzero((rows[:, at.O_ID] == order_id) & (rows[:, at.O_STATUS] != at.FREE))
+        return rows[found[0]] if len(found) else None
+
     def live_orders(self, number: int) -> I64:
         """Return int64[n, ORDER_COLS] of an instrument's orders that are alive or in flight."""
         slots = orders_of(self.arena, number)
@@ -190,8 +261,7 @@ class BookMachine:
 
     def position(self, account: int, number: int, leg: int = 0) -> tuple[int, int, int]:
         """Return quantity, cost and isolated margin of a leg, in units (rule A2)."""
-        a = self._account(account)
-        p = a + int(self.arena[a + at.AC_LEGS_AT]) + (2 * number + leg) * at.LEG_COLS
+        p = self._leg(account, number, leg)
         qty, cost, margin = (int(x) for x in self.arena[p : p + 3])
         return qty, cost, margin
 
@@ -222,17 +292,18 @@ class BookMachine:
         """Return the market's own levels of a side."""
         start = self._block(number, at.I_BOOK_AT) + shift
         rows = self.arena[start : start + self._block(number, count_at) * at.LEVEL_COLS]
-        return [(int(price), int(qty)) for price, qty in rows.reshape(-1, at.LEVEL_COLS)]
+        pairs = rows.reshape(-1, at.LEVEL_COLS).tolist()
+        return [(price, qty) for price, qty in pairs]
 
-    def _side(self, number: int, side: int, levels: Iterable[tuple[int, int]]) -> Depth:
+    def _side(self, number: int, side: int, levels: Depth) -> Depth:
         """Add the orders that rest on a side to the market's levels."""
         total = dict(levels)
-        for row in self.live_orders(number):
-            is_resting = row[at.O_STATUS] in (at.OPEN, at.PARTLY) and row[at.O_TYPE] == at.LIMIT
-            if is_resting and row[at.O_SIDE] == side:
-                price = int(row[at.O_LIMIT])
-                rest = int(row[at.O_QTY] - row[at.O_FILLED])
-                total[price] = total.get(price, 0) + rest
+        rows = orders_of(self.arena, number)
+        status = rows[:, at.O_STATUS]
+        is_resting = (status == at.OPEN) | (status == at.PARTLY)
+        is_resting &= (rows[:, at.O_TYPE] == at.LIMIT) & (rows[:, at.O_SIDE] == side)
+        for price, qty, filled in rows[is_resting][:, (at.O_LIMIT, at.O_QTY, at.O_FILLED)].tolist():
+            total[price] = total.get(price, 0) + qty - filled
         return sorted(total.items(), reverse=side > 0)
 
     def _one(self, ts_ms: int, kind: int, number: int, side: int, price: int, qty: int) -> None:
@@ -260,6 +331,11 @@ class BookMachine:
     def _account(self, account: int) -> int:
         """Return the place of an account's block."""
         return int(self.arena[at.H_ACCTS_AT] + account * self.arena[at.H_ACCT_SIZE])
+
+    def _leg(self, account: int, number: int, leg: int) -> int:
+        """Return the place of an account's leg of an instrument."""
+        a = self._account(account)
+        return a + int(self.arena[a + at.AC_LEGS_AT]) + (2 * number + leg) * at.LEG_COLS
 
     def _block(self, number: int, column: int) -> int:
         """Return a column of an instrument's block."""
