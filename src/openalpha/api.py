@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from openalpha.core.clock import Clock, SystemClock, parse_ms
 from openalpha.core.errors import InputError
-from openalpha.engine.funding import Settlements, bounded
+from openalpha.engine.funding import Settlements, bound_notes, bounded
 from openalpha.engine.run import EngineRun, VenueSettings
 from openalpha.engine.signals import EngineSettings, run_signals
 from openalpha.market.history import History, history
@@ -244,12 +244,8 @@ def _run(
         return once()
     low, high = (once(funding=[bounded(h, highest=top) for h in every]) for top in (False, True))
     is_low = low.final_equity < high.final_equity
-    note = (
-        "missing funding settlements stand at the "
-        f"{'lowest' if is_low else 'highest'} mean known over their length: the worse of two runs"
-    )
     worse = low if is_low else high
-    return replace(worse, notes=(*worse.notes, note))
+    return replace(worse, notes=(*worse.notes, *bound_notes(every, highest=not is_low)))
 
 
 def _events(

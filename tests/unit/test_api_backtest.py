@@ -179,7 +179,7 @@ def test_settings_are_those_of_the_toml_or_their_dataclasses(tmp_path):
 
 
 def test_missing_settlements_are_bounded_and_the_worse_run_is_shown(tmp_path):
-    rates = {0: "0.0001", 8: "0.0005", 16: "-0.0004", 24: "0.0001", 56: "0.0001"}
+    rates = {0: "0.0001", 8: "0.0005", 16: "-0.0004", 24: "-0.0003", 56: "0.0001"}
     traded = linear(funding_interval_ms=8 * HOUR_MS)
     holed = market([100.0] * 60, instrument=traded, funding=rates)
     shown = {
@@ -189,9 +189,9 @@ def test_missing_settlements_are_bounded_and_the_worse_run_is_shown(tmp_path):
         )
         for share in (1.0, -1.0)
     }  # fmt: skip
-    # Held from hour 1: a long of 1,000 pays 5 - 4 + 1 + 1 of 10,000. The three settlements of the
-    # hole (hours 32, 40, 48) add up to 1 + 5 - 4 of 10,000 at most and -4 + 1 + 1 at least.
-    long_known, hole = 1000 * (0.0005 - 0.0004 + 0.0001 + 0.0001), 1000 * 0.0002
+    # Held from hour 1: a long of 1,000 pays 5 - 4 - 3 + 1 of 10,000. The three settlements of the
+    # hole (hours 32, 40, 48) add up to 1 + 5 - 4 of 10,000 at most and 5 - 4 - 3 at least.
+    long_known, hole = 1000 * (0.0005 - 0.0004 - 0.0003 + 0.0001), 1000 * 0.0002
     assert float(shown[1.0].run.final_equity) == pytest.approx(10_000 - long_known - hole, abs=1e-4)
     assert float(shown[-1.0].run.final_equity) == pytest.approx(
         10_000 + long_known - hole, abs=1e-4
@@ -227,8 +227,9 @@ def test_an_event_strategy_is_bounded_with_an_object_for_each_run(tmp_path):
     holed = market([100.0] * 60, instrument=traded, funding=rates)
     costs = {"preset": "none"}
     result = ran(tmp_path, strategy=Buyer, data=holed, costs=costs)
-    # Five missing of hours 16 to 48, more than ever followed each other: the highest rate.
-    assert float(result.run.final_equity) == pytest.approx(10_000 - 0.6 - 5 * 0.5)
+    # Five missing of hours 16 to 48, more than ever followed each other: the cap of 0.75 %.
+    assert float(result.run.final_equity) == pytest.approx(10_000 - 0.6 - 5 * 7.5)
+    assert any("±0.75 % a settlement, the cap (assumed)" in note for note in result.run.notes)
     own = Buyer(Buyer.Params())
     again = ran(tmp_path, strategy=own, data=holed, costs=costs)
     assert again.fills.equals(result.fills)

@@ -82,7 +82,8 @@ class Instrument:
     `price_decimals` (d) and `qty_decimals` (q) fix the integer units of the market's data; ticks
     and lots are dated rules counted in them. `cash_decimals` (c) is the unit the settle coin is
     booked in. A spot instrument's quantity unit is the cash unit of its base coin. `fees` are what
-    the venue charges an account of its lowest tier; None where nobody knows.
+    the venue charges an account of its lowest tier; None where nobody knows. `funding_cap` is the
+    largest rate of one settlement, either way, by the venue's rules.
     """
 
     id: InstrumentId
@@ -102,6 +103,7 @@ class Instrument:
     fees: FeeSchedule | None = None
     tiers: tuple[RiskTier, ...] = ()
     funding_interval_ms: int | None = None
+    funding_cap: Decimal | None = None
     cash_decimals: int = 8
     source: str = ""
 

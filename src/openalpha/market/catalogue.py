@@ -180,6 +180,7 @@ def _from_table(row: Mapping[str, Any], table: Mapping[str, Any]) -> Instrument:
         fees=_market_fees(market),
         tiers=tuple(RiskTier(*map(Decimal, tier)) for tier in row.get("tiers", ())),
         funding_interval_ms=None if interval is None else parse_timeframe(interval),
+        funding_cap=Decimal(row["funding_cap"]) if "funding_cap" in row else None,
         source="; ".join(table["sources"][name] for name in row["sources"]),
     )
     if not instrument.tiers and kind is not Kind.SPOT:

@@ -57,6 +57,9 @@ class History:
         SHA-256 over all of the above.
     notes : tuple of str
         What a reader should know about where this came from, a sentence each.
+    known_funding : (int64[m], int64[m])
+        All settlements known of the instrument, outside the bars too, as they were given: what a
+        missing stretch is bounded by. Part of the fingerprint where stretches are missing.
     """
 
     instrument: Instrument
@@ -70,6 +73,7 @@ class History:
     funding_gaps: tuple[tuple[int, int], ...]
     fingerprint: str
     notes: tuple[str, ...]
+    known_funding: tuple[NDArray[np.int64], NDArray[np.int64]] = (_EMPTY, _EMPTY)
     _columns: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
     _units: dict[str, NDArray[np.int64]] = field(default_factory=dict, repr=False)
 
@@ -88,8 +92,8 @@ class History:
     ) -> "History":
         """Freeze arrays that are already in the instrument's units into a history.
 
-        Settlements outside the bars are left out. The arrays are taken over, not copied, where
-        they are contiguous int64: do not write to them afterwards.
+        Settlements outside the bars are only kept to bound missing ones. The arrays are taken over,
+        not copied, where they are contiguous int64: do not write to them afterwards.
 
         Parameters
         ----------
@@ -112,18 +116,21 @@ class History:
         mark = None if mark is None else _frozen(mark)
         index = None if index is None else _frozen(index)
         end_ms = int(ts_ms[-1]) + timeframe_ms
-        stamps, rates = _settlements_within(funding, int(ts_ms[0]), end_ms)
+        known = _settlements(funding)
+        rows = slice(*np.searchsorted(known[0], [int(ts_ms[0]), end_ms]))
+        stamps, rates = known[0][rows], known[1][rows]
         gaps = funding_gaps(
             stamps,
             (int(ts_ms[0]), end_ms),
             interval_ms=instrument.funding_interval_ms,
         )
+        beyond = known if gaps and len(known[0]) > len(stamps) else ()
         fingerprint = _digest(
-            f"{instrument!r}|{timeframe_ms}", ts_ms, bars, mark, index, stamps, rates
+            f"{instrument!r}|{timeframe_ms}", ts_ms, bars, mark, index, stamps, rates, *beyond
         )
         return cls(
             instrument, timeframe_ms, ts_ms, bars, mark, index, stamps, rates, gaps, fingerprint,
-            tuple(notes),
+            tuple(notes), known,
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -202,7 +209,7 @@ class History:
             bars=self.bars[rows],
             mark=None if self.mark is None else self.mark[rows],
             index=None if self.index is None else self.index[rows],
-            funding=(self.funding_ts_ms, self.funding_rate_e12),
+            funding=self.known_funding,
             notes=self.notes,
         )
 
@@ -311,16 +318,15 @@ def _check_stamps(ts_ms: NDArray[np.int64], timeframe_ms: int, name: str) -> Non
         )
 
 
-def _settlements_within(
-    funding: tuple[NDArray[np.int64], NDArray[np.int64]], start_ms: int, end_ms: int
+def _settlements(
+    funding: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     stamps, rates = funding
     assert len(stamps) == len(rates), "one rate a settlement"
     stamps = snap_stamps(np.asarray(stamps, dtype=np.int64))
     if np.any(np.diff(stamps) <= 0):
         raise DataError("funding settlements must have increasing stamps; check the funding series")
-    rows = slice(*np.searchsorted(stamps, [start_ms, end_ms]))
-    return _frozen(stamps[rows]), _frozen(np.asarray(rates)[rows])
+    return _frozen(stamps), _frozen(np.asarray(rates))
 
 
 def _digest(head: str, *arrays: NDArray[np.int64] | None) -> str:

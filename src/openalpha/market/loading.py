@@ -178,7 +178,7 @@ def _assembled(
         bars=bars,
         mark=prices.get("mark"),
         index=prices.get("index"),
-        funding=_funding(lake, key, span) if has_funding else (empty, empty),
+        funding=_funding(lake, key) if has_funding else (empty, empty),
         notes=notes,
     )
     return replace(result, notes=(*result.notes, *_gap_notes(result)))
@@ -236,11 +236,9 @@ def _matrix(frame: pl.DataFrame, names: Sequence[str]) -> NDArray[np.int64]:
     return out
 
 
-def _funding(
-    lake: Rows, key: SeriesKey, span: tuple[int, int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    own = SeriesKey(key.market, key.symbol, SeriesKind.FUNDING)
-    frame = lake.read(own, start_ms=span[0], end_ms=span[1]).frame
+def _funding(lake: Rows, key: SeriesKey) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Read every settlement there is: those outside the bars bound the ones missing within."""
+    frame = lake.read(SeriesKey(key.market, key.symbol, SeriesKind.FUNDING)).frame
     return frame["ts"].to_numpy(), frame["rate"].to_numpy()
 
 

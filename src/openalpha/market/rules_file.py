@@ -20,7 +20,8 @@ from openalpha.core.instruments import (
 __all__ = ["merged_rules", "read_rules", "rules_name", "rules_text"]
 
 _SCHEMA = 1
-_DECIMALS = ("multiplier", "min_qty", "max_qty", "max_market_qty", "min_notional", "max_leverage")
+_DECIMALS = ("multiplier", "min_qty", "max_qty", "max_market_qty", "min_notional", "max_leverage",
+             "funding_cap")  # fmt: skip
 
 
 def rules_name(market: str) -> PurePosixPath:
@@ -110,6 +111,6 @@ def _from_json(row: dict[str, Any]) -> Instrument:
         RiskTier(**{name: Decimal(value) for name, value in tier.items()}) for tier in row["tiers"]
     )
     for name in _DECIMALS:
-        if row[name] is not None:
+        if row.get(name) is not None:
             values[name] = Decimal(row[name])
     return Instrument(**values)

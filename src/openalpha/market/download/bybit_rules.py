@@ -73,6 +73,7 @@ def _instrument(
         fees=_FEES[kind],
         tiers=tiers,
         funding_interval_ms=_interval_ms(row),
+        funding_cap=_cap(row),
         source=f"{market} instruments-info, {format_ms(now_ms)}",
     )
 
@@ -125,6 +126,11 @@ def _optional(text: object) -> Decimal | None:
     if not value.is_finite():
         raise ValueError(f"{text} is not a number")
     return value
+
+
+def _cap(row: Mapping[str, Any]) -> Decimal | None:
+    limits = [_optional(row.get(name)) for name in ("upperFundingRate", "lowerFundingRate")]
+    return max((abs(limit) for limit in limits if limit is not None), default=None)
 
 
 def _interval_ms(row: Mapping[str, Any]) -> int | None:

@@ -1,6 +1,7 @@
 """Bybit's own words: error codes, rules, tiers, and what is asked of it."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 
 from openalpha.core.clock import HOUR_MS, ManualClock
 from openalpha.core.errors import InputError, UnknownName, VenueUnavailable
-from openalpha.core.instruments import Kind
+from openalpha.core.instruments import InstrumentId, Kind
 from openalpha.market.download.bybit import BybitSource, judge_bybit
 from openalpha.market.download.bybit_rules import listing_of, tiers_of
 from openalpha.market.download.ccxt_port import VENUES, ported
+from openalpha.market.rules_file import read_rules, rules_name, rules_text
 from openalpha.market.series import SeriesKey, SeriesKind
 from openalpha.net import MemoryTransport, Request, Response
 
@@ -82,7 +84,25 @@ def test_rules_of_a_linear_perpetual() -> None:
     assert (rules.min_notional, rules.max_qty, rules.max_market_qty) == (5, 79770, 12000)
     assert rules.max_leverage == 50
     assert rules.funding_interval_ms == 8 * HOUR_MS
+    assert rules.fees is not None
     assert rules.fees.taker_bps == Decimal("5.5")
+    assert rules.funding_cap is None
+
+
+def test_the_funding_cap_is_the_wider_limit() -> None:
+    row = {**LINEAR, "upperFundingRate": "0.00375", "lowerFundingRate": "-0.005"}
+    rules = listing_of("bybit_linear", row, tiers=(), now_ms=NOW).instrument
+    assert rules.funding_cap == Decimal("0.005")
+
+
+def test_rules_are_read_as_they_were_kept(tmp_path: Path) -> None:
+    row = {**LINEAR, "upperFundingRate": "0.00375", "lowerFundingRate": "-0.005"}
+    rules = listing_of("bybit_linear", row, tiers=(), now_ms=NOW).instrument
+    unknown = replace(rules, id=InstrumentId("bybit_linear:X"), fees=None, funding_cap=None)
+    (tmp_path / "instruments").mkdir()
+    (tmp_path / rules_name("bybit_linear")).write_text(rules_text([rules, unknown]))
+    read = read_rules(tmp_path, "bybit_linear")
+    assert read == {"SOLUSDT": rules, "X": unknown}
 
 
 def test_rules_of_a_spot_instrument() -> None:
