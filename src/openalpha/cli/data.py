@@ -282,7 +282,11 @@ def _chosen(
     return found
 
 
-for _module in ("openalpha.cli.data_download", "openalpha.cli.data_synth"):
+for _module in (
+    "openalpha.cli.data_download",
+    "openalpha.cli.data_repair",
+    "openalpha.cli.data_synth",
+):
     # Each holds `app`, a `typer.Typer` with commands of its own.
     if importlib.util.find_spec(_module) is not None:
         app.registered_commands.extend(importlib.import_module(_module).app.registered_commands)

@@ -116,9 +116,11 @@ def months_of(key: SeriesKey, block: Block) -> Iterator[tuple[str, Block]]:
         yield name, Block(frame, block.price_decimals, block.qty_decimals)
 
 
-def without_stamps(block: Block, other: Block) -> Block:
-    """Return the rows of a keyed block whose stamps another does not have."""
+def without_stamps(block: Block, other: Block, *, within: tuple[int, int] | None = None) -> Block:
+    """Return the rows of a keyed block that lie outside a span and whose stamps another lacks."""
     frame = block.frame.join(other.frame.select("ts"), on="ts", how="anti", maintain_order="left")
+    if within is not None:
+        frame = frame.filter(~pl.col("ts").is_between(within[0], within[1] - 1))
     return Block(frame, block.price_decimals, block.qty_decimals)
 
 

@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from openalpha.core.clock import Clock, format_ms
 from openalpha.market.blocks import Block
-from openalpha.market.check_bars import SeriesCheck, check_series, gaps_between, spans_of
+from openalpha.market.check_bars import SeriesCheck, check_series, spans_of
 from openalpha.market.check_timeframes import (
     LEAST_UNUSABLE_BARS,
     Disagreement,
@@ -17,7 +15,7 @@ from openalpha.market.check_timeframes import (
 from openalpha.market.lake import Lake
 from openalpha.market.series import SeriesKey, SeriesKind
 
-__all__ = ["LakeCheck", "Unusable", "as_json", "check_lake", "missing_ranges"]
+__all__ = ["LakeCheck", "Unusable", "as_json", "check_lake"]
 
 _SHOWN = 1_000
 
@@ -108,38 +106,6 @@ def check_lake(
     unusable = (*_self_contradictions(checks), *_contradicted(disagreements))
     _remember(lake, unusable, {info.key for info in infos})
     return LakeCheck(tuple(checks), tuple(disagreements), unusable, _behind(lake, checks))
-
-
-def missing_ranges(
-    lake: Lake, key: SeriesKey, *, start_ms: int | None = None, end_ms: int | None = None
-) -> list[tuple[int, int]]:
-    """Return what should be fetched to make a series whole: spans [from_ms, to_ms), in order.
-
-    Bars the series lacks within [start_ms, end_ms) (by default its own extent) and stretches that
-    a check found unusable. Fetched rows of unusable stretches are merged with `replace=True`.
-
-    Parameters
-    ----------
-    lake : Lake
-    key : SeriesKey
-        Of a kind with a time frame.
-    start_ms, end_ms : int, optional
-        On the time frame's grid.
-    """
-    step_ms = key.timeframe_ms
-    assert step_ms, "a series without a time frame has no bars to miss"
-    ts_ms = np.unique(lake.read(key, start_ms=start_ms, end_ms=end_ms).frame["ts"].to_numpy())
-    if start_ms is not None:
-        ts_ms = np.insert(ts_ms, 0, start_ms - step_ms)
-    if end_ms is not None:
-        ts_ms = np.append(ts_ms, end_ms)
-    wanted = list(gaps_between(ts_ms, step_ms))
-    low = start_ms if start_ms is not None else 0
-    high = end_ms if end_ms is not None else 2**62
-    for start, end, _ in lake.unusable().get(key.folder.as_posix(), []):
-        if start < high and end > low:
-            wanted.append((max(start, low), min(end, high)))
-    return _joined(wanted)
 
 
 def as_json(found: LakeCheck) -> dict[str, Any]:

@@ -83,7 +83,15 @@ class Transaction:
                 if lock is not None:
                     lock.close()
 
-    def merge(self, key: SeriesKey, block: Block, *, source: str, replace: bool = False) -> Merged:
+    def merge(
+        self,
+        key: SeriesKey,
+        block: Block,
+        *,
+        source: str,
+        replace: bool = False,
+        within: tuple[int, int] | None = None,
+    ) -> Merged:
         """Add rows to a series; rows already there must agree.
 
         Parameters
@@ -92,6 +100,8 @@ class Transaction:
             Where the rows come from, for messages and the file's metadata.
         replace : bool
             New rows take the place of rows of the same stamp instead (a repair; keyed kinds only).
+        within : (from_ms, to_ms), optional
+            With `replace`: of the months touched, all other rows in [from, to) go too.
 
         Returns
         -------
@@ -111,7 +121,7 @@ class Transaction:
             with _storage_errors(self._root):
                 old, sources = self._read(name, key)
                 if replace and old is not None:
-                    old = without_stamps(old, part)
+                    old = without_stamps(old, part, within=within)
                 merged = merge(key, part, old=old, source=source, old_source=", ".join(sources))
                 if merged.added or old is None:
                     self._write(name, key, merged.block, source=source)

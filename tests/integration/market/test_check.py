@@ -9,7 +9,7 @@ import pytest
 from openalpha.core.clock import HOUR_MS, ManualClock
 from openalpha.core.errors import DataError, InputError
 from openalpha.market.blocks import Block
-from openalpha.market.check import as_json, check_lake, missing_ranges
+from openalpha.market.check import as_json, check_lake
 from openalpha.market.check_bars import check_series
 from openalpha.market.combining import resampled
 from openalpha.market.resample import resample_lake
@@ -154,7 +154,6 @@ def test_a_disagreeing_stretch_is_found_and_the_odd_one_named(lake, walk, hourly
     assert not found.is_fine
     with pytest.raises(DataError, match="unusable"):
         lake.load(str(key.instrument), guilty)
-    assert missing_ranges(lake, key) == [(at(800), at(880))]
     lake.merge(key, replace(honest, frame=honest.frame.filter(span)), source="repair", replace=True)
     assert check_lake(lake, clock=ManualClock(NOW)).is_fine
     assert lake.load(str(key.instrument), guilty)
@@ -178,15 +177,6 @@ def test_what_is_remembered_of_others_stays(lake, walk, hourly):
     lake.keep_unusable({"x/Y/bars_1h": [(1, 2, "said before")]})
     check_lake(lake, clock=ManualClock(NOW))
     assert lake.unusable() == {"x/Y/bars_1h": [(1, 2, "said before")]}
-
-
-def test_missing_ranges_cover_the_edges_asked_for(lake, walk, hourly):
-    lake.merge(hourly, gap(walk(100), 50)[0], source="a")
-    assert missing_ranges(lake, hourly) == [(at(50), at(53))]
-    wanted = [(at(-5), at(0)), (at(50), at(53)), (at(100), at(104))]
-    assert missing_ranges(lake, hourly, start_ms=at(-5), end_ms=at(104)) == wanted
-    empty = replace(hourly, symbol="ETHUSDT")
-    assert missing_ranges(lake, empty, start_ms=at(0), end_ms=at(7)) == [(at(0), at(7))]
 
 
 def test_no_longer_bar_is_made_from_a_partial_set(walk, hourly):
