@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from openalpha.core.clock import Clock, SystemClock, parse_ms
 from openalpha.core.errors import InputError
 from openalpha.engine.funding import Settlements, bound_notes, bounded
+from openalpha.engine.refine import run_refined
 from openalpha.engine.run import EngineRun, VenueSettings
 from openalpha.engine.signals import EngineSettings, run_signals
+from openalpha.market.finer import finer_histories
 from openalpha.market.history import History, history
 from openalpha.market.lake import Lake
 from openalpha.research.context import RunContext, settings_hash
@@ -119,7 +121,9 @@ def backtest(  # noqa: PLR0913 - one keyword a settings group, all optional
     )
     if not allow_lookahead:
         proof.raise_if_found()
-    run = _run(strategy, cls, given, histories=histories, capital=capital, settings=settings)
+    run = _run(
+        strategy, cls, given, histories=histories, capital=capital, settings=settings, home=where
+    )
     context = RunContext(
         strategy=cls.name,
         params=plain_params(given),
@@ -172,7 +176,10 @@ def _as_record(settings: EngineSettings) -> dict[str, dict[str, Any]]:
         "sizing": settings.sizing,
         "risk": settings.risk,
     }
-    return {name: {k: _recorded(v) for k, v in asdict(g).items()} for name, g in groups.items()}
+    return {
+        name: {item.name: _recorded(getattr(group, item.name)) for item in fields(group)}
+        for name, group in groups.items()
+    }
 
 
 def _recorded(value: Any) -> Any:
@@ -224,6 +231,7 @@ def _run(
     histories: Mapping[str, History],
     capital: Decimal | int | float | str,
     settings: EngineSettings,
+    home: Path,
 ) -> EngineRun:
     try:
         money = Decimal(str(capital))
@@ -239,7 +247,11 @@ def _run(
         signal = strategy if isinstance(strategy, SignalStrategy) else cls()
         assert isinstance(signal, SignalStrategy)
         wanted, exits = _targets(signal, params, histories), signal.exits(params)
-        once = partial(run_signals, every, wanted, capital=money, settings=settings, exits=exits)
+        lead = partial(run_signals, every)
+        if settings.venue.fills.path == "refine":
+            every = finer_histories(Lake(home), every)
+            lead = partial(run_refined, list(histories.values()), every)
+        once = partial(lead, wanted, capital=money, settings=settings, exits=exits)
     if not _is_bounded(histories, settings):
         return once()
     low, high = (once(funding=[bounded(h, highest=top) for h in every]) for top in (False, True))

@@ -29,6 +29,9 @@ def compile_kernel(screen: Screen) -> bool:
     steps = warm_steps()
     if not steps:
         return False
+    from openalpha.research.compiled import warm as compile_figures
+
+    steps = [("metrics", compile_figures), *steps]
     screen.remark(f"Compiling the kernel for this machine, {len(steps)} parts (once, some seconds)")
     from concurrent.futures import ProcessPoolExecutor, as_completed
 

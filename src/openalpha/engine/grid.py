@@ -27,6 +27,8 @@ class Grid:
         Row of each instrument's series, -1 for none.
     places : tuple of int64[m] or None
         Where each history's rows lie on the grid; None where it has every row.
+    closes : tuple of int64[n]
+        Each instrument's close in price units, a column of its own where the history keeps one.
     """
 
     def __init__(self, histories: Sequence[History]) -> None:
@@ -41,6 +43,10 @@ class Grid:
             self.bars = np.empty((len(histories), n, 5), dtype=np.int64)
             for i, (history, place) in enumerate(zip(histories, self.places, strict=True)):
                 _fill_bars(self.bars[i], history.bars, place)
+        self.closes: tuple[I64, ...] = tuple(
+            history.close_units() if place is None else self.bars[i, :, 3]
+            for i, (history, place) in enumerate(zip(histories, self.places, strict=True))
+        )
         self.mark, self.mark_rows = self._series([h.mark for h in histories], n)
         self.index, self.index_rows = self._series([h.index for h in histories], n)
 

@@ -49,6 +49,8 @@ class EngineRun:
         Reason code of each bar's decision.
     slow_bars : int
         Bars that were not skipped: something could have happened in them.
+    closes : tuple of int64[n]
+        Each instrument's close in price units.
     """
 
     ts_ms: NDArray[np.int64]
@@ -202,9 +204,9 @@ def finished_run(
     effects = EffectTable(machine.effects, units)
     start = machine.account.balances
     for coin, balance in enumerate(balances):
-        mine = effects.rows[effects.rows[:, at.E_COIN] == coin, at.E_AMOUNT]
         opening = start[coin] if coin < len(start) else 0
-        assert opening + int(mine.sum()) == balance, "the account is not the sum of its effects"
+        booked = opening + effects.sums[coin]
+        assert booked == balance, "the account is not the sum of its effects"
     return EngineRun(
         ts_ms=grid.ts_ms,
         timeframe_ms=grid.timeframe_ms,
@@ -224,5 +226,5 @@ def finished_run(
         account_currency=units.coins[0],
         slow_bars=int(machine.arena[at.H_SLOW_BARS]),
         notes=tuple(notes),
-        closes=tuple(grid.bars[number, :, 3] for number in range(len(units.instruments))),
+        closes=grid.closes,
     )

@@ -19,7 +19,7 @@ from openalpha.market.history import History
 from openalpha.risk.settings import RiskSettings, SizingSettings
 from openalpha.risk.sizing import kelly_e6, volatility_target_e6
 from openalpha.strategy.params import Exits
-from openalpha.venue.kernel.arena import FIRST_ROWS, check_sound, enlarged
+from openalpha.venue.kernel.arena import FIRST_ROWS, check_sound, enlarged, with_room
 from openalpha.venue.kernel.layout import H_SKIP, I64
 from openalpha.venue.kernel.machine import Machine
 from openalpha.venue.rules import fee_notes, fees_bps
@@ -35,6 +35,7 @@ _KINDS = {
 }
 _REBALANCE = {"on_change": pl.ON_CHANGE, "every_bar": pl.EVERY_BAR, "band": pl.IN_BAND}
 _NO_EXITS = Exits()
+_BLOCK = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,14 @@ def run_signals(
 
 def _make_room(machine: Machine, targets: NDArray[np.int32]) -> None:
     """Let the kernel's memory hold what the targets will order: growing it later copies it."""
-    changes = int(np.count_nonzero(targets[:, 1:] != targets[:, :-1]))
-    for _ in range((2 * changes // FIRST_ROWS).bit_length()):
-        machine.arena = enlarged(machine.arena)
+    orders = 0
+    for start in range(0, targets.shape[1], _BLOCK):
+        part = targets[:, start : start + _BLOCK + 1]
+        before, after = part[:, :-1], part[:, 1:]
+        orders += int(np.count_nonzero(before != after))
+        orders += int(np.count_nonzero((before ^ after) < 0))  # a flip is two
+    if orders >= FIRST_ROWS:
+        machine.arena = with_room(machine.arena, slots=0, rows=orders, levels=0)
 
 
 def _pass(

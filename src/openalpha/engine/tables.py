@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,13 @@ from openalpha.core.messages import CashEffect, EffectKind, Fill
 from openalpha.core.orders import Leg, Role, Side
 from openalpha.core.reasons import Reason
 from openalpha.core.units import from_units
+from openalpha.engine.reading import (
+    FILL_INTS,
+    FILL_REALS,
+    Scales,
+    read_effects,
+    read_fills,
+)
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.layout import I64
 
@@ -22,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["EffectTable", "FillTable", "OrderTable", "Units"]
 
 Floats = NDArray[np.float64]
+
+_APART = 1 << EffectKind.FUNDING | 1 << EffectKind.LIQUIDATION_FEE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +48,19 @@ class Units:
             return float(10 ** decimals[0])
         return np.array([float(10**d) for d in decimals])[which]
 
+    def scales(self) -> Scales:
+        """Return the same for compiled readers, by instrument and coin."""
+        every = self.instruments
+        return Scales(
+            np.array([float(10**i.price_decimals) for i in every]),
+            np.array([float(10**i.qty_decimals) for i in every]),
+            np.array([float(i.multiplier) for i in every]),
+            np.array([float(i.kind is Kind.INVERSE) for i in every]),
+            np.array([float(10**d) for d in self.coin_decimals]),
+        )
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class FillTable:
     """Fills, int64[n, FILL_COLS]."""
 
@@ -49,52 +70,43 @@ class FillTable:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @cached_property
+    def columns(self) -> tuple[dict[str, I64], dict[str, Floats]]:
+        """The fills as arrays by name, whole (`FILL_INTS`) and real (`FILL_REALS`)."""
+        ints = np.empty((len(FILL_INTS), len(self.rows)), dtype=np.int64)
+        reals = np.empty((len(FILL_REALS), len(self.rows)))
+        read_fills(self.rows, self.units.scales(), ints, reals)
+        return dict(zip(FILL_INTS, ints, strict=True)), dict(zip(FILL_REALS, reals, strict=True))
+
     def to_frame(self) -> "pl.DataFrame":
         """Return one row a fill, prices and quantities in the instruments' units."""
         import polars as pl
 
-        rows, instruments = self.rows, self.units.instruments
-        which = rows[:, at.F_INST]
-        price_scale = self.units.scale([i.price_decimals for i in instruments], which)
-        price = rows[:, at.F_PRICE] / price_scale
-        base = rows[:, at.F_BASE] / price_scale
-        qty = np.abs(rows[:, at.F_QTY]) / self.units.scale(
-            [i.qty_decimals for i in instruments], which
-        )
-        notional = self._notional(price, qty, which)
-        slip = np.abs(price - base) / price * notional
-        impact = np.minimum(slip, rows[:, at.F_IMPACT_E8] / 1e8 * notional)
-        fee_scale = self.units.scale(self.units.coin_decimals, rows[:, at.F_FEE_COIN])
+        whole, real = self.columns
         return pl.DataFrame(
             {
-                "seq": np.arange(len(rows), dtype=np.int64),
-                "ts_ms": rows[:, at.F_TS].copy(),
-                "instrument": _names(pl, [i.id for i in instruments], which),
-                "order_id": rows[:, at.F_ORDER].copy(),
-                "side": np.sign(rows[:, at.F_QTY]),
-                "leg": rows[:, at.F_LEG].copy(),
-                "price": price,
-                "qty": qty,
-                "notional": notional,
-                "role": rows[:, at.F_ROLE].copy(),
-                "fee": -rows[:, at.F_FEE] / fee_scale,
-                "fee_coin": _names(pl, self.units.coins, rows[:, at.F_FEE_COIN]),
-                "realised_pnl": rows[:, at.F_REALISED] / float(10 ** self.units.coin_decimals[0]),
-                "is_reducing": rows[:, at.F_CLOSED] > 0,
-                "reason": rows[:, at.F_REASON].copy(),
-                "base_price": base,
-                "spread_cost": slip - impact,
-                "impact_cost": impact,
+                "seq": np.arange(len(self.rows), dtype=np.int64),
+                "ts_ms": whole["ts_ms"],
+                "instrument": _names(
+                    pl, [i.id for i in self.units.instruments], whole["instrument"]
+                ),
+                "order_id": whole["order_id"],
+                "side": whole["side"],
+                "leg": whole["leg"],
+                "price": real["price"],
+                "qty": real["qty"],
+                "notional": real["notional"],
+                "role": whole["role"],
+                "fee": real["fee"],
+                "fee_coin": _names(pl, self.units.coins, whole["fee_coin"]),
+                "realised_pnl": real["realised_pnl"],
+                "is_reducing": self.rows[:, at.F_CLOSED] > 0,
+                "reason": whole["reason"],
+                "base_price": real["base_price"],
+                "spread_cost": real["spread_cost"],
+                "impact_cost": real["impact_cost"],
             }
         )
-
-    def _notional(self, price: Floats, qty: Floats, which: NDArray[np.int64]) -> Floats:
-        instruments = self.units.instruments
-        factor = np.array([float(i.multiplier) for i in instruments])[which]
-        if any(i.kind is Kind.INVERSE for i in instruments):
-            inverse = np.array([i.kind is Kind.INVERSE for i in instruments])[which]
-            return np.asarray(np.where(inverse, qty / price, qty * price) * factor)
-        return np.asarray(qty * price * factor)
 
     def messages(self, first: int = 0) -> list[Fill]:
         """Return the fills, from number `first` on, as exact messages."""
@@ -124,7 +136,7 @@ class FillTable:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class EffectTable:
     """Cash effects, int64[n, EFFECT_COLS]; the account is their sum."""
 
@@ -133,6 +145,23 @@ class EffectTable:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def sums(self) -> list[int]:
+        """Each coin's sum, in its cash unit."""
+        return self._read[0]
+
+    @cached_property
+    def apart(self) -> I64:
+        """int64[k, EFFECT_COLS]: funding and liquidation fees, in order."""
+        return self.rows[self._read[1]]
+
+    @cached_property
+    def _read(self) -> tuple[list[int], I64]:
+        sums = np.zeros(len(self.units.coins), dtype=np.int64)
+        picked = np.empty(len(self.rows) + 1, dtype=np.int64)
+        found = read_effects(self.rows, _APART, sums, picked)
+        return sums.tolist(), picked[:found]
 
     def to_frame(self) -> "pl.DataFrame":
         """Return one row an effect, amounts as floats in the coin."""
@@ -172,8 +201,7 @@ class EffectTable:
 
     def total(self, coin: int = 0) -> Decimal:
         """Return the exact sum of one coin's effects."""
-        mine = self.rows[self.rows[:, at.E_COIN] == coin, at.E_AMOUNT]
-        return from_units(sum(mine.tolist()), self.units.coin_decimals[coin])
+        return from_units(self.sums[coin], self.units.coin_decimals[coin])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

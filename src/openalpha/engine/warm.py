@@ -22,7 +22,7 @@ def warm_steps() -> Sequence[tuple[str, Callable[[], None]]]:
         ("orders and account", _compile_machine),
         ("the pass over history", _compile_pass),
         ("event strategies", _compile_stretch),
-        ("signals and metrics", _compile_others),
+        ("signals", _compile_others),
     )
 
 
@@ -77,9 +77,11 @@ def _compile_stretch() -> None:
 
 
 def _compile_others() -> None:
+    from openalpha.engine import reading
     from openalpha.strategy.compiled import warm
     from openalpha.venue.kernel._compile import cache_dir
 
+    reading.warm()
     warm()
     cache_dir().mkdir(parents=True, exist_ok=True)
     (cache_dir() / "complete").touch()

@@ -1,6 +1,6 @@
 """The loops every run pays for, compiled: over its bars, and over its fills.
 
-Each is a leaf: it calls nothing of ours, so numba's own cache can trust the file's stamp.
+They call nothing of ours beside each other, so numba's own cache can trust the file's stamp.
 """
 
 from typing import Any, NamedTuple
@@ -8,17 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from openalpha.venue.kernel._compile import entry
+from openalpha.venue.kernel._compile import entry, inlined
 
 __all__ = [
+    "CURVE_STATE",
     "HeldSteps",
     "TRIP_INTS",
     "TRIP_REALS",
     "TripInput",
     "TripOutput",
     "add_steps",
-    "scan_exposure",
-    "scan_steps",
+    "follow",
+    "follow_column",
     "walk_fills",
     "warm",
 ]
@@ -51,26 +52,8 @@ class TripInput(NamedTuple):
     realised_pnl: Floats
 
 
-@entry
-def scan_exposure(exposure: Floats, out: Floats) -> None:
-    """Write the bars exposed, the sum and the maximum of the exposure to out[0:3].
-
-    Parameters
-    ----------
-    exposure : float64[n]
-        Gross exposure / equity at bar closes, >= 0.
-    out : float64[3]
-    """
-    bars, total, most = 0, 0.0, 0.0
-    for i in range(exposure.shape[0]):
-        bars += exposure[i] != 0.0
-        total += exposure[i]
-        most = max(most, exposure[i])
-    out[0], out[1], out[2] = bars, total, most
-
-
 class HeldSteps(NamedTuple):
-    """A position as steps, and what it is measured by.
+    """A stretch of a run: a position as steps, and what it is measured by.
 
     Parameters
     ----------
@@ -90,35 +73,54 @@ class HeldSteps(NamedTuple):
     equity: Floats
 
 
-@entry
-def scan_steps(steps: HeldSteps, out: Floats) -> None:
-    """Write what `scan_exposure` writes, from a position's steps: flat stretches cost nothing.
+CURVE_STATE = ("exposed", "exposure_sum", "most_exposure", "peak", "trough", "deepest")
+"""What `follow` carries from one stretch of a run to the next: float64[6].
 
-    Parameters
-    ----------
-    steps : HeldSteps
-    out : float64[3]
+Peak and trough begin at the equity before the first bar, the rest at 0. The deepest drawdown leaves
+out the fall still going on, 1 - trough / peak.
+"""
+
+
+@inlined
+def _fall(equity: Floats, start: int, stop: int, state: Floats) -> None:
+    """Carry peak, trough and deepest drawdown over bars [start, stop).
+
+    One division a fall is enough: below one peak, the lowest point has the largest quotient.
     """
-    close, equity = steps.close, steps.equity
-    bars, total, most = 0, 0.0, 0.0
-    count, length = steps.bar.shape[0], close.shape[0]
-    for step in range(count):
-        stop = steps.bar[step + 1] if step + 1 < count else length
-        worth = steps.worth[step]
-        if worth == 0.0:
-            continue
-        for i in range(max(steps.bar[step], 0), stop):
-            if equity[i] > 0.0:
-                share = worth * close[i] / equity[i]
-                bars += 1
-                total += share
-                most = max(most, share)
-    out[0], out[1], out[2] = bars, total, most
+    peak, trough, deepest = state[3], state[4], state[5]
+    for worth in equity[start:stop]:
+        if worth > peak:
+            if trough < peak:
+                deepest = max(deepest, 1.0 - trough / peak)
+            peak = trough = worth
+        trough = min(trough, worth)
+    state[3], state[4], state[5] = peak, trough, deepest
+
+
+@inlined
+def _expose(steps: HeldSteps, worth: float, start: int, stop: int, into: Floats) -> None:
+    """Add what is held to the exposure of bars [start, stop), counted from the block's first."""
+    for i in range(start, stop):
+        if steps.equity[i] > 0.0:
+            into[i] += worth * steps.close[i] / steps.equity[i]
+
+
+@inlined
+def _sum_up(steps: HeldSteps, worth: float, start: int, stop: int, state: Floats) -> None:
+    """Carry the exposure's count, sum and maximum over bars [start, stop) of one position."""
+    exposed, total, most = 0, state[1], state[2]
+    close, equity = steps.close[start:stop], steps.equity[start:stop]
+    for i in range(close.shape[0]):
+        share = worth * close[i] / equity[i] if equity[i] > 0.0 else 0.0
+        exposed += share != 0.0
+        total += share
+        most = share if share > most else most
+    state[0], state[1], state[2] = state[0] + exposed, total, most
 
 
 @entry
 def add_steps(steps: HeldSteps, exposure: Floats) -> None:
-    """Add one position's exposure to that of others, from its steps.
+    """Add one position's exposure to that of others.
 
     Parameters
     ----------
@@ -126,16 +128,51 @@ def add_steps(steps: HeldSteps, exposure: Floats) -> None:
     exposure : float64[n]
         Added to where something is held and equity is left.
     """
-    close, equity = steps.close, steps.equity
-    count, length = steps.bar.shape[0], close.shape[0]
+    count, length = steps.bar.shape[0], exposure.shape[0]
     for step in range(count):
-        stop = steps.bar[step + 1] if step + 1 < count else length
-        worth = steps.worth[step]
-        if worth == 0.0:
-            continue
-        for i in range(max(steps.bar[step], 0), stop):
-            if equity[i] > 0.0:
-                exposure[i] += worth * close[i] / equity[i]
+        stop = min(steps.bar[step + 1], length) if step + 1 < count else length
+        if steps.worth[step] != 0.0:
+            _expose(steps, steps.worth[step], max(steps.bar[step], 0), stop, exposure)
+
+
+@entry
+def follow(steps: HeldSteps, state: Floats) -> None:
+    """Follow a run's equity, and the exposure of one position, from bar to bar.
+
+    Flat stretches cost next to nothing.
+
+    Parameters
+    ----------
+    steps : HeldSteps
+    state : float64[6]
+        As `CURVE_STATE`; carried on.
+    """
+    count, length = steps.bar.shape[0], steps.equity.shape[0]
+    _fall(steps.equity, 0, min(steps.bar[0], length) if count else length, state)
+    for step in range(count):
+        start = max(steps.bar[step], 0)
+        stop = min(steps.bar[step + 1], length) if step + 1 < count else length
+        _fall(steps.equity, start, stop, state)
+        if steps.worth[step] != 0.0:
+            _sum_up(steps, steps.worth[step], start, stop, state)
+
+
+@entry
+def follow_column(exposure: Floats, equity: Floats, state: Floats) -> None:
+    """Do what `follow` does for an exposure that stands in a column.
+
+    Parameters
+    ----------
+    exposure, equity : float64[n]
+    state : float64[6]
+    """
+    _fall(equity, 0, equity.shape[0], state)
+    exposed, total, most = state[0], state[1], state[2]
+    for i in range(exposure.shape[0]):
+        exposed += exposure[i] != 0.0
+        total += exposure[i]
+        most = max(most, exposure[i])
+    state[0], state[1], state[2] = exposed, total, most
 
 
 class TripOutput(NamedTuple):
@@ -209,10 +246,11 @@ def warm() -> None:
     """Compile all loops (or load them from the cache)."""
     real: Any = np.zeros(1)
     whole: Any = np.zeros(1, dtype=np.int64)
-    scan_exposure(real, np.zeros(3))
-    # A run's closes are a column of its bars, so not contiguous.
-    steps = HeldSteps(whole, real, np.zeros((2, 5), dtype=np.int64)[:, 3], np.zeros(2))
-    scan_steps(steps, np.zeros(3))
+    close: Any = np.zeros(2, dtype=np.int64)
+    close.setflags(write=False)  # as a history's closes are
+    steps, state = HeldSteps(whole, real, close, np.zeros(2)), np.zeros(len(CURVE_STATE))
+    follow(steps, state)
+    follow_column(np.zeros(2), np.zeros(2), state)
     add_steps(steps, np.zeros(2))
     fills = TripInput(whole + 1, whole, whole, real, real, real, real, real)
     walk_fills(fills, TripOutput(np.zeros((4, 2), np.int64), np.zeros((7, 2))))

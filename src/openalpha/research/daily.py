@@ -87,6 +87,10 @@ def daily_series(ts_ms: Ints, equity: Floats, *, timeframe_ms: int, capital: flo
 
 def last_close_index(ts_ms: Ints, moments_ms: Ints, *, timeframe_ms: int) -> Ints:
     """Return the row of the last bar closed at or before each moment; -1 where there is none."""
+    first, count = int(ts_ms[0]), len(ts_ms)
+    if int(ts_ms[-1]) - first == (count - 1) * timeframe_ms:
+        # Without a gap the row follows from the moment.
+        return np.clip((moments_ms - timeframe_ms - first) // timeframe_ms, -1, count - 1)
     return np.searchsorted(ts_ms, moments_ms - timeframe_ms, side="right") - 1
 
 

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from openalpha.core.clock import DAY_MS
 from openalpha.core.instruments import Instrument, Kind
 from openalpha.core.messages import EffectKind
+from openalpha.engine.tables import EffectTable, FillTable
+from openalpha.venue.kernel import layout as at
 
 __all__ = ["CashColumns", "FillColumns", "FinishedRun", "Table", "years_between"]
 
@@ -146,6 +148,32 @@ class FillColumns:
         columns: dict[str, Any] = {**whole, **real}
         return cls(instrument=code, held_units=held.astype(np.int64), **columns)
 
+    @classmethod
+    def read(cls, table: FillTable, *, currency: str) -> "FillColumns":
+        """Read the engine's table of fills: `of(table.to_frame())` without the frame.
+
+        Parameters
+        ----------
+        table : FillTable
+        currency : str
+            The account currency, the first of the table's coins.
+        """
+        instruments = table.units.instruments
+        whole, real = dict(table.columns[0]), dict(table.columns[1])
+        code, coin = whole["instrument"], whole.pop("fee_coin")
+        held = whole.pop("qty_units")
+        if coin.any():
+            # A fee in another coin is in a spot market's base coin, counted in its own units.
+            in_base = coin != 0
+            held = held + in_base * table.rows[:, at.F_FEE]
+            real["fee"] = np.where(in_base, real["fee"] * real["price"], real["fee"])
+        if any(i.settle != currency for i in instruments):
+            foreign = _by_instrument([float(i.settle != currency) for i in instruments], code)
+            real["realised_pnl"] = real["realised_pnl"] * np.where(foreign, real["price"], 1.0)
+        seq = np.arange(len(table), dtype=np.int64)
+        columns: dict[str, Any] = {**whole, **{name: real[name] for name in _REAL}}
+        return cls(seq=seq, held_units=held, **columns)
+
     def take(self, rows: NDArray[np.intp]) -> "FillColumns":
         """Return some rows as columns of their own."""
         return FillColumns(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
@@ -187,12 +215,24 @@ class CashColumns:
         frame = frame[np.flatnonzero(np.isin(kind, [int(wanted) for wanted in kinds]))]
         amount = _floats(frame, "amount").copy()
         ts_ms = _ints(frame, "ts_ms")
-        for coin, (stamps, closes) in (prices or {}).items():
-            rows = np.flatnonzero((frame["coin"] == coin).to_numpy())
-            if coin != currency and len(rows):
-                known = np.maximum(np.searchsorted(stamps, ts_ms[rows], side="right") - 1, 0)
-                amount[rows] *= closes[known]
+        for coin, known in (prices or {}).items():
+            if coin != currency:
+                _value(amount, ts_ms, np.flatnonzero((frame["coin"] == coin).to_numpy()), known)
         return cls(ts_ms, _ints(frame, "kind"), _instrument_codes(frame, instruments), amount)
+
+    @classmethod
+    def read(
+        cls, table: EffectTable, *, prices: Mapping[str, tuple[Ints, Floats]]
+    ) -> "CashColumns":
+        """Read funding and liquidation fees of the engine's table: `of` without the frame."""
+        rows, coins = table.apart, table.units.coins
+        coin, ts_ms = rows[:, at.E_COIN], rows[:, at.E_TS].copy()
+        scale = np.array([float(10**d) for d in table.units.coin_decimals])
+        amount = rows[:, at.E_AMOUNT] / scale[coin]
+        for name, known in prices.items():
+            if name in coins:
+                _value(amount, ts_ms, np.flatnonzero(coin == coins.index(name)), known)
+        return cls(ts_ms, rows[:, at.E_KIND].copy(), rows[:, at.E_INST].copy(), amount)
 
     def total(self, kind: EffectKind) -> float:
         """Return the sum of one kind."""
@@ -206,6 +246,13 @@ def years_between(start_ms: int, end_ms: int) -> float:
 
 _WHOLE = ("seq", "ts_ms", "order_id", "side", "leg", "role", "reason")
 _REAL = ("price", "qty", "notional", "fee", "realised_pnl", "spread_cost", "impact_cost")
+
+
+def _value(amount: Floats, ts_ms: Ints, rows: NDArray[np.intp], known: tuple[Ints, Floats]) -> None:
+    """Turn amounts of some rows into the account currency, at the last price known then."""
+    stamps, closes = known
+    last = np.maximum(np.searchsorted(stamps, ts_ms[rows], side="right") - 1, 0)
+    amount[rows] *= closes[last]
 
 
 def _ints(frame: pl.DataFrame, name: str) -> Ints:

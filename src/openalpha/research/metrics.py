@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from openalpha.core.clock import DAY_MS, HOUR_MS
 from openalpha.core.messages import EffectKind
 from openalpha.core.orders import Role
+from openalpha.research.curve import Curve
 from openalpha.research.daily import DAYS_A_YEAR, DailySeries
 from openalpha.research.definitions import DEFINITIONS
-from openalpha.research.drawdown import deepest, drawdowns, longest_spell, spell_of_deepest
-from openalpha.research.exposure import Exposure
+from openalpha.research.drawdown import drawdowns, longest_spell, spell_of_deepest
 from openalpha.research.facts import CashColumns, FillColumns
 from openalpha.research.roundtrips import RoundTrips
 
@@ -36,7 +36,8 @@ class Measured:
         First bar's open and last bar's close.
     equity : float64[n]
         At bar closes.
-    exposure : Exposure
+    curve : Curve
+        The same equity, and the exposure, summed up.
     days : DailySeries
         The same equity by UTC day.
     fills, trips, cash
@@ -49,7 +50,7 @@ class Measured:
     start_ms: int
     end_ms: int
     equity: Floats
-    exposure: Exposure
+    curve: Curve
     days: DailySeries
     fills: FillColumns
     trips: RoundTrips
@@ -146,12 +147,11 @@ def _largest(values: Floats) -> float:
 
 def _risk(facts: Measured, cagr: float) -> dict[str, float]:
     returns, closes = facts.days.returns, facts.days.equity
-    deepest_fall = deepest(facts.equity, facts.capital)
     spell = spell_of_deepest(closes, facts.capital)
     falls = drawdowns(closes, facts.capital)
     found = {
-        "calmar": _over(cagr, deepest_fall),
-        "max_drawdown": deepest_fall,
+        "calmar": _over(cagr, facts.curve.deepest),
+        "max_drawdown": facts.curve.deepest,
         "max_drawdown_days": float(longest_spell(closes, facts.capital)),
         "recovery_days": (
             NAN if spell is None or spell.recovery is None else float(spell.recovery - spell.trough)
@@ -241,14 +241,14 @@ def _activity(facts: Measured) -> dict[str, float]:
     traded = float(facts.fills.notional.sum())
     resting = float(facts.fills.notional[facts.fills.role == int(Role.MAKER)].sum())
     equity = _mean(facts.days.equity)
-    exposure = facts.exposure
+    curve = facts.curve
     return {
         "fills": float(len(facts.fills)),
         "maker_share": _over(resting, traded),
         "turnover_per_day": _over(_over(traded, equity), len(facts.days)),
-        "exposure_share": _over(exposure.exposed, exposure.bars),
-        "mean_exposure": exposure.mean,
-        "max_exposure": exposure.highest,
+        "exposure_share": _over(curve.exposed, curve.bars),
+        "mean_exposure": curve.mean,
+        "max_exposure": curve.highest,
     }
 
 

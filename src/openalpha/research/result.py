@@ -13,12 +13,13 @@ from openalpha.core.clock import DAY_MS, format_ms
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument, Kind
 from openalpha.core.reasons import Reason
+from openalpha.engine.tables import EffectTable, FillTable
 from openalpha.research import tables
 from openalpha.research.benchmark import buy_and_hold
 from openalpha.research.context import RunContext, installed_versions, settings_hash
+from openalpha.research.curve import measure_curve
 from openalpha.research.daily import DailySeries, daily_series
 from openalpha.research.drawdown import drawdowns
-from openalpha.research.exposure import measure_exposure
 from openalpha.research.facts import CashColumns, FillColumns, FinishedRun
 from openalpha.research.metrics import Measured, compute
 from openalpha.research.missing import bar_gaps, open_items
@@ -279,6 +280,8 @@ class BacktestResult:
     @cached_property
     def fill_columns(self) -> FillColumns:
         """The fills as arrays."""
+        if isinstance(self.run.fills, FillTable):
+            return FillColumns.read(self.run.fills, currency=self.currency)
         return FillColumns.of(self.fills, instruments=self.instruments, currency=self.currency)
 
     @cached_property
@@ -291,6 +294,8 @@ class BacktestResult:
             )
             if instrument.settle != self.currency
         }
+        if isinstance(self.run.effects, EffectTable):
+            return CashColumns.read(self.run.effects, prices=prices)
         frame = self.run.effects.to_frame()
         return CashColumns.of(
             frame, instruments=self.instruments, currency=self.currency, prices=prices
@@ -335,7 +340,7 @@ class BacktestResult:
             start_ms=self.start_ms,
             end_ms=self.end_ms,
             equity=self.run.equity,
-            exposure=measure_exposure(self.run, self.fill_columns, instruments=self.instruments),
+            curve=measure_curve(self.run, self.fill_columns, instruments=self.instruments),
             days=self.days,
             fills=self.fill_columns,
             trips=self.trips,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from openalpha.core.errors import ConfigError, InputError
@@ -137,7 +138,7 @@ def _typed_text(key: Key, item: Given) -> Any:
 
 def _typed(key: Key, value: Any) -> Any:
     # Imported here: with nothing set, nothing needs checking and start-up stays quick.
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"was {value}, expected a finite number")
@@ -145,8 +146,16 @@ def _typed(key: Key, value: Any) -> Any:
         # Strict JSON rules: no silent "5" -> 5 or 1 -> true, but lists become tuples and
         # texts become paths, as a file needs.
         text = json.dumps(value, default=str)
-        return TypeAdapter(key.type_hint).validate_json(text, strict=True)
+        return _adapter(key.type_hint).validate_json(text, strict=True)
     except ValidationError as error:
         said = error.errors(include_url=False, include_input=False)[0]["msg"]
         shown = "a secret" if key.is_secret else json.dumps(value, default=str)
         raise ValueError(f"was {shown}, {said[0].lower()}{said[1:]}") from None
+
+
+@cache
+def _adapter(type_hint: Any) -> Any:
+    """Return what checks values of a type; making one takes longer than using it."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(type_hint)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from openalpha.settings.groups import Settings
@@ -32,8 +33,13 @@ class Key:
         return "SecretStr" in str(self.type_hint)
 
 
-def keys_of(group: str, cls: type) -> dict[str, Key]:
+def keys_of(group: str, cls: type) -> Mapping[str, Key]:
     """Return the keys of one settings dataclass by field name, in order of declaration."""
+    return _keys_of(group, cls)
+
+
+@cache
+def _keys_of(group: str, cls: Any) -> Mapping[str, Key]:
     assert is_dataclass(cls), f"settings group {group} must be a dataclass"
     hints = get_type_hints(cls)
     keys = {}
@@ -43,11 +49,11 @@ def keys_of(group: str, cls: type) -> dict[str, Key]:
             assert item.default_factory is not MISSING, f"{group}.{item.name} needs a default"
             default = item.default_factory()
         keys[item.name] = Key(group, item.name, hints[item.name], default, item.metadata)
-    return keys
+    return MappingProxyType(keys)
 
 
 @cache
-def group_keys() -> dict[str, dict[str, Key]]:
+def group_keys() -> dict[str, Mapping[str, Key]]:
     """Return every key of the program: group name -> field name -> key."""
     hints = get_type_hints(Settings)
     return {item.name: keys_of(item.name, hints[item.name]) for item in fields(Settings)}

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from openalpha.research.curve import Curve
 from openalpha.research.daily import daily_series
 from openalpha.research.definitions import DEFINITIONS
-from openalpha.research.exposure import Exposure
+from openalpha.research.drawdown import drawdowns
 from openalpha.research.facts import CashColumns, FillColumns
 from openalpha.research.metrics import Measured, compute, month_returns
 from openalpha.research.roundtrips import round_trips
@@ -40,7 +41,7 @@ def measured(
         0,
         end_ms,
         curve,
-        Exposure(len(curve), 0, 0.0, 0.0),
+        Curve(len(curve), 0, 0.0, 0.0, float(drawdowns(curve, capital).max(initial=0.0))),
         days,
         fills,
         trips,

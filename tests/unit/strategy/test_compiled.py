@@ -1,8 +1,10 @@
 """The compiled loops: cached under their source, and dispensable."""
 
 import sys
+from fractions import Fraction
 
 import numpy as np
+import pytest
 
 from openalpha.strategy import compiled
 from openalpha.strategy.compiled import loops
@@ -41,3 +43,21 @@ def test_compiled_and_plain_give_the_same_bytes():
         loop(units, *windows, -1, 1, found)
         loops.cross_of_means(units, *windows, -1, 1, expected)
         assert found.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("windows", [(3, 7, 0), (1, 2, 30), (5, 20, 21), (499, 500, 0)])
+@pytest.mark.parametrize("rows", [500, 501, 20])
+def test_a_cross_is_what_the_means_say(windows, rows):
+    units = np.random.default_rng(1).integers(1, 50, rows)
+    fast, slow, trend = windows
+    found = np.full(rows, np.nan)
+    loop = compiled.compiled_loop("cross_of_means")
+    assert loop is not None
+    assert loop(units, fast, slow, trend, -1, 1, found) == units[: max(slow, trend, rows)].max()
+    for row in range(rows):
+        if row + 1 < max(slow, trend):
+            assert np.isnan(found[row])
+            continue
+        means = [Fraction(int(units[row + 1 - n : row + 1].sum()), n) for n in windows if n]
+        rising, falling = means == sorted(set(means), reverse=True), means == sorted(set(means))
+        assert found[row] == rising - falling, row

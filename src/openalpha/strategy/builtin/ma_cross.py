@@ -55,9 +55,8 @@ class MaCross(SignalStrategy):
 
     def target(self, bars: Bars, params: Params) -> FloatArray:
         """Return 1 while fast > slow (> trend), -1 or 0 while the other way round."""
-        if _is_exact(bars, params):
-            out = np.full(len(bars), np.nan)
-            _cross(bars, params, out, full=1)
+        out = np.empty(len(bars))
+        if _cross(bars, params, out, full=1, silent=np.nan):
             return out
         average = indicators.info(params.kind)
         fast = average(bars.close, period=params.fast)
@@ -71,29 +70,32 @@ class MaCross(SignalStrategy):
 
     def target_e6(self, bars: Bars, params: Params) -> NDArray[np.int32] | None:
         """Return the same in millionths, without floats on the way."""
-        if not _is_exact(bars, params):
-            return None
-        out = np.full(len(bars), NO_OPINION_E6, dtype=np.int32)
-        _cross(bars, params, out, full=_MILLION)
-        return out
+        out = np.empty(len(bars), dtype=np.int32)
+        return out if _cross(bars, params, out, full=_MILLION, silent=NO_OPINION_E6) else None
 
 
-def _is_exact(bars: Bars, params: MaCross.Params) -> bool:
-    """Whether whole-unit sums can be compared exactly: simple averages of prices that fit."""
+def _cross(
+    bars: Bars, params: MaCross.Params, out: NDArray[Any], *, full: int, silent: Any
+) -> bool:
+    """Fill `out`; say whether it holds: simple averages of prices whose sums compare exactly."""
     if params.kind != "sma" or bars.close_units is None or not len(bars):
         return False
-    longest = max(params.slow, params.trend)
-    largest = int(bars.close_units.max()) + 1
-    return largest * longest * longest < _BOUND
-
-
-def _cross(bars: Bars, params: MaCross.Params, out: NDArray[Any], *, full: int) -> None:
-    assert bars.close_units is not None
     short = 0 if params.long_only else -full
+    longest = max(params.slow, params.trend)
+    out[: longest - 1] = silent
     loop = compiled_loop("cross_of_means")
     if loop is not None:
-        loop(bars.close_units, params.fast, params.slow, params.trend, short, full, out)
-        return
+        largest = loop(bars.close_units, params.fast, params.slow, params.trend, short, full, out)
+    else:
+        largest = int(bars.close_units.max())
+        _cross_of_sums(bars, params, out, full=full, short=short)
+    return (int(largest) + 1) * longest * longest < _BOUND
+
+
+def _cross_of_sums(
+    bars: Bars, params: MaCross.Params, out: NDArray[Any], *, full: int, short: int
+) -> None:
+    assert bars.close_units is not None
     fast = _sums(bars.close_units, params.fast)
     slow = _sums(bars.close_units, params.slow)
     first = max(params.slow, params.trend) - 1

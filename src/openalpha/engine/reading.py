@@ -1,0 +1,130 @@
+"""The kernel's rows read into columns, compiled: each row is looked at once.
+
+Each loop is a leaf: it calls nothing of ours, so numba's own cache can trust the file's stamp.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openalpha.venue.kernel._compile import entry
+from openalpha.venue.kernel.layout import (
+    E_AMOUNT,
+    E_COIN,
+    E_KIND,
+    F_BASE,
+    F_FEE,
+    F_FEE_COIN,
+    F_IMPACT_E8,
+    F_INST,
+    F_LEG,
+    F_ORDER,
+    F_PRICE,
+    F_QTY,
+    F_REALISED,
+    F_REASON,
+    F_ROLE,
+    F_TS,
+    I64,
+)
+
+__all__ = ["FILL_INTS", "FILL_REALS", "Scales", "read_effects", "read_fills", "warm"]
+
+Floats = NDArray[np.float64]
+
+FILL_INTS = (
+    "ts_ms", "instrument", "order_id", "side", "leg", "role", "reason", "fee_coin", "qty_units",
+)  # fmt: skip
+"""Rows of the integer result of `read_fills`; `qty_units` is signed."""
+
+FILL_REALS = (
+    "price", "base_price", "qty", "notional", "fee", "realised_pnl", "spread_cost", "impact_cost",
+)  # fmt: skip
+"""Rows of the real result of `read_fills`."""
+
+
+class Scales(NamedTuple):
+    """What the integers of a run count: 10^decimals by instrument and coin.
+
+    price, qty, multiplier, inverse : float64[n_inst], the last 1 for an inverse contract, else 0;
+    coin : float64[n_coins]
+    """
+
+    price: Floats
+    qty: Floats
+    multiplier: Floats
+    inverse: Floats
+    coin: Floats
+
+
+@entry
+def read_fills(rows: I64, scales: Scales, ints: I64, reals: Floats) -> None:
+    """Read fills into columns, in the instruments' units.
+
+    Parameters
+    ----------
+    rows : int64[k, FILL_COLS]
+    scales : Scales
+    ints : int64[9, k]
+        Written; rows as `FILL_INTS`.
+    reals : float64[8, k]
+        Written; rows as `FILL_REALS`. The fee is positive when paid and in its coin.
+    """
+    for k in range(rows.shape[0]):
+        number, qty_units = rows[k, F_INST], rows[k, F_QTY]
+        ints[0, k], ints[1, k], ints[2, k] = rows[k, F_TS], number, rows[k, F_ORDER]
+        ints[3, k] = int(qty_units > 0) - int(qty_units < 0)
+        ints[4, k], ints[5, k] = rows[k, F_LEG], rows[k, F_ROLE]
+        ints[6, k], ints[7, k], ints[8, k] = rows[k, F_REASON], rows[k, F_FEE_COIN], qty_units
+        price = rows[k, F_PRICE] / scales.price[number]
+        base = rows[k, F_BASE] / scales.price[number]
+        qty = abs(qty_units) / scales.qty[number]
+        notional = qty / price if scales.inverse[number] > 0.0 else qty * price
+        notional *= scales.multiplier[number]
+        slip = abs(price - base) / price * notional
+        impact = min(slip, rows[k, F_IMPACT_E8] / 1e8 * notional)
+        reals[0, k], reals[1, k], reals[2, k], reals[3, k] = price, base, qty, notional
+        reals[4, k] = -rows[k, F_FEE] / scales.coin[rows[k, F_FEE_COIN]]
+        reals[5, k] = rows[k, F_REALISED] / scales.coin[0]
+        reals[6, k], reals[7, k] = slip - impact, impact
+
+
+@entry
+def read_effects(rows: I64, kinds: int, sums: I64, picked: I64) -> int:
+    """Sum up cash effects by coin and find those of some kinds.
+
+    Parameters
+    ----------
+    rows : int64[k, EFFECT_COLS]
+    kinds : int
+        Bit 2^kind is set for each kind to find.
+    sums : int64[n_coins]
+        Added to.
+    picked : int64[k]
+        Filled with the rows found, in order.
+
+    Returns
+    -------
+    int
+        How many were found.
+    """
+    found = 0
+    for k in range(rows.shape[0]):
+        sums[rows[k, E_COIN]] += rows[k, E_AMOUNT]
+        picked[found] = k
+        found += (kinds >> rows[k, E_KIND]) & 1
+    return found
+
+
+def warm() -> None:
+    """Compile both loops (or load them from the cache)."""
+    one = np.ones(1)
+    read_fills(
+        np.ones((1, 16), np.int64)[:0],
+        Scales(one, one, one, one, one),
+        np.zeros((len(FILL_INTS), 0), np.int64),
+        np.zeros((len(FILL_REALS), 0)),
+    )
+    whole = np.zeros(1, np.int64)
+    read_effects(np.zeros((0, 8), np.int64), 0, whole, whole)
