@@ -1,0 +1,1 @@
+"""What it was worth: the ledger, positions, profit and loss, and tax."""

@@ -1,0 +1,194 @@
+"""Tables of the ledger, and the few expressions of SQL its queries are made of."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    func,
+    or_,
+    select,
+    text,
+)
+
+from openalpha.store.database import METADATA
+from openalpha.store.types import ExactDecimal
+
+__all__ = [
+    "ACCOUNTS",
+    "APPEND_ONLY",
+    "BOOKS",
+    "DAYS",
+    "ENTRIES",
+    "FILLS",
+    "MAKE_BOOK",
+    "OPEN_ITEMS",
+    "POSTINGS",
+    "QUOTES",
+    "and_",
+    "func",
+    "or_",
+    "select",
+]
+
+# `sqlite_with_rowid=False`: there a key of two columns is best the table, not an index beside it.
+_MARK = 21  # EntryKind.MARK
+
+BOOKS = Table(
+    "ledger_books",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("environment", SmallInteger, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("head_seq", BigInteger, nullable=False),
+    Column("head_hash", Text, nullable=False),
+    UniqueConstraint("environment", "entity"),
+)
+"""A book and its last entry."""
+
+ACCOUNTS = Table(
+    "ledger_accounts",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("book_id", ForeignKey("ledger_books.id"), nullable=False),
+    Column("venue", Text, nullable=False),
+    Column("category", SmallInteger, nullable=False),
+    Column("coin", Text, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("balance", ExactDecimal, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    UniqueConstraint("book_id", "venue", "category", "coin", "instrument"),
+)
+"""An account and its balance, kept in the transaction of each entry."""
+
+ENTRIES = Table(
+    "ledger_entries",
+    METADATA,
+    Column("book_id", ForeignKey("ledger_books.id"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("ts_ms", BigInteger, nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("corrects", BigInteger),
+    Column("memo", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    UniqueConstraint("book_id", "key"),
+    Index(None, "book_id", "ts_ms", "seq"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_ledger_entries_marks",
+    ENTRIES.c.book_id,
+    ENTRIES.c.ts_ms,
+    ENTRIES.c.seq,
+    sqlite_where=ENTRIES.c.kind == _MARK,
+    postgresql_where=ENTRIES.c.kind == _MARK,
+)
+
+_OF_ENTRY = ["ledger_entries.book_id", "ledger_entries.seq"]
+
+POSTINGS = Table(
+    "ledger_postings",
+    METADATA,
+    Column("book_id", Integer, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("line", SmallInteger, primary_key=True),
+    Column("account_id", ForeignKey("ledger_accounts.id"), nullable=False),
+    Column("ts_ms", BigInteger, nullable=False),
+    Column("amount", ExactDecimal, nullable=False),
+    ForeignKeyConstraint(["book_id", "seq"], _OF_ENTRY),
+    Index(None, "account_id", "ts_ms", "seq"),
+    sqlite_with_rowid=False,
+)
+"""Lines of entries; `ts_ms` repeats the entry's, for statements."""
+
+QUOTES = Table(
+    "ledger_quotes",
+    METADATA,
+    Column("book_id", Integer, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("line", SmallInteger, primary_key=True),
+    Column("coin", Text, nullable=False),
+    Column("quote", Text, nullable=False),
+    Column("rate", ExactDecimal, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("ts_ms", BigInteger, nullable=False),
+    Column("of_seq", BigInteger),
+    ForeignKeyConstraint(["book_id", "seq"], _OF_ENTRY),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_ledger_quotes_later",
+    QUOTES.c.book_id,
+    QUOTES.c.of_seq,
+    sqlite_where=QUOTES.c.of_seq.is_not(None),
+    postgresql_where=QUOTES.c.of_seq.is_not(None),
+)
+"""Rates an entry was valued at, marks, and valuations made later (`of_seq` names the entry)."""
+
+FILLS = Table(
+    "ledger_fills",
+    METADATA,
+    Column("book_id", Integer, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("ts_ms", BigInteger, nullable=False),
+    Column("venue", Text, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("order_ref", Text, nullable=False),
+    Column("side", SmallInteger, nullable=False),
+    Column("leg", SmallInteger, nullable=False),
+    Column("price", ExactDecimal, nullable=False),
+    Column("qty", ExactDecimal, nullable=False),
+    Column("role", SmallInteger, nullable=False),
+    Column("fee", ExactDecimal, nullable=False),
+    Column("fee_coin", Text, nullable=False),
+    Column("realised_pnl", ExactDecimal, nullable=False),
+    Column("is_reducing", Boolean, nullable=False),
+    Column("reason", SmallInteger, nullable=False),
+    ForeignKeyConstraint(["book_id", "seq"], _OF_ENTRY),
+    Index(None, "book_id", "ts_ms", "seq"),
+    Index(None, "book_id", "instrument", "ts_ms", "seq"),
+    Index(None, "book_id", "venue", "ts_ms", "seq"),
+    sqlite_with_rowid=False,
+)
+"""The fill of a FILL entry: the trade history."""
+
+DAYS = Table(
+    "ledger_days",
+    METADATA,
+    Column("account_id", ForeignKey("ledger_accounts.id"), primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("amount", ExactDecimal, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""By how much an account changed on a UTC day (days since 1970-01-01), by event stamp."""
+
+OPEN_ITEMS = Table(
+    "ledger_open_items",
+    METADATA,
+    Column("book_id", ForeignKey("ledger_books.id"), primary_key=True),
+    Column("coin", Text, primary_key=True),
+    Column("entries", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many entries moved a coin for which no AUD rate was known, and none has been given since."""
+
+APPEND_ONLY = ("ledger_entries", "ledger_postings", "ledger_quotes", "ledger_fills")
+"""Tables whose rows triggers keep from being changed or deleted."""
+
+# Two writers may find a book missing at once; one of them makes it.
+MAKE_BOOK = text(
+    "INSERT INTO ledger_books (environment, entity, head_seq, head_hash) "
+    "VALUES (:environment, :entity, 0, :head_hash) ON CONFLICT DO NOTHING"
+)

@@ -1,0 +1,292 @@
+"""One transaction on one book: numbers and chains entries, and keeps every sum beside them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from openalpha.books.accounts import Account, Book, Category
+from openalpha.books.entries import (
+    Draft,
+    Entry,
+    EntryKind,
+    FillDraft,
+    Posting,
+    Quote,
+    balanced,
+    genesis,
+    hash_of,
+)
+from openalpha.books.positions import Held, fill_accounts, fill_postings, stored_fill
+from openalpha.books.rates import RateSource
+from openalpha.books.tables import (
+    ACCOUNTS,
+    BOOKS,
+    DAYS,
+    ENTRIES,
+    FILLS,
+    MAKE_BOOK,
+    OPEN_ITEMS,
+    POSTINGS,
+    QUOTES,
+)
+from openalpha.core.clock import DAY_MS
+from openalpha.store.database import Connection, insert_rows
+from openalpha.store.decimals import EXACT, checked, decimal_text
+
+__all__ = ["BookWriter", "book_row", "valued_coins"]
+
+_CHUNK = 500
+_TABLES = (ENTRIES, POSTINGS, QUOTES, FILLS)
+_ZERO = Decimal(0)
+HOME = "AUD"
+"""The currency every entry is valued in."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """An account as this transaction sees it."""
+
+    id: int
+    balance: Decimal
+    entries: int
+    is_changed: bool = False
+
+
+@dataclass(slots=True)
+class BookWriter:
+    """Adds entries to one book within one transaction; `finish` writes what they add up to.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of `Database.writing`.
+    book : Book
+    recorded_ms : int
+        Now, UTC ms.
+    rates : RateSource
+        What values the entries in AUD.
+    """
+
+    connection: Connection
+    book: Book
+    recorded_ms: int
+    rates: RateSource
+    book_id: int = field(init=False)
+    seq: int = field(init=False)
+    head: str = field(init=False)
+    _accounts: dict[Account, _Kept] = field(default_factory=dict)
+    _days: dict[tuple[int, int], Decimal] = field(default_factory=dict)
+    _open: dict[str, int] = field(default_factory=dict)
+    _rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Lock the book; it is made when it is not there."""
+        row = book_row(self.connection, self.book, lock=True)
+        if row is None:
+            made = {"environment": int(self.book.environment), "entity": self.book.entity}
+            self.connection.execute(MAKE_BOOK, made | {"head_hash": genesis(self.book)})
+            row = book_row(self.connection, self.book, lock=True)
+            assert row is not None
+        self.book_id, self.seq, self.head = row
+        self._rows = {table.name: [] for table in _TABLES}
+
+    def known(self, keys: Sequence[str]) -> dict[str, int]:
+        """Return which of these keys are in the book, and as which entry."""
+        found: dict[str, int] = {}
+        for start in range(0, len(keys), _CHUNK):
+            chunk = list(keys[start : start + _CHUNK])
+            query = ENTRIES.select().with_only_columns(ENTRIES.c.key, ENTRIES.c.seq)
+            query = query.where(ENTRIES.c.book_id == self.book_id, ENTRIES.c.key.in_(chunk))
+            found.update((key, seq) for key, seq in self.connection.execute(query))
+        return found
+
+    def add(self, draft: Draft | FillDraft) -> int:
+        """Add one entry and return its number in the book.
+
+        Raises
+        ------
+        InputError
+            If it is out of balance or holds an amount that cannot be kept; nothing of the
+            transaction must then be committed.
+        """
+        if isinstance(draft, FillDraft):
+            entry = self._of_fill(draft)
+        else:
+            entry = self._of_draft(draft)
+        entry = entry._replace(quotes=(*entry.quotes, *self._values(entry)))
+        entry = entry._replace(hash=hash_of(self.head, entry))
+        self._keep(entry)
+        self.seq, self.head = entry.seq, entry.hash
+        return entry.seq
+
+    def _of_draft(self, draft: Draft) -> Entry:
+        quotes = tuple(
+            q._replace(rate=checked(q.rate, f"a rate of {q.coin}")) for q in draft.quotes
+        )
+        return Entry(
+            seq=self.seq + 1,
+            key=draft.key,
+            kind=draft.kind,
+            ts_ms=draft.ts_ms,
+            recorded_ms=self.recorded_ms,
+            source=draft.source,
+            ref=draft.ref,
+            corrects=draft.corrects,
+            memo=draft.memo,
+            postings=balanced(draft.postings, draft.key),
+            quotes=quotes,
+            fill=None,
+            hash="",
+        )
+
+    def _of_fill(self, draft: FillDraft) -> Entry:
+        position, cost = (self._account(account) for account in fill_accounts(draft))
+        postings, _ = fill_postings(draft, Held(position.balance, cost.balance))
+        return Entry(
+            seq=self.seq + 1,
+            key=draft.key,
+            kind=EntryKind.FILL,
+            ts_ms=draft.fill.ts_ms,
+            recorded_ms=self.recorded_ms,
+            source=draft.source,
+            ref=draft.ref,
+            corrects=None,
+            memo="",
+            postings=postings,
+            quotes=(),
+            fill=stored_fill(draft),
+            hash="",
+        )
+
+    def _values(self, entry: Entry) -> list[Quote]:
+        """Look up what each coin that moved was worth in AUD; what is not known is left open."""
+        found = []
+        for coin in valued_coins(entry.postings):
+            rate = self.rates.rate(coin, HOME, ts_ms=entry.ts_ms)
+            if rate is None:
+                self._open[coin] = self._open.get(coin, 0) + 1
+            else:
+                plain = checked(rate.rate, f"the rate of {coin}")
+                found.append(Quote(coin, HOME, plain, rate.source, rate.ts_ms))
+        return found
+
+    def _keep(self, entry: Entry) -> None:
+        book_id, seq, ts_ms = self.book_id, entry.seq, entry.ts_ms
+        self._rows[ENTRIES.name].append(
+            (
+                book_id, seq, entry.key, int(entry.kind), ts_ms, entry.recorded_ms, entry.source,
+                entry.ref, entry.corrects, entry.memo, entry.hash,
+            )
+        )  # fmt: skip
+        day = ts_ms // DAY_MS
+        for line, (account, amount) in enumerate(entry.postings):
+            kept = self._account(account)
+            kept.balance = EXACT.add(kept.balance, amount)
+            kept.entries += 1
+            kept.is_changed = True
+            self._days[kept.id, day] = EXACT.add(self._days.get((kept.id, day), _ZERO), amount)
+            row = (book_id, seq, line, kept.id, ts_ms, decimal_text(amount))
+            self._rows[POSTINGS.name].append(row)
+        for line, quote in enumerate(entry.quotes):
+            self._rows[QUOTES.name].append((book_id, seq, line, *_plain(quote)))
+            if quote.of_seq is not None:
+                self._open[quote.coin] = self._open.get(quote.coin, 0) - 1
+        if entry.fill is not None:
+            self._rows[FILLS.name].append((book_id, seq, ts_ms, *_plain(entry.fill)))
+
+    def _account(self, account: Account) -> _Kept:
+        """Return an account, from the book or new."""
+        if (kept := self._accounts.get(account)) is not None:
+            return kept
+        where = {"book_id": self.book_id, **account._asdict(), "category": int(account.category)}
+        query = ACCOUNTS.select().where(
+            *(ACCOUNTS.c[name] == value for name, value in where.items())
+        )
+        row = self.connection.execute(query).first()
+        if row is None:
+            made = self.connection.execute(
+                ACCOUNTS.insert(), {**where, "balance": Decimal(0), "entries": 0}
+            )
+            assert made.inserted_primary_key is not None
+            kept = _Kept(made.inserted_primary_key[0], Decimal(0), 0)
+        else:
+            kept = _Kept(row.id, row.balance, row.entries)
+        self._accounts[account] = kept
+        return kept
+
+    def finish(self) -> None:
+        """Write the entries and the sums they change."""
+        for table in _TABLES:
+            if self._rows[table.name]:
+                insert_rows(self.connection, table, rows=self._rows[table.name])
+        for kept in self._accounts.values():
+            if kept.is_changed:
+                self.connection.execute(
+                    ACCOUNTS.update().where(ACCOUNTS.c.id == kept.id),
+                    {"balance": kept.balance, "entries": kept.entries},
+                )
+        self._add_days()
+        self._add_open_items()
+        self.connection.execute(
+            BOOKS.update().where(BOOKS.c.id == self.book_id),
+            {"head_seq": self.seq, "head_hash": self.head},
+        )
+
+    def _add_days(self) -> None:
+        changed: dict[int, dict[int, Decimal]] = {}
+        for (account_id, day), amount in self._days.items():
+            changed.setdefault(account_id, {})[day] = amount
+        fresh = []
+        for account_id, days in changed.items():
+            query = DAYS.select().where(
+                DAYS.c.account_id == account_id, DAYS.c.day.between(min(days), max(days))
+            )
+            before = {row.day: row.amount for row in self.connection.execute(query)}
+            for day, amount in days.items():
+                if day not in before:
+                    fresh.append({"account_id": account_id, "day": day, "amount": amount})
+                    continue
+                here = (DAYS.c.account_id == account_id, DAYS.c.day == day)
+                total = EXACT.add(before[day], amount)
+                self.connection.execute(DAYS.update().where(*here), {"amount": total})
+        if fresh:
+            self.connection.execute(DAYS.insert(), fresh)
+
+    def _add_open_items(self) -> None:
+        for coin, count in self._open.items():
+            here = (OPEN_ITEMS.c.book_id == self.book_id, OPEN_ITEMS.c.coin == coin)
+            row = self.connection.execute(OPEN_ITEMS.select().where(*here)).first()
+            if row is None:
+                values = {"book_id": self.book_id, "coin": coin, "entries": count}
+                self.connection.execute(OPEN_ITEMS.insert(), values)
+            else:
+                total = {"entries": row.entries + count}
+                self.connection.execute(OPEN_ITEMS.update().where(*here), total)
+
+
+def _plain(values: Iterable[Any]) -> list[Any]:
+    return [decimal_text(value) if isinstance(value, Decimal) else value for value in values]
+
+
+def valued_coins(postings: Iterable[Posting]) -> list[str]:
+    """Return the coins of an entry that want an AUD value: those of cash that moved, but AUD."""
+    coins = {
+        p.account.coin
+        for p in postings
+        if p.account.category is Category.CASH and p.amount and p.account.coin != HOME
+    }
+    return sorted(coins)
+
+
+def book_row(
+    connection: Connection, book: Book, *, lock: bool = False
+) -> tuple[int, int, str] | None:
+    """Return a book's id and the number and hash of its last entry; None when it is not there."""
+    query = BOOKS.select().where(
+        BOOKS.c.environment == int(book.environment), BOOKS.c.entity == book.entity
+    )
+    if lock:
+        query = query.with_for_update()  # SQLite has no such thing: there the writer holds it all
+    row = connection.execute(query).first()
+    return None if row is None else (row.id, row.head_seq, row.head_hash)

@@ -1,0 +1,1 @@
+"""One file a step of the schema; the newest is `store.database.REVISION`."""
