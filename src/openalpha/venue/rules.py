@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from openalpha.core.errors import DataError
+from openalpha.core.errors import DataError, InputError
 from openalpha.core.instruments import Instrument, Kind
 from openalpha.core.units import decimals_of, to_units
 from openalpha.venue.kernel import layout as at
@@ -186,7 +186,18 @@ def account_setup(
     margin: MarginSettings,
     fills: FillSettings,
 ) -> AccountSetup:
-    """Translate balances (cash units) and modes for the kernel."""
+    """Translate balances (cash units) and modes for the kernel.
+
+    Raises
+    ------
+    InputError
+        If `fills.path` is `refine`: that is a run on finer bars, not a path within these.
+    """
+    if fills.path == "refine":
+        raise InputError(
+            "fills.path = refine works for a backtest of a strategy that gives targets, with finer "
+            "bars in the lake; here choose adverse, or test on finer bars (--timeframe)"
+        )
     return AccountSetup(
         balances=balances,
         margin_mode=at.ISOLATED if margin.mode == "isolated" else at.CROSS,

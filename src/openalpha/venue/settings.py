@@ -116,7 +116,8 @@ class FillSettings:
     path: str = field(
         default="adverse",
         metadata={
-            "help": "adverse: the extreme worse for the position first; nearer_first: the nearer",
-            "choices": ("adverse", "nearer_first"),
+            "help": "adverse: the extreme worse for the position first; nearer_first: the nearer; "
+            "refine: as the finer bars of the lake went (strategies that give targets)",
+            "choices": ("adverse", "nearer_first", "refine"),
         },
     )
