@@ -29,7 +29,16 @@ from openalpha.venue.kernel.layout import (
     I64,
 )
 
-__all__ = ["FILL_INTS", "FILL_REALS", "Scales", "read_effects", "read_fills", "warm"]
+__all__ = [
+    "FILL_INTS",
+    "FILL_REALS",
+    "EffectSums",
+    "FillColumns",
+    "Scales",
+    "read_effects",
+    "read_fills",
+    "warm",
+]
 
 Floats = NDArray[np.float64]
 
@@ -58,19 +67,39 @@ class Scales(NamedTuple):
     coin: Floats
 
 
+class FillColumns(NamedTuple):
+    """Fills as the kernel keeps them, and where their columns go.
+
+    rows : int64[k, FILL_COLS]; ints : int64[9, k] as `FILL_INTS`; reals : float64[8, k] as
+    `FILL_REALS`, the fee positive when paid and in its coin
+    """
+
+    rows: I64
+    ints: I64
+    reals: Floats
+
+
+class EffectSums(NamedTuple):
+    """Cash effects as the kernel keeps them, and where each coin's sum and the rows found go.
+
+    rows : int64[k, EFFECT_COLS]; sums : int64[n_coins], added to; picked : int64[k + 1], in order
+    """
+
+    rows: I64
+    sums: I64
+    picked: I64
+
+
 @entry
-def read_fills(rows: I64, scales: Scales, ints: I64, reals: Floats) -> None:
+def read_fills(fills: FillColumns, scales: Scales) -> None:
     """Read fills into columns, in the instruments' units.
 
     Parameters
     ----------
-    rows : int64[k, FILL_COLS]
+    fills : FillColumns
     scales : Scales
-    ints : int64[9, k]
-        Written; rows as `FILL_INTS`.
-    reals : float64[8, k]
-        Written; rows as `FILL_REALS`. The fee is positive when paid and in its coin.
     """
+    rows, ints, reals = fills.rows, fills.ints, fills.reals
     for k in range(rows.shape[0]):
         number, qty_units = rows[k, F_INST], rows[k, F_QTY]
         ints[0, k], ints[1, k], ints[2, k] = rows[k, F_TS], number, rows[k, F_ORDER]
@@ -91,24 +120,21 @@ def read_fills(rows: I64, scales: Scales, ints: I64, reals: Floats) -> None:
 
 
 @entry
-def read_effects(rows: I64, kinds: int, sums: I64, picked: I64) -> int:
+def read_effects(effects: EffectSums, kinds: int) -> int:
     """Sum up cash effects by coin and find those of some kinds.
 
     Parameters
     ----------
-    rows : int64[k, EFFECT_COLS]
+    effects : EffectSums
     kinds : int
         Bit 2^kind is set for each kind to find.
-    sums : int64[n_coins]
-        Added to.
-    picked : int64[k]
-        Filled with the rows found, in order.
 
     Returns
     -------
     int
         How many were found.
     """
+    rows, sums, picked = effects.rows, effects.sums, effects.picked
     found = 0
     for k in range(rows.shape[0]):
         sums[rows[k, E_COIN]] += rows[k, E_AMOUNT]
@@ -120,11 +146,7 @@ def read_effects(rows: I64, kinds: int, sums: I64, picked: I64) -> int:
 def warm() -> None:
     """Compile both loops (or load them from the cache)."""
     one = np.ones(1)
-    read_fills(
-        np.ones((1, 16), np.int64)[:0],
-        Scales(one, one, one, one, one),
-        np.zeros((len(FILL_INTS), 0), np.int64),
-        np.zeros((len(FILL_REALS), 0)),
-    )
-    whole = np.zeros(1, np.int64)
-    read_effects(np.zeros((0, 8), np.int64), 0, whole, whole)
+    rows, whole = np.zeros((0, 16), np.int64), np.zeros(1, np.int64)
+    columns = FillColumns(rows, np.zeros((len(FILL_INTS), 0), np.int64), np.zeros((8, 0)))
+    read_fills(columns, Scales(one, one, one, one, one))
+    read_effects(EffectSums(rows, whole, whole), 0)

@@ -17,6 +17,8 @@ from openalpha.core.units import from_units
 from openalpha.engine.reading import (
     FILL_INTS,
     FILL_REALS,
+    EffectSums,
+    FillColumns,
     Scales,
     read_effects,
     read_fills,
@@ -75,7 +77,7 @@ class FillTable:
         """The fills as arrays by name, whole (`FILL_INTS`) and real (`FILL_REALS`)."""
         ints = np.empty((len(FILL_INTS), len(self.rows)), dtype=np.int64)
         reals = np.empty((len(FILL_REALS), len(self.rows)))
-        read_fills(self.rows, self.units.scales(), ints, reals)
+        read_fills(FillColumns(self.rows, ints, reals), self.units.scales())
         return dict(zip(FILL_INTS, ints, strict=True)), dict(zip(FILL_REALS, reals, strict=True))
 
     def to_frame(self) -> "pl.DataFrame":
@@ -160,7 +162,7 @@ class EffectTable:
     def _read(self) -> tuple[list[int], I64]:
         sums = np.zeros(len(self.units.coins), dtype=np.int64)
         picked = np.empty(len(self.rows) + 1, dtype=np.int64)
-        found = read_effects(self.rows, _APART, sums, picked)
+        found = read_effects(EffectSums(self.rows, sums, picked), _APART)
         return sums.tolist(), picked[:found]
 
     def to_frame(self) -> "pl.DataFrame":

@@ -158,21 +158,21 @@ def follow(steps: HeldSteps, state: Floats) -> None:
 
 
 @entry
-def follow_column(exposure: Floats, equity: Floats, state: Floats) -> None:
-    """Do what `follow` does for an exposure that stands in a column.
+def follow_column(exposure: Floats, state: Floats) -> None:
+    """Sum up the exposure of a run where it stands in a column.
 
     Parameters
     ----------
-    exposure, equity : float64[n]
+    exposure : float64[n]
     state : float64[6]
+        As `CURVE_STATE`; its first three are carried on.
     """
-    _fall(equity, 0, equity.shape[0], state)
-    exposed, total, most = state[0], state[1], state[2]
-    for i in range(exposure.shape[0]):
-        exposed += exposure[i] != 0.0
-        total += exposure[i]
-        most = max(most, exposure[i])
-    state[0], state[1], state[2] = exposed, total, most
+    exposed, total, most = 0, state[1], state[2]
+    for share in exposure:
+        exposed += share != 0.0
+        total += share
+        most = share if share > most else most
+    state[0], state[1], state[2] = state[0] + exposed, total, most
 
 
 class TripOutput(NamedTuple):
@@ -250,7 +250,7 @@ def warm() -> None:
     close.setflags(write=False)  # as a history's closes are
     steps, state = HeldSteps(whole, real, close, np.zeros(2)), np.zeros(len(CURVE_STATE))
     follow(steps, state)
-    follow_column(np.zeros(2), np.zeros(2), state)
+    follow_column(np.zeros(2), state)
     add_steps(steps, np.zeros(2))
     fills = TripInput(whole + 1, whole, whole, real, real, real, real, real)
     walk_fills(fills, TripOutput(np.zeros((4, 2), np.int64), np.zeros((7, 2))))

@@ -18,6 +18,9 @@ _STRETCH = 1 << 20
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_NO_BAR, _NO_CLOSE, _NO_WORTH = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+_NO_CLOSE.flags.writeable = False
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -59,24 +62,34 @@ def measure_curve(
     """
     capital = float(run.capital)
     state = np.array([0.0, 0.0, 0.0, capital, capital, 0.0])
-    if any(i.kind is Kind.INVERSE for i in instruments) or fills.leg.any():
-        follow_column(run.exposure, run.equity, state)
-    elif len(instruments) == 1:
+    if len(instruments) == 1 and not _needs_column(fills, instruments):
         for steps in _stretches(run, fills, instruments[0], run.closes[0]):
             follow(steps, state)
     else:
-        exposure = np.zeros(len(run.ts_ms))
-        for number, (instrument, close) in enumerate(zip(instruments, run.closes, strict=True)):
-            mine = fills.take(np.flatnonzero(fills.instrument == number))
-            done = 0
-            for steps in _stretches(run, mine, instrument, close):
-                add_steps(steps, exposure[done : done + len(steps.equity)])
-                done += len(steps.equity)
-        follow_column(exposure, run.equity, state)
+        follow(HeldSteps(_NO_BAR, _NO_WORTH, _NO_CLOSE, run.equity), state)
+        follow_column(_column(run, fills, instruments), state)
     bars = len(run.ts_ms)
     exposed, total, highest, peak, trough, deepest = state.tolist()
     deepest = min(1.0, max(deepest, 1.0 - trough / peak))
     return Curve(bars, int(exposed), total / bars if bars else 0.0, highest, deepest)
+
+
+def _needs_column(fills: FillColumns, instruments: Sequence[Instrument]) -> bool:
+    return any(i.kind is Kind.INVERSE for i in instruments) or bool(fills.leg.any())
+
+
+def _column(run: FinishedRun, fills: FillColumns, instruments: Sequence[Instrument]) -> Floats:
+    """Return the gross exposure over equity at each bar's close."""
+    if _needs_column(fills, instruments):
+        return run.exposure
+    exposure = np.zeros(len(run.ts_ms))
+    for number, (instrument, close) in enumerate(zip(instruments, run.closes, strict=True)):
+        mine = fills.take(np.flatnonzero(fills.instrument == number))
+        done = 0
+        for steps in _stretches(run, mine, instrument, close):
+            add_steps(steps, exposure[done : done + len(steps.equity)])
+            done += len(steps.equity)
+    return exposure
 
 
 def _stretches(
