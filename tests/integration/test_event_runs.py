@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from openalpha.core.instruments import Kind, instrument_id
 from openalpha.core.reasons import Reason
 from openalpha.engine.events import run_events
 from openalpha.engine.run import EngineRun, VenueSettings
@@ -20,7 +22,7 @@ from openalpha.strategy import Bars, evaluate_e6, load_strategy
 from openalpha.strategy.base import NO_OPINION_E6
 from openalpha.strategy.params import Exits
 from openalpha.venue.settings import CostSettings, MarginSettings
-from tests.fakes.event_runs import HOUR_MS, START_MS, Script, market, perp, walk
+from tests.fakes.event_runs import HOUR_MS, START_MS, Script, bars_of, market, perp, walk
 
 THE_KERNELS = (
     Reason.TIME_EXIT,
@@ -179,3 +181,29 @@ def test_built_ins_on_a_recorded_market(real_data: Path, name: str, place: str) 
         # Each rung is sold a step of one per cent above where it was bought.
         assert sold["price"].min() > 1.009 * frame.filter(side=1)["price"].min()
     assert fast.final_equity > 0
+
+
+def test_a_grid_on_spot_strands_no_rung_though_the_fee_is_taken_in_the_coin() -> None:
+    coin = replace(
+        perp(lot="0.0001"), id=instrument_id("bybit_spot", "BTCUSDT"), kind=Kind.SPOT,
+        qty_decimals=8,
+    )  # fmt: skip
+    # Down three rungs and up past the top, time and again.
+    closes = [100, 98.6, 97.6, 96.6, 98, 99, 100.5, 101.5] * 6
+    bars = bars_of(closes, wick=0.2, volume=10_000_000)
+    one = History.of(coin, HOUR_MS, ts_ms=START_MS + HOUR_MS * np.arange(len(closes)), bars=bars)
+    cls = load_strategy("grid")
+    run = run_events(
+        cls(cls.Params(step_pct=1, rungs=3, share_pct=10)),
+        {"x": one},
+        capital=Decimal(10_000),
+        settings=EngineSettings(),
+    )
+    orders = run.orders.to_frame()
+    assert orders.filter(status=6).height == 0
+    frame = run.fills.to_frame()
+    bought, sold = (frame.filter(side=side) for side in (1, -1))
+    assert len(bought) == len(sold) >= 15
+    # What is left is below one lot, not a rung.
+    assert float(run.balances["BTC"]) < 0.0001
+    assert run.final_equity > 10_000

@@ -94,17 +94,22 @@ class EventContext:
 
     def refresh(self) -> None:
         """Read position and cash after the kernel was led through a bar."""
-        arena, terms, setup = self._machine.arena, self._terms[0], self._machine.instruments[0]
-        held, cost = arena[self._leg : self._leg + 2].tolist()
-        if setup.kind == at.SPOT and held < terms.step_at(self.ts_ms)[1]:
-            held = 0  # dust that cannot be sold is no position
-        self.position = held / terms.qty_scale
-        self.entry_price = math.nan
-        if held and cost:
-            paid = abs(held) * setup.k / abs(cost) if setup.kind == at.INVERSE else cost / held
-            self.entry_price = paid / terms.price_scale
+        arena = self._machine.arena
+        self.position, self.entry_price = self._holding(0, arena[self._leg : self._leg + 2])
         self.cash = int(arena[self._balance]) / self._cash_scale
         self._orders = None
+
+    def _holding(self, number: int, leg: NDArray[np.int64]) -> tuple[float, float]:
+        """Return quantity and entry price of an instrument from its leg's quantity and cost."""
+        terms, setup = self._terms[number], self._machine.instruments[number]
+        held, cost = leg.tolist()
+        if setup.kind == at.SPOT and held < terms.step_at(self.ts_ms)[1]:
+            held = 0  # dust that cannot be sold is no position
+        price = math.nan
+        if held and cost:
+            paid = abs(held) * setup.k / abs(cost) if setup.kind == at.INVERSE else cost / held
+            price = paid / terms.price_scale
+        return held / terms.qty_scale, price
 
     @property
     def ts_ms(self) -> int:
@@ -147,6 +152,25 @@ class EventContext:
             ]
             self._orders = tuple(sorted(found, key=lambda order: order.id))
         return self._orders
+
+    def position_of(self, instrument: str) -> float:
+        """Return the signed quantity held of an instrument, by role or id.
+
+        Raises
+        ------
+        InputError
+            If the run has no such instrument.
+        """
+        return self._of(instrument)[0]
+
+    def entry_price_of(self, instrument: str) -> float:
+        """Return the average price of that position, NaN when flat."""
+        return self._of(instrument)[1]
+
+    def _of(self, instrument: str) -> tuple[float, float]:
+        number = self._number(instrument)
+        leg = self._leg + 2 * number * at.LEG_COLS
+        return self._holding(number, self._machine.arena[leg : leg + 2])
 
     def history(self, count: int, *, instrument: str | None = None) -> Bars:
         """Return the last `count` bars, the one just closed included; fewer at the beginning.

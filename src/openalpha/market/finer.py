@@ -131,6 +131,6 @@ def _check_closes(fine: History, coarse: History) -> None:
         first = format_ms(int(coarse.ts_ms[differing[0]]))
         raise DataError(
             f"{len(differing)} of {len(coarse)} closes of {coarse.instrument.id} differ between "
-            f"its {own} and {finer} bars, first at {first}: `openalpha data check` tells which stand "
-            "out; mend them, or take fills.path = adverse"
+            f"its {own} and {finer} bars, first at {first}: `openalpha data check` tells which "
+            "stand out; mend them, or take fills.path = adverse"
         )

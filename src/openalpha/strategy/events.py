@@ -115,6 +115,14 @@ class Context(Protocol):
         """Orders still open, oldest first."""
         ...
 
+    def position_of(self, instrument: str) -> float:
+        """Signed quantity held of one of several instruments, by role or id."""
+        ...
+
+    def entry_price_of(self, instrument: str) -> float:
+        """Average price of that position, NaN when flat."""
+        ...
+
     def history(self, count: int, *, instrument: str | None = None) -> Bars:
         """Return the last `count` bars, the one just closed included; fewer at the beginning."""
         ...

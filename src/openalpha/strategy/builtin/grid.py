@@ -9,6 +9,8 @@ from openalpha.strategy.params import Param, StrategyParams
 
 __all__ = ["Grid"]
 
+_WITH_CRUMBS = 1.02
+
 
 class Grid(EventStrategy):
     """Earn the step between neighbouring rungs of a ladder while the price swings across it.
@@ -65,10 +67,22 @@ class Grid(EventStrategy):
             return
         qty = float(fill.qty)
         if fill.side > 0:
+            qty = self._sellable(ctx, qty)
+            if qty <= 0:
+                return
             order = ctx.sell(qty, limit=self._price(rung - 1), reduce_only=True, tag=f"sell {rung}")
         else:
             order = ctx.buy(qty, limit=self._price(rung), post_only=True, tag=f"buy {rung}")
         self.order_rung[order] = rung
+
+    def _sellable(self, ctx: Context, bought: float) -> float:
+        """Return how much of a rung can be sold: a spot fee may have been taken out of it.
+
+        The crumbs that rounding down to a lot left of earlier rungs go with it.
+        """
+        for_sale = sum(order.qty - order.filled for order in ctx.orders if order.side < 0)
+        free = ctx.position - for_sale
+        return free if free < bought * _WITH_CRUMBS else bought
 
     def _price(self, rung: int) -> float:
         """Return the price of a rung: 0 is the anchor, 1 the first buy below it."""

@@ -15,7 +15,7 @@ from openalpha.strategy.compiled import loops
 
 __all__ = ["cache_folder", "compiled_loop", "warm"]
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "_nrt": False, "error_model": "numpy"}
 
 
 def cache_folder(version: str) -> Path:

@@ -84,6 +84,14 @@ class Rehearsal:
         """Orders still open, oldest first."""
         return tuple(self._open.values())
 
+    def position_of(self, instrument: str) -> float:
+        """Return what is held: there is one instrument on this stage, whatever its name."""
+        return self.position
+
+    def entry_price_of(self, instrument: str) -> float:
+        """Return its average price."""
+        return self.entry_price
+
     def history(self, count: int, *, instrument: str | None = None) -> Bars:
         """Return the last bars shown."""
         stop = self.index + 1
