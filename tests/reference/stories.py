@@ -14,6 +14,7 @@ from openalpha.core.instruments import Kind
 from openalpha.core.messages import EffectKind
 from openalpha.core.orders import OrderStatus, Side
 from openalpha.core.reasons import Reason
+from tests.fakes.kernel_books import books_agree
 from tests.reference.engines import runner
 from tests.reference.scenario import (
     AccountCase,
@@ -84,7 +85,9 @@ class Story:
 
 def tell(engine: str, story: Story) -> None:
     """Run a story and compare."""
-    out = runner(engine)(story.case())
+    case = story.case()
+    out = runner(engine)(case)
+    books_agree(case, out)
     found = tuple((f.ts_ms, f.order_id, f.qty, f.price, f.reason) for f in out.fills)
     assert found == story.fills
     assert _ended(out) == story.ended

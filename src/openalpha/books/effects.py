@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from openalpha.books.accounts import Account, Category, contra_of
 from openalpha.books.entries import Draft, EntryKind, FillDraft, Posting, Quote
+from openalpha.books.positions import money_of
 from openalpha.core.instruments import Instrument
 from openalpha.core.messages import CashEffect, Fill
 
@@ -72,23 +73,23 @@ def effect_draft(effect: CashEffect, *, source: str, venue: str) -> Draft:
 
 
 def mark_draft(
-    marks: Mapping[str, tuple[str, Decimal]], *, ts_ms: int, run: str, source: str
+    marks: Mapping[str, tuple[str, Decimal]], *, ts_ms: int, venue: str, source: str
 ) -> Draft:
     """Return the entry that says what instruments were worth at a moment.
 
     Parameters
     ----------
     marks : mapping of instrument to (coin, price)
-    run : str
-        Source of the entry; with the moment it makes the key.
+    venue : str
+        The venue account they are for; with the moment it makes the key.
     source : str
         Who says so.
     """
     return Draft(
-        key=f"{run}/mark/{ts_ms}",
+        key=f"{venue}/mark/{ts_ms}",
         kind=EntryKind.MARK,
         ts_ms=ts_ms,
-        source=run,
+        source=venue,
         quotes=tuple(
             Quote(name, coin, price, source, ts_ms) for name, (coin, price) in marks.items()
         ),
@@ -143,11 +144,11 @@ def _fill(run: RunEffects, fill: Fill) -> FillDraft:
         venue=run.run_id,
         fill=fill,
         instrument=instrument,
-        cash_decimals=run.cash_decimals.get(instrument.settle, instrument.cash_decimals),
+        cash_decimals=run.cash_decimals.get(money_of(instrument), instrument.cash_decimals),
     )
 
 
 def _mark(run: RunEffects, mark: tuple[int, Mapping[str, Decimal]]) -> Draft:
     ts_ms, prices = mark
-    quoted = {name: (run.instruments[name].settle, price) for name, price in prices.items()}
-    return mark_draft(quoted, ts_ms=ts_ms, run=run.run_id, source=run.mark_source)
+    quoted = {name: (money_of(run.instruments[name]), price) for name, price in prices.items()}
+    return mark_draft(quoted, ts_ms=ts_ms, venue=run.run_id, source=run.mark_source)

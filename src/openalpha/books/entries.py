@@ -86,10 +86,16 @@ class Quote(NamedTuple):
 
 
 class StoredFill(NamedTuple):
-    """A fill as the books keep it; decimals in the instrument's own units."""
+    """A fill as the books keep it; decimals in the instrument's own units.
+
+    `kind` and `multiplier` are the instrument's when it filled: with them the books know what a
+    position is worth without asking anybody.
+    """
 
     venue: str
     instrument: str
+    kind: int
+    multiplier: Decimal
     order_ref: str
     side: int
     leg: int

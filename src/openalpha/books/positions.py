@@ -15,6 +15,7 @@ __all__ = [
     "after_fill",
     "fill_accounts",
     "fill_postings",
+    "money_of",
     "stored_fill",
     "terms_of",
     "unrealised",
@@ -63,6 +64,11 @@ def terms_of(instrument: Instrument, cash_decimals: int) -> Terms:
     is_inverse = instrument.kind is Kind.INVERSE
     decimals = cash_decimals if is_inverse else instrument.price_decimals + instrument.qty_decimals
     return Terms(is_inverse, instrument.multiplier, Decimal(1).scaleb(-decimals))
+
+
+def money_of(instrument: Instrument) -> str:
+    """Return the coin an instrument's cost and profit are counted in."""
+    return instrument.quote if instrument.kind is Kind.SPOT else instrument.settle
 
 
 def value_of(terms: Terms, qty: Decimal, *, price: Decimal) -> Decimal:
@@ -133,10 +139,9 @@ def fill_accounts(draft: FillDraft) -> tuple[Account, Account]:
     """Return the position and the cost account a fill works on."""
     fill, instrument = draft.fill, draft.instrument
     name = position_coin(str(instrument.id), fill.leg)
-    coin = instrument.quote if instrument.kind is Kind.SPOT else instrument.settle
     return (
         Account(draft.venue, Category.POSITION, name, name),
-        Account(draft.venue, Category.COST, coin, name),
+        Account(draft.venue, Category.COST, money_of(instrument), name),
     )
 
 
@@ -169,6 +174,8 @@ def stored_fill(draft: FillDraft) -> StoredFill:
     return StoredFill(
         venue=draft.venue,
         instrument=str(fill.instrument),
+        kind=int(draft.instrument.kind),
+        multiplier=checked(draft.instrument.multiplier, "a multiplier"),
         order_ref=str(fill.order_id),
         side=int(fill.side),
         leg=int(fill.leg),

@@ -90,8 +90,8 @@ ENTRIES = Table(
 Index(
     "ix_ledger_entries_marks",
     ENTRIES.c.book_id,
+    ENTRIES.c.source,
     ENTRIES.c.ts_ms,
-    ENTRIES.c.seq,
     sqlite_where=ENTRIES.c.kind == _MARK,
     postgresql_where=ENTRIES.c.kind == _MARK,
 )
@@ -145,6 +145,8 @@ FILLS = Table(
     Column("ts_ms", BigInteger, nullable=False),
     Column("venue", Text, nullable=False),
     Column("instrument", Text, nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("multiplier", ExactDecimal, nullable=False),
     Column("order_ref", Text, nullable=False),
     Column("side", SmallInteger, nullable=False),
     Column("leg", SmallInteger, nullable=False),

@@ -115,7 +115,7 @@ def _entries() -> None:
     _index("ledger_entries", "book_id", "ts_ms", "seq")
     is_mark = sa.text("kind = 21")
     op.create_index(
-        "ix_ledger_entries_marks", "ledger_entries", ["book_id", "ts_ms", "seq"],
+        "ix_ledger_entries_marks", "ledger_entries", ["book_id", "source", "ts_ms"],
         sqlite_where=is_mark, postgresql_where=is_mark,
     )  # fmt: skip
 
@@ -165,6 +165,8 @@ def _fills() -> None:
         _integer("ts_ms"),
         _text("venue"),
         _text("instrument"),
+        _integer("kind", sa.SmallInteger),
+        _decimal("multiplier"),
         _text("order_ref"),
         _integer("side", sa.SmallInteger),
         _integer("leg", sa.SmallInteger),
