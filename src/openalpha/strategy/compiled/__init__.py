@@ -45,12 +45,31 @@ def compiled_loop(name: str) -> Callable[..., Any] | None:
     try:
         try:
             made: Callable[..., Any] = numba.njit(cache=True, **_OPTIONS)(getattr(loops, name))
+            _look_first(made)
         except RuntimeError:
             # No folder can be written: compile for this process only.
             made = numba.njit(**_OPTIONS)(getattr(loops, name))
     finally:
         config.CACHE_DIR = before
     return made
+
+
+def _look_first(dispatcher: Any) -> None:
+    """Let numba look into its cache before it makes ready to compile: half a second of a process.
+
+    Only for loops without its runtime, which would have to be made ready too.
+    """
+    cache_of = dispatcher._cache
+    usual = cache_of.load_overload
+
+    def load_overload(signature: Any, target: Any) -> Any:
+        with cache_of._guard_against_spurious_io_errors():
+            found = cache_of._load_overload(signature, target)
+            if found is not None:
+                return found
+        return usual(signature, target)
+
+    cache_of.load_overload = load_overload
 
 
 def warm() -> bool:

@@ -15,6 +15,8 @@ import numba
 from numba import njit, types
 from numba.core.compiler import Compiler
 
+from openalpha.venue.kernel._cached import look_first
+
 __all__ = ["cache_dir", "compiled", "entry", "inlined", "source_hash"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -165,6 +167,7 @@ def entry(function: F) -> F:
     config.CACHE_DIR = _CACHE
     try:
         wrapped: F = njit(cache=True, **_OUTER, **_OPTIONS)(function)
+        look_first(wrapped, function)
         return wrapped
     finally:
         config.CACHE_DIR = before
