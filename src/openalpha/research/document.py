@@ -1,7 +1,6 @@
 """A result as one JSON document of the layout `schema.ResultDocument` describes."""
 
 import math
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -99,28 +98,34 @@ def _curve(result: "BacktestResult") -> dict[str, Any]:
 
 
 def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    return [{name: _plain(value) for name, value in row.items()} for row in frame.to_dicts()]
+    return _records({name: _plain(frame[name]) for name in frame.columns})
 
 
 def _exact(
     frame: pl.DataFrame, instruments: tuple[Instrument, ...], units: dict[str, str]
 ) -> list[dict[str, Any]]:
     """Return rows with prices and quantities as exact decimals in their instrument's units."""
-    decimals = {
-        str(i.id): {name: getattr(i, unit) for name, unit in units.items()} for i in instruments
-    }
-    rows = _rows(frame)
-    for row in rows:
-        for name, places in decimals[row["instrument"]].items():
-            if isinstance(row.get(name), float):
-                row[name] = f"{row[name]:.{places}f}"
-        for name in ("reason", "exit_reason"):
-            if name in row:
-                row[name] = Reason(row[name]).name.lower()
-    return rows
+    columns = {name: _plain(frame[name]) for name in frame.columns}
+    for name, unit in units.items():
+        formats = {str(i.id): f"{{:.{getattr(i, unit)}f}}".format for i in instruments}
+        columns[name] = [
+            formats[which](value) if isinstance(value, float) else value
+            for which, value in zip(columns["instrument"], columns[name], strict=True)
+        ]
+    for name in ("reason", "exit_reason"):
+        if name in columns:
+            words = {code: Reason(code).name.lower() for code in set(columns[name])}
+            columns[name] = [words[code] for code in columns[name]]
+    return _records(columns)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, Decimal) else value
+def _records(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    names = tuple(columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _plain(column: pl.Series) -> list[Any]:
+    """Return a column as JSON can hold it: NaN as null."""
+    if column.dtype.is_float():
+        return column.fill_nan(None).replace([math.inf, -math.inf], [None, None]).to_list()
+    return column.cast(pl.String).to_list() if column.dtype.is_decimal() else column.to_list()
