@@ -83,7 +83,8 @@ def import_(  # noqa: PLR0913, PLR0917 - the options of a command
         screen.remark(f"not taken: {item.path}: {item.skipped}")
     rows = sum(item.rows for item in taken)
     screen.show(
-        f"{len(taken)} files taken, {len(left)} left; {rows:,} rows, {report.added:,} of them new"
+        f"{len({item.path for item in taken})} files taken, {len(left)} left; {rows:,} rows, "
+        f"{report.added:,} of them new"
     )
     if report.rejected_to:
         rejected = sum(item.rejected for item in taken)

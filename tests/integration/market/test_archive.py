@@ -90,6 +90,28 @@ def test_trade_files_become_trades_and_bars(tmp_path: Path) -> None:
     assert busy["volume"] == 3 * 105 * 10 ** (bars.qty_decimals - 3)
 
 
+def test_spot_files_lie_elsewhere_and_have_other_columns(tmp_path: Path) -> None:
+    server = venue()
+    lines = ["id,timestamp,price,volume,side,rpi"] + [
+        f"{n},{DAY + n * 7_000},{60_000 + n % 9}.5,0.00{n % 9 + 1},{'buy' if n % 2 else 'sell'},0"
+        for n in range(100)
+    ]
+    name = "/spot/BTCUSDT/BTCUSDT_2024-02-28.csv.gz"
+    server.archive[name] = gzip.compress("\n".join(lines).encode())
+    fetcher = Fetcher(server, tmp_path)
+    patient = fetcher.wiring.patient(Waits(threading.Event(), fetcher.clock))  # type: ignore[arg-type]
+    what = Wanted("bybit_spot", ("BTCUSDT",), ("1m",), DAY, DAY + 2 * DAY_MS, ())
+    report = download_archive(
+        what, fetcher.lake, transport=patient, archive_url="http://venue.test"
+    )
+    assert "BTCUSDT_2024-02-29.csv.gz does not exist" in " ".join(report.notes)
+    trades = fetcher.lake.read(SeriesKey("bybit_spot", "BTCUSDT", SeriesKind.TRADES)).frame
+    assert trades["trade_id"].to_list() == [str(n) for n in range(100)]
+    bars = fetcher.lake.read(SeriesKey("bybit_spot", "BTCUSDT", SeriesKind.BARS, "1m")).frame
+    assert (bars.height, int(bars["ts"][0])) == (1440, DAY)
+    assert bars["volume"].sum() == trades["qty"].sum()
+
+
 def test_days_there_already_are_not_fetched_again(tmp_path: Path) -> None:
     server = archive_venue()
     fetch_archive(server, tmp_path, until=DAY + DAY_MS)

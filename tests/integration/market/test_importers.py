@@ -111,6 +111,59 @@ def test_freqtrade_feather_and_its_funding_come_in(lake, tmp_path):
     assert found.funding_rate_e12.tolist() == [100_000_000]
 
 
+def test_blank_lines_at_the_end_are_no_rows(lake, tmp_path):
+    path = write(tmp_path / "ohlcv/x_spot/AB_1m.csv", HEADER + ours() + "\n\r\n  \n")
+    (taken,) = import_paths(lake, [path], clock=CLOCK).files
+    assert (taken.added, taken.rejected) == (2, 0)
+    blank = write(tmp_path / "ohlcv/x_spot/AC_1m.csv", HEADER + ours().replace("\n", "\n\n"))
+    with pytest.raises(DataError, match=r"AC_1m.csv row 3, column open: was missing"):
+        import_paths(lake, [blank], clock=CLOCK)
+
+
+def test_a_funding_rate_beside_the_bars_comes_in_as_funding(lake, tmp_path):
+    lines = ours(HOUR_MS).splitlines()
+    more = f"{START + 2 * HOUR_MS},100,101,99,100,5"
+    text = (
+        f"ts,open,high,low,close,volume,Funding_Rate\n{lines[0]},0.0001\n{lines[1]},\n{more},NaN\n"
+    )
+    path = write(tmp_path / "ohlcv/x_linear/AB_1h.csv", text)
+    report = import_paths(lake, [path], clock=CLOCK)
+    assert [(item.series, item.added) for item in report.files] == [
+        ("x_linear:AB bars 1h", 3), ("x_linear:AB funding", 1),
+    ]  # fmt: skip
+    found = lake.load("x_linear:AB", "1h")
+    assert found.funding_ts_ms.tolist() == [START]
+    assert found.funding_rate_e12.tolist() == [100_000_000]
+    wrong = write(tmp_path / "ohlcv/x_linear/AC_1h.csv", text.replace("0.0001", "much"))
+    with pytest.raises(DataError, match=r"AC_1h.csv row 2, column rate: was missing or not a num"):
+        import_paths(lake, [wrong], clock=CLOCK)
+    assert [info.key.symbol for info in lake.series()] == ["AB", "AB"]
+    # Spot pays none, and a column without a value says nothing.
+    spot = write(tmp_path / "ohlcv/x_spot/AB_1h.csv", text)
+    none = write(tmp_path / "ohlcv/y_linear/AB_1h.csv", text.replace("0.0001", ""))
+    report = import_paths(lake, [spot, none], clock=CLOCK)
+    assert [item.series for item in report.files] == ["x_spot:AB bars 1h", "y_linear:AB bars 1h"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "binance-futures_liquidations_2024-01-01_BTCUSDT.csv",
+        "liquidations/bybit_linear/BTCUSDT.csv",
+        "BTCUSDT-liquidationSnapshot-2024-01-01.csv",
+    ],
+)
+def test_liquidations_are_refused_by_name(name, lake, tmp_path):
+    _, text, _, _ = EVENTS["tardis trades"]
+    path = write(tmp_path / "in" / name, text)
+    with pytest.raises(InputError, match=r"liquidations are not kept; the lake holds bars, mark"):
+        import_paths(lake, [path], clock=CLOCK)
+    # In a folder it is named and left.
+    write(tmp_path / "in" / "ohlcv/x_spot/AB_1m.csv", HEADER + ours())
+    report = import_paths(lake, [tmp_path / "in"], clock=CLOCK)
+    assert sorted(item.added for item in report.files) == [0, 2]
+
+
 EVENTS = {
     "bybit trades": (
         "BTCUSDT2024-01-01.csv.gz",

@@ -38,11 +38,18 @@ class _Day:
 
     symbol: str
     start_ms: int
+    is_spot: bool = False
 
     @property
     def name(self) -> str:
-        """Return the file's name: `BTCUSDT2024-01-31.csv.gz`."""
-        return f"{self.symbol}{datetime.fromtimestamp(self.start_ms / 1000, UTC):%Y-%m-%d}.csv.gz"
+        """Return the file's name: `BTCUSDT2024-01-31.csv.gz`, with `_` before the day on spot."""
+        day = datetime.fromtimestamp(self.start_ms / 1000, UTC)
+        return f"{self.symbol}{'_' if self.is_spot else ''}{day:%Y-%m-%d}.csv.gz"
+
+    @property
+    def place(self) -> str:
+        """Return where it lies in the archive."""
+        return f"{'spot' if self.is_spot else 'trading'}/{self.symbol}/{self.name}"
 
 
 def download_archive(
@@ -63,7 +70,7 @@ def download_archive(
     transport : Transport
         Patient and budgeted by the caller.
     archive_url : str
-        Where the folders of the symbols lie, up to and without `/trading`.
+        Where the folders of the markets lie, up to and without `/trading` and `/spot`.
     on_start, on_rows : callable
         Told the number of days to fetch, then each as it is done.
 
@@ -77,7 +84,7 @@ def download_archive(
     VenueUnavailable
         If the server fails or sends a damaged file; days before are kept.
     """
-    if not wanted.market.startswith("bybit_") or wanted.market.endswith("spot"):
+    if not wanted.market.startswith("bybit_"):
         raise InputError(f"there are no trade archives of {wanted.market}; use bybit_linear")
     if set(wanted.timeframes) != {"1m"}:
         raise InputError(
@@ -179,7 +186,8 @@ def _missing_days(lake: Lake, wanted: Wanted, symbol: str) -> list[_Day]:
     trades = SeriesKey(wanted.market, symbol, SeriesKind.TRADES)
     stamps = known_stamps(lake, trades, span=(first, wanted.until_ms))
     done = set((stamps // DAY_MS * DAY_MS).tolist())
-    return [_Day(symbol, start) for start in days if start not in done]
+    is_spot = wanted.market.endswith("spot")
+    return [_Day(symbol, start, is_spot) for start in days if start not in done]
 
 
 def _one_day(
@@ -190,8 +198,7 @@ def _one_day(
     archive_url: str,
     notes: list[str],
 ) -> list[Filled]:
-    url = f"{archive_url.rstrip('/')}/trading/{day.symbol}/{day.name}"
-    response = transport.send(Request(url))
+    response = transport.send(Request(f"{archive_url.rstrip('/')}/{day.place}"))
     if response.status == 404:
         notes.append(f"{day.name} does not exist in the archive: left out")
         return []

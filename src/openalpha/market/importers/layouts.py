@@ -10,7 +10,7 @@ from openalpha.market.importers.names import Named, market_of_exchange
 from openalpha.market.importers.raw import RawTable
 from openalpha.market.series import SeriesKind
 
-__all__ = ["Canonical", "recognise"]
+__all__ = ["Canonical", "recognise", "rates_beside"]
 
 _PRICES = ("open", "high", "low", "close")
 _KLINE = (
@@ -72,6 +72,21 @@ def recognise(table: RawTable, named: Named) -> Canonical | str:
         return _book_snapshots(frame, named)
     shown = ", ".join(list(frame.columns)[1:9])
     return f"not market data (columns {shown}{' …' if len(columns) > 8 else ''})"
+
+
+def rates_beside(table: RawTable, named: Named) -> Canonical | None:
+    """Return the funding that bars carry in a column `funding_rate`; None where they have none.
+
+    Empty and NaN say that nothing was settled at that bar.
+    """
+    frame = _with_names(table, named)
+    if not {*_PRICES, "funding_rate"} <= set(frame.columns):
+        return None
+    given = pl.col("funding_rate").cast(pl.String).str.strip_chars()
+    is_settled = given.is_not_null() & ~given.str.to_lowercase().is_in(["", "nan", "null", "none"])
+    frame = frame.with_row_index("_row", offset=table.first_row).filter(is_settled)
+    read = _funding("funding_rate")(frame, named)
+    return read if isinstance(read, Canonical) and read.frame.height else None
 
 
 def _with_names(table: RawTable, named: Named) -> pl.DataFrame:

@@ -97,7 +97,8 @@ def _table(name: str, data: bytes) -> RawTable:
 
 
 def _csv(name: str, data: bytes) -> RawTable:
-    if not data.strip():
+    data = data.rstrip()  # blank lines at the end are no rows
+    if not data:
         raise ValueError("the file is empty")
     head = data[:65536].decode("utf-8", "replace").splitlines()[0]
     has_header = not all(_is_number(cell) for cell in head.split(",")[:5])

@@ -11,12 +11,12 @@ import polars as pl
 
 from openalpha.core.clock import Clock, parse_timeframe, timeframe_name
 from openalpha.core.errors import DataError, InputError, StorageError
-from openalpha.market.importers.layouts import Canonical, recognise
+from openalpha.market.importers.layouts import Canonical, rates_beside, recognise
 from openalpha.market.importers.names import Named, what_name_says
-from openalpha.market.importers.raw import RawTable, can_open, open_tables
+from openalpha.market.importers.raw import can_open, open_tables
 from openalpha.market.importers.rows import judge, to_block, usual_step_ms
 from openalpha.market.lake import Lake
-from openalpha.market.series import SeriesKey
+from openalpha.market.series import SeriesKey, SeriesKind
 from openalpha.market.staging import Transaction
 
 __all__ = ["FileResult", "ImportReport", "Stated", "import_paths"]
@@ -172,21 +172,38 @@ def _import_file(
         yield FileResult(shown, skipped=error.message.removeprefix(f"{path} "))
         return
     for table in tables:
-        yield _import_table(change, path, table, stated, bad, now_ms=now_ms)
+        named = what_name_says(path, table.name)
+        canonical = _not_kept(path, table.name) or recognise(table, named)
+        taken = _import_table(change, shown, canonical, named, stated, bad, now_ms=now_ms)
+        yield taken
+        rates = None if taken.skipped else rates_beside(table, named)
+        market = stated.market or named.market
+        if rates is not None and not market.endswith("spot"):
+            yield _import_table(change, shown, rates, named, stated, bad, now_ms=now_ms)
+
+
+def _not_kept(path: Path, name: str) -> str:
+    """Say why a table is of a kind the lake has no place for, by its name; empty otherwise.
+
+    Liquidations have the columns of trades: only their name or the folder of their kind tells.
+    """
+    folders = [part.lower() for part in path.parts[-3:-1]]
+    if "liquidation" not in f"{path.name} {name}".lower() and "liquidations" not in folders:
+        return ""
+    kinds = ", ".join(str(kind).replace("_", " ") for kind in SeriesKind)
+    return f"liquidations are not kept; the lake holds {kinds}"
 
 
 def _import_table(
     change: Transaction,
-    path: Path,
-    table: RawTable,
+    shown: str,
+    canonical: Canonical | str,
+    named: Named,
     stated: Stated,
     bad: _Bad,
     *,
     now_ms: int,
 ) -> FileResult:
-    shown = "/".join(path.parts[-3:])
-    named = what_name_says(path, table.name)
-    canonical = recognise(table, named)
     if isinstance(canonical, str):
         return FileResult(shown, skipped=canonical)
     if canonical.frame.height == 0:
