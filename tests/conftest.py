@@ -1,6 +1,7 @@
 """What every test shares: an own home, recorded data where the machine has some, no network."""
 
 import ipaddress
+import json
 import os
 import socket
 from pathlib import Path
@@ -32,6 +33,16 @@ def real_data() -> Path:
     folder = Path(named)
     assert folder.is_dir(), f"OPENALPHA_TEST_DATA names {folder}, which is not a folder"
     return folder
+
+
+@pytest.fixture(scope="session")
+def tax_examples() -> list[dict[str, Any]]:
+    """Return worked tax examples kept outside the repository, or skip where there are none."""
+    named = os.environ.get("OPENALPHA_TEST_TAX")
+    if not named:
+        pytest.skip("worked tax examples are not here: OPENALPHA_TEST_TAX names their file")
+    found: list[dict[str, Any]] = json.loads(Path(named).read_text("utf-8"))
+    return found
 
 
 @pytest.fixture
