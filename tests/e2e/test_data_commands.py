@@ -103,3 +103,19 @@ def test_bad_input_is_one_sentence_and_nothing_is_kept(case, home, tmp_path, mon
     assert words in text
     assert execute(["data", "list", "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["series"] == []
+
+
+@pytest.mark.parametrize("command", ["check", "repair", "resample"])
+def test_an_instrument_nobody_has_is_named(command, filled, capsys):
+    said(capsys)
+    more = ["--to", "4h"] if command == "resample" else []
+    assert execute(["data", command, "--instrument", "x_linear:NOPE", *more]) == 1
+    assert "the lake has nothing of x_linear:NOPE; `openalpha data list`" in said(capsys)
+
+
+def test_a_file_that_is_empty_or_no_text_is_one_plain_sentence(home, tmp_path, capsys):
+    for content, words in ((b"", "the file is empty"), (bytes(range(256)), "invalid utf-8")):
+        path = tmp_path / "bars.csv"
+        path.write_bytes(content)
+        assert execute(["data", "import", str(path)]) == 1
+        assert f"bars.csv cannot be imported: {words}" in said(capsys)

@@ -74,7 +74,7 @@ WRONG: list[tuple[str, dict[str, Any], type[OpenAlphaError], str]] = [
     ("endless capital", {"capital": "inf"}, InputError, "finite"),
     ("capital that is not a number", {"capital": float("nan")}, InputError, "finite"),
     ("capital below zero", {"capital": -5}, InputError, "must be positive"),
-    ("capital beyond all units", {"capital": "1e30"}, DataError, "too large"),
+    ("capital beyond all units", {"capital": "1e30"}, DataError, "a capital of 1E+30 is too large"),
     ("no such cost", {"costs": {"taker": 5}}, InputError, "taker"),
     ("an absurd cost", {"costs": {"taker_bps": 20_000}}, InputError, "taker_bps"),
     ("a cost in words", {"costs": {"spread_bps": "wide"}}, InputError, "spread_bps"),

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from openalpha.market.lake import Lake
     from openalpha.market.series import SeriesKey
 
-__all__ = ["app", "open_lake"]
+__all__ = ["app", "open_lake", "refuse_unknown"]
 
 app = typer.Typer(
     no_args_is_help=True, help="Import, download, check, list and make market history."
@@ -48,6 +49,16 @@ def open_lake(config: Path | None, settings: list[str] | None, *, writes: bool =
     if writes:
         prepare_home(loaded.home)
     return Lake(loaded.home, settings=loaded.settings.data)
+
+
+def refuse_unknown(lake: "Lake", instruments: Sequence[str] | None) -> None:
+    """Refuse a named instrument the lake has nothing of."""
+    known = {info.key.instrument for info in lake.series()} if instruments else set()
+    for name in instruments or ():
+        if name not in known:
+            raise InputError(
+                f"the lake has nothing of {name}; `openalpha data list` shows what it has"
+            )
 
 
 @app.command("import")
@@ -179,6 +190,7 @@ def check(
 
     screen = Screen(json_to, is_quiet=quiet)
     lake = open_lake(config, settings)
+    refuse_unknown(lake, instrument)
     total = len(lake.series())
     with screen.progress("checking", total, unit="series") as advance:
         found = check_lake(lake, clock=SystemClock(), only=instrument or (), advance=advance)
@@ -265,15 +277,10 @@ def _chosen(
     from openalpha.core.clock import parse_timeframe, timeframe_name
 
     wanted = timeframe_name(parse_timeframe(timeframe)) if timeframe else ""
-    known = lake.series()
-    for name in instruments or ():
-        if all(info.key.instrument != name for info in known):
-            raise InputError(
-                f"the lake has nothing of {name}; `openalpha data list` shows what it has"
-            )
+    refuse_unknown(lake, instruments)
     found = [
         info.key
-        for info in known
+        for info in lake.series()
         if (not instruments or info.key.instrument in instruments)
         and (not kind or info.key.kind == kind)
         and (not wanted or info.key.timeframe == wanted)

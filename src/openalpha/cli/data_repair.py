@@ -51,6 +51,7 @@ def repair(
 def _repaired(
     screen: Screen, loaded: "LoadedSettings", instruments: tuple[str, ...], base_url: str
 ) -> "RepairReport":
+    from openalpha.cli.data import refuse_unknown
     from openalpha.core.clock import SystemClock
     from openalpha.market.download.venues import Wiring
     from openalpha.market.lake import Lake
@@ -61,6 +62,7 @@ def _repaired(
     prepare_home(loaded.home)
     options, clock, stop = loaded.settings.download, SystemClock(), threading.Event()
     lake = Lake(loaded.home, settings=loaded.settings.data)
+    refuse_unknown(lake, instruments)
     with HttpTransport(timeout_s=options.timeout_s) as transport:
         wiring = Wiring(transport, home=loaded.home, settings=options, clock=clock)
         with screen.progress("repairing", unit="series") as advance:

@@ -88,10 +88,17 @@ def cash_decimals(capital: Decimal, instruments: Sequence[Instrument]) -> int:
 
     The instruments' own (8 unless the catalogue says otherwise), coarser where a balance a thousand
     times the capital could pass 64 bits.
+
+    Raises
+    ------
+    DataError
+        If even whole coins of the capital do.
     """
     decimals = max(instrument.cash_decimals for instrument in instruments)
     while decimals > 0 and capital * 1000 * 10**decimals >= _LARGEST_BALANCE:
         decimals -= 1
+    if capital >= _LARGEST_BALANCE:
+        raise DataError(f"a capital of {capital} is too large to count; give one below 10^18")
     return decimals
 
 

@@ -169,7 +169,8 @@ def _import_file(
     try:
         tables = list(open_tables(path))
     except DataError as error:
-        yield FileResult(shown, skipped=error.message.removeprefix(f"{path} "))
+        why = error.message.removeprefix(f"{path} ").removeprefix("cannot be used: ")
+        yield FileResult(shown, skipped=why)
         return
     for table in tables:
         named = what_name_says(path, table.name)
