@@ -37,7 +37,12 @@ def first_backtest(bench: Bench) -> Iterator[Line]:
     ]  # fmt: skip
     # A home of its own: the user's ledger must not count these as trials.
     home = tempfile.mkdtemp(dir=bench.folder)
-    environ = os.environ | {"OPENALPHA_HOME": home}
+    # Python's own bytecode is part of a warm cache; where the caller turned it off, nowhere near.
+    environ = os.environ | {
+        "OPENALPHA_HOME": home,
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(bench.folder / "bytecode"),
+    }
     environ.setdefault("OPENALPHA_KERNEL_CACHE", _kernel_cache(bench.python))
     taken = []
     for _ in range(5):
