@@ -14,6 +14,7 @@ A secret is a field of type `pydantic.SecretStr`.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from openalpha.books.settings import BooksSettings
 from openalpha.market.download.settings import DownloadSettings
 from openalpha.market.settings import DataSettings
 from openalpha.research.settings import ReportSettings
@@ -49,3 +50,4 @@ class Settings:
     sizing: SizingSettings = field(default_factory=SizingSettings)
     risk: RiskSettings = field(default_factory=RiskSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
+    books: BooksSettings = field(default_factory=BooksSettings)
