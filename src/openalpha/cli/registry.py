@@ -22,6 +22,7 @@ COMMANDS = (
     Entry("backtest", "openalpha.cli.backtest", "Test a strategy on history, every cost counted."),
     Entry("data", "openalpha.cli.data", "Import, download, check, list and make market history."),
     Entry("strategy", "openalpha.cli.strategy", "List, show, start and check strategies."),
+    Entry("twin", "openalpha.cli.twin", "Serve a synthetic exchange that speaks Bybit's protocol."),
     Entry("config", "openalpha.cli.config", "Write, show and check the settings."),
     Entry("doctor", "openalpha.cli.doctor", "Check this machine, the home folder and the cache."),
     Entry("home", "openalpha.cli.home", "Look after the home folder."),

@@ -9,6 +9,7 @@ from openalpha.venue.kernel.account import (
     leg_at,
     unrealised,
 )
+from openalpha.venue.kernel.book import best_price
 from openalpha.venue.kernel.layout import (
     AC_BALANCES,
     AC_MARGIN_MODE,
@@ -123,3 +124,9 @@ def settle_leg(m: I64, account: int, number: int, leg: int, price: int, reason: 
     m[f + F_BASE] = price
     m[f + F_IMPACT_E8] = 0
     cancel_reducing(m, i, p, LIQUIDATION_ORDER)
+
+
+@entry
+def touch(m: I64, i: int) -> tuple[int, int]:
+    """Return best bid and ask of an instrument's book, 0 where there is none."""
+    return best_price(m, i, 1), best_price(m, i, -1)

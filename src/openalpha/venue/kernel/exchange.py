@@ -136,6 +136,15 @@ class BookMachine:
         self.arena[self._leg(account, number, leg) + at.P_LEVERAGE_E2] = leverage_e2
         venue.lock_margin(self.arena, account, number)
 
+    def leverage(self, account: int, number: int, leg: int) -> int:
+        """Return a leg's leverage in 10^-2."""
+        return int(self.arena[self._leg(account, number, leg) + at.P_LEVERAGE_E2])
+
+    def fees(self, account: int, number: int) -> tuple[int, int]:
+        """Return what an account pays on an instrument as maker and taker, in 10^-8."""
+        p = self._leg(account, number, 0)
+        return int(self.arena[p + at.P_MAKER_E8]), int(self.arena[p + at.P_TAKER_E8])
+
     def set_fees(self, account: int, number: int, *, maker_e8: int, taker_e8: int) -> None:
         """Set what an account pays on an instrument, in 10^-8 of the notional."""
         for leg in range(2):
@@ -279,8 +288,8 @@ class BookMachine:
 
     def best(self, number: int) -> tuple[int, int]:
         """Return best bid and ask of market and orders together, 0 where there is none."""
-        bids, asks = self.depth(number)
-        return (bids[0][0] if bids else 0, asks[0][0] if asks else 0)
+        bid, ask = venue.touch(self.arena, at.HEAD_COLS + number * at.INST_COLS)
+        return int(bid), int(ask)
 
     def depth(self, number: int) -> tuple[Depth, Depth]:
         """Return bids and asks, market and orders together, the best first."""

@@ -1,0 +1,34 @@
+"""Where the market's own quotes and trades come from: steps on a grid of time."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+__all__ = ["Feed", "Step"]
+
+Levels = list[tuple[int, int]]
+
+
+@dataclass(slots=True)
+class Step:
+    """What the market does at one moment. Prices and quantities in units; best levels first.
+
+    `prints` are (price, quantity, taker side); a price of 0 means the best opposite price there is.
+    """
+
+    bids: Levels
+    asks: Levels
+    prints: list[tuple[int, int, int]] = field(default_factory=list)
+    mark: int = 0
+    index: int = 0
+
+
+class Feed(Protocol):
+    """One market's own life, a function of its set-up and of the steps made so far."""
+
+    def step(self, ts_ms: int) -> Step:
+        """Return what the market does at a stamp of the grid; stamps rise."""
+        ...
+
+    def strike(self, event: str, size: float) -> None:
+        """Let a scripted event happen: gap, crash, thin, still, calm."""
+        ...

@@ -1,0 +1,1 @@
+"""What each address of the protocol does: one file a family."""

@@ -1,0 +1,134 @@
+"""Rate limits: a rolling second for each account and endpoint, five seconds for each address."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from openalpha.venue.twin.wire import Params
+
+__all__ = ["Limits", "Verdict", "endpoint_limit"]
+
+SECOND_MS = 1_000
+ADDRESS_LIMIT, ADDRESS_WINDOW_MS, ADDRESS_BAN_MS = 600, 5_000, 600_000
+
+_ORDER = {"create": 10, "amend": 10, "cancel": 10, "cancel-all": 10}
+_BATCH = {"create-batch": 10, "amend-batch": 10, "cancel-batch": 10}
+_SPOT = {
+    "create": 20,
+    "cancel": 20,
+    "cancel-all": 20,
+    "create-batch": 20,
+    "amend-batch": 20,
+    "cancel-batch": 20,
+}
+_LIMITS = {
+    **{f"/v5/order/{name}": limit for name, limit in (_ORDER | _BATCH).items()},
+    "/v5/order/disconnected-cancel-all": 5,
+    "/v5/order/realtime": 50,
+    "/v5/order/history": 50,
+    "/v5/execution/list": 50,
+    "/v5/position/list": 50,
+    "/v5/position/closed-pnl": 50,
+    "/v5/account/wallet-balance": 50,
+    "/v5/account/info": 50,
+    "/v5/account/transaction-log": 25,
+    "/v5/account/fee-rate": 5,
+}
+OTHERS = 10
+
+
+def endpoint_limit(path: str, params: Params) -> tuple[int, int]:
+    """Return an endpoint's limit a second, and how many of it one request uses.
+
+    A batch counts its orders.
+
+    Examples
+    --------
+    >>> endpoint_limit("/v5/order/create", {"category": "spot"})
+    (20, 1)
+    """
+    name = path.rpartition("/")[2]
+    limit = _LIMITS.get(path, OTHERS)
+    if params.get("category") == "spot" and path.startswith("/v5/order/"):
+        limit = _SPOT.get(name, limit)
+    items = params.get("request")
+    return limit, len(items) if name in _BATCH and isinstance(items, list) and items else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a request may pass, and the figures its reply's headers show."""
+
+    is_allowed: bool
+    limit: int
+    remaining: int
+    reset_ms: int
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of the reply."""
+        return {
+            "X-Bapi-Limit": str(self.limit),
+            "X-Bapi-Limit-Status": str(self.remaining),
+            "X-Bapi-Limit-Reset-Timestamp": str(self.reset_ms),
+        }
+
+
+@dataclass(slots=True)
+class Limits:
+    """Counts what each account and address asked for. `is_lifted` lets everything through."""
+
+    is_lifted: bool = False
+    _windows: dict[tuple[str, str], deque[int]] = field(default_factory=dict)
+    _addresses: dict[str, deque[int]] = field(default_factory=dict)
+    _banned_until_ms: dict[str, int] = field(default_factory=dict)
+
+    def admits(self, peer: str, now_ms: int) -> bool:
+        """Count a request of an address; False while it is banned (HTTP 403)."""
+        if self.is_lifted:
+            return True
+        if self._banned_until_ms.get(peer, 0) > now_ms:
+            return False
+        window = self._addresses.setdefault(peer, deque())
+        _forget(window, now_ms - ADDRESS_WINDOW_MS)
+        if len(window) >= ADDRESS_LIMIT:
+            self._banned_until_ms[peer] = now_ms + ADDRESS_BAN_MS
+            return False
+        window.append(now_ms)
+        return True
+
+    def check(self, uid: str, path: str, *, params: Params, now_ms: int) -> Verdict:
+        """Count a request of an account on an endpoint.
+
+        A batch larger than what is left uses up what is left; its surplus items are refused one by
+        one by its handler, which asks `room_left` first.
+        """
+        limit, wanted = endpoint_limit(path, params)
+        if self.is_lifted:
+            return Verdict(True, limit, limit, now_ms + SECOND_MS)
+        window = self._windows.setdefault((uid, path), deque())
+        _forget(window, now_ms - SECOND_MS)
+        left = limit - len(window)
+        reset = (window[0] if window else now_ms) + SECOND_MS
+        if left <= 0:
+            return Verdict(False, limit, 0, reset)
+        window.extend([now_ms] * min(wanted, left))
+        return Verdict(True, limit, max(left - wanted, 0), reset)
+
+    def room_left(self, uid: str, path: str, *, params: Params, now_ms: int) -> int:
+        """Return how many items of a batch may pass now."""
+        limit, wanted = endpoint_limit(path, params)
+        if self.is_lifted:
+            return wanted
+        window = self._windows.get((uid, path), deque())
+        _forget(window, now_ms - SECOND_MS)
+        return max(limit - len(window), 0)
+
+    def forgive(self) -> None:
+        """Forget all counts and bans."""
+        self._windows.clear()
+        self._addresses.clear()
+        self._banned_until_ms.clear()
+
+
+def _forget(window: deque[int], until_ms: int) -> None:
+    while window and window[0] <= until_ms:
+        window.popleft()

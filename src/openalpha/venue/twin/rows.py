@@ -1,0 +1,250 @@
+"""The rows the venue shows: orders, executions, positions, wallets, the ledger."""
+
+from typing import Any
+
+from openalpha.core.instruments import Kind
+from openalpha.venue.kernel import book_account as told
+from openalpha.venue.twin.accounts import Account
+from openalpha.venue.twin.listings import CASH, Listing
+from openalpha.venue.twin.numbers import fixed, plain, quotient
+from openalpha.venue.twin.orders import Order
+from openalpha.venue.twin.state import State
+
+__all__ = ["mean_price", "order_row", "order_ws_row", "position_row", "side_name"]
+
+SIDES = {1: "Buy", -1: "Sell", 0: ""}
+
+
+def side_name(side: int) -> str:
+    """Return Buy, Sell or, for 0, nothing."""
+    return SIDES[side]
+
+
+def order_row(order: Order, listing: Listing) -> dict[str, Any]:
+    """Return an order as REST shows it."""
+    d, q = listing.price_decimals, listing.qty_decimals
+    shown = plain if listing.is_spot else fixed
+    price = order.limit or (order.value // order.filled if order.filled and d + q else 0)
+    return {
+        "orderId": order.order_id,
+        "orderLinkId": order.link_id,
+        "blockTradeId": "",
+        "symbol": listing.symbol,
+        "price": fixed(order.limit, d) if order.limit else _market_price(order, listing, price),
+        "qty": shown(order.qty, q),
+        "side": SIDES[order.side],
+        "isLeverage": order.is_leverage,
+        "positionIdx": order.position_idx,
+        "orderStatus": order.status,
+        "createType": order.create_type,
+        "cancelType": order.cancel_type or "UNKNOWN",
+        "rejectReason": order.reject_reason,
+        "avgPrice": _average_price(order, listing),
+        "leavesQty": shown(order.leaves, q),
+        "leavesValue": plain(
+            listing.notional(order.leaves, order.limit or order.last_on_created),
+            listing.value_decimals,
+        ),
+        "cumExecQty": shown(order.filled, q),
+        "cumExecValue": plain(order.value, listing.value_decimals),
+        "cumExecFee": plain(order.fee, CASH),
+        "cumFeeDetail": {order.fee_coin: plain(order.fee, CASH)} if order.fee_coin else {},
+        "timeInForce": order.tif,
+        "orderType": order.kind,
+        "stopOrderType": order.stop_type,
+        "orderIv": "",
+        "marketUnit": order.market_unit,
+        "slippageToleranceType": "UNKNOWN",
+        "slippageTolerance": "",
+        "triggerPrice": fixed(order.trigger, d) if order.trigger else "",
+        "takeProfit": fixed(order.take_profit, d) if order.take_profit else "",
+        "stopLoss": fixed(order.stop_loss, d) if order.stop_loss else "",
+        "tpslMode": order.tpsl_mode,
+        "ocoTriggerBy": "",
+        "tpLimitPrice": fixed(order.tp_limit, d) if order.tp_limit else "",
+        "slLimitPrice": fixed(order.sl_limit, d) if order.sl_limit else "",
+        "tpTriggerBy": order.tp_trigger_by,
+        "slTriggerBy": order.sl_trigger_by,
+        "triggerDirection": order.trigger_direction,
+        "triggerBy": order.trigger_by,
+        "lastPriceOnCreated": fixed(order.last_on_created, d),
+        "basePrice": "",
+        "reduceOnly": order.is_reduce_only,
+        "closeOnTrigger": order.closes_on_trigger,
+        "placeType": "",
+        "smpType": "None",
+        "smpGroup": 0,
+        "smpOrderId": "",
+        "extraFees": "",
+        "parentOrderLinkId": "",
+        "createdTime": str(order.created_ms),
+        "updatedTime": str(order.updated_ms),
+    }
+
+
+def _market_price(order: Order, listing: Listing, price: int) -> str:
+    """Return what stands in the price field of a market order: 0 on spot and before a trade."""
+    if listing.is_spot or not order.filled or listing.instrument.kind is Kind.INVERSE:
+        return "0"
+    return fixed(price - price % listing.tick, listing.price_decimals)
+
+
+def _average_price(order: Order, listing: Listing) -> str:
+    """Return an order's average fill price, empty before its first fill."""
+    if not order.filled:
+        return ""
+    return mean_price(listing, qty=order.filled, value=order.value)
+
+
+def mean_price(listing: Listing, *, qty: int, value: int) -> str:
+    """Return the price at which a quantity has a value (in the market's value units)."""
+    d, decimals = listing.price_decimals, min(listing.price_decimals + 6, 12)
+    if listing.instrument.kind is Kind.INVERSE:
+        power = CASH - listing.qty_decimals
+        return quotient(qty * 10**power, value, decimals=decimals)
+    return quotient(value, qty * 10**d, decimals=decimals)
+
+
+def order_ws_row(order: Order, listing: Listing) -> dict[str, Any]:
+    """Return an order as the private socket shows it."""
+    return {
+        "category": listing.category,
+        **order_row(order, listing),
+        "feeCurrency": order.fee_coin,
+        "closedPnl": "0",
+    }
+
+
+def position_row(state: State, account: Account, *, listing: Listing, leg: int) -> dict[str, Any]:
+    """Return a position as REST shows it, an empty one included."""
+    machine, number = listing.pool.machine, listing.number
+    qty, cost, _ = machine.position(account.number, number, leg)
+    shown = machine.leg_state(account.number, number, leg).tolist()
+    holding = state.holding(account.number, listing.key, leg=leg)
+    d = listing.price_decimals
+    leverage = machine.leverage(account.number, number, leg)
+    side = (qty > 0) - (qty < 0)
+    exits = _exits_of(state, account, listing, leg)
+    initial = plain(shown[told.L_INITIAL], CASH)
+    maintained = plain(shown[told.L_MAINTENANCE], CASH)
+    tier, limit = _tier(listing, shown[told.L_NOTIONAL])
+    return {
+        "positionIdx": leg + 1 if account.is_hedged else 0,
+        "riskId": tier,
+        "riskLimitValue": limit,
+        "symbol": listing.symbol,
+        "side": SIDES[side],
+        "size": fixed(abs(qty), listing.qty_decimals),
+        "avgPrice": mean_price(listing, qty=abs(qty), value=abs(cost)) if qty else "0",
+        "positionValue": plain(abs(cost), listing.value_decimals) if qty else "",
+        "tradeMode": 0,
+        "autoAddMargin": int(holding.is_auto_margin),
+        "positionStatus": "Normal",
+        "leverage": plain(leverage, 2),
+        "markPrice": fixed(machine.mark(number), d),
+        "liqPrice": _liquidation_price(state, account, listing, leg) if qty else "",
+        "bustPrice": "",
+        "positionIM": initial if qty else "",
+        "positionIMByMp": initial if qty else "",
+        "positionMM": maintained if qty else "",
+        "positionMMByMp": maintained if qty else "",
+        "positionBalance": plain(machine.position(account.number, number, leg)[2], CASH),
+        "takeProfit": exits["takeProfit"],
+        "stopLoss": exits["stopLoss"],
+        "trailingStop": exits["trailingStop"],
+        "tpslMode": "Full",
+        "sessionAvgPrice": "",
+        "delta": "",
+        "gamma": "",
+        "vega": "",
+        "theta": "",
+        "unrealisedPnl": plain(shown[told.L_UNREALISED], CASH) if qty else "",
+        "curRealisedPnl": plain(holding.realised_now, CASH),
+        "cumRealisedPnl": plain(holding.realised, CASH),
+        "adlRankIndicator": 2 if qty else 0,
+        "breakEvenPrice": mean_price(listing, qty=abs(qty), value=abs(cost)) if qty else "",
+        "isReduceOnly": False,
+        "mmrSysUpdatedTime": "",
+        "leverageSysUpdatedTime": "",
+        "createdTime": str(holding.created_ms),
+        "updatedTime": str(holding.updated_ms),
+        "openTime": holding.opened_ms if qty else 0,
+        "seq": state.seq if qty else -1,
+    }
+
+
+def _tier(listing: Listing, notional: int) -> tuple[int, str]:
+    """Return the number and limit of the risk tier a notional lies in."""
+    tiers = listing.instrument.tiers
+    for number, tier in enumerate(tiers, 1):
+        if notional <= tier.limit_notional * 10**CASH or number == len(tiers):
+            return number, f"{tier.limit_notional:f}"
+    return 0, ""
+
+
+def _exits_of(state: State, account: Account, listing: Listing, leg: int) -> dict[str, str]:
+    """Return take-profit, stop-loss and trailing distance of a whole position; empty where none."""
+    found = {"takeProfit": "", "stopLoss": "", "trailingStop": "0"}
+    record, d = state.record(account), listing.price_decimals
+    for name in record.open_ids:
+        order = record.orders[name]
+        if order.listing != listing.key or order.leg != leg or order.tpsl_mode != "Full":
+            continue
+        if order.stop_type == "TakeProfit":
+            found["takeProfit"] = fixed(order.trigger, d)
+        elif order.stop_type == "StopLoss":
+            found["stopLoss"] = fixed(order.trigger, d)
+        elif order.stop_type == "TrailingStop":
+            found["trailingStop"] = fixed(order.distance, d)
+    return found
+
+
+def _liquidation_price(state: State, account: Account, listing: Listing, leg: int) -> str:
+    """Estimate the mark at which the account would be liquidated by this market alone.
+
+    The equity and the margins of all else are held still; of the linear legs of a market the one
+    asked for moves. Exact while the position stays in its risk tier.
+    """
+    machine, number = listing.pool.machine, listing.number
+    qty, cost, margin = machine.position(account.number, number, leg)
+    mark = machine.mark(number)
+    shown = machine.leg_state(account.number, number, leg).tolist()
+    if account.is_isolated:
+        entry = abs(cost) * 10**CASH // 10**listing.value_decimals
+        needed = entry * _maintenance_rate(listing, entry) - _deduction(listing, entry)
+        spare, rate = margin + shown[told.L_UNREALISED] - max(needed, 0.0), 0.0
+    else:
+        whole = machine.state(account.number).tolist()
+        spare = float(whole[told.S_EQUITY] - whole[told.S_MAINTENANCE])
+        rate = _maintenance_rate(listing, shown[told.L_NOTIONAL])
+    if not mark or not shown[told.L_NOTIONAL]:
+        return ""
+    sign = 1.0 if qty > 0 else -1.0
+    share = spare / shown[told.L_NOTIONAL]
+    if listing.instrument.kind is Kind.INVERSE:
+        # value 1/p: the loss of a long grows faster as the price falls
+        under = 1.0 + share / (1.0 * sign + rate) if sign + rate else 0.0
+        price = mark / under if under > 0 else 0.0
+    else:
+        price = mark * (1.0 - share / (sign - rate))
+    ticks = round(price / listing.tick)
+    highest = 10**9 * 10**listing.price_decimals
+    if ticks <= 0 or ticks * listing.tick >= highest:
+        return ""
+    return fixed(ticks * listing.tick, listing.price_decimals)
+
+
+def _maintenance_rate(listing: Listing, notional: int) -> float:
+    tiers = listing.instrument.tiers
+    if not tiers:
+        return 0.0
+    number, _ = _tier(listing, notional)
+    return float(tiers[number - 1].maintenance_rate)
+
+
+def _deduction(listing: Listing, notional: int) -> float:
+    tiers = listing.instrument.tiers
+    if not tiers:
+        return 0.0
+    number, _ = _tier(listing, notional)
+    return float(tiers[number - 1].deduction * 10**CASH)

@@ -1,0 +1,89 @@
+"""Serves a twin on a port until it is told to stop."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from openalpha.core.errors import VenueUnavailable
+from openalpha.venue.twin.asgi import App
+from openalpha.venue.twin.exchange import Exchange
+
+__all__ = ["Address", "bind", "serve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a twin listens; port 0 takes a free one."""
+
+    port: int
+    host: str = "127.0.0.1"
+
+
+def bind(address: Address) -> socket.socket:
+    """Take the port.
+
+    Raises
+    ------
+    VenueUnavailable
+        If the port is taken or the address is not this machine's.
+    """
+    taken = socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((address.host, address.port))
+    except OSError as error:
+        taken.close()
+        raise VenueUnavailable(
+            f"port {address.port} on {address.host} cannot be taken ({error.strerror}); "
+            "stop what listens there, or give another --port"
+        ) from None
+    return taken
+
+
+def serve(
+    exchange: Exchange,
+    listener: socket.socket,
+    *,
+    seconds: float | None = None,
+    ready: Callable[[], None] | None = None,
+) -> None:
+    """Serve until Ctrl-C, SIGTERM or, where given, so many seconds have passed.
+
+    Parameters
+    ----------
+    exchange : Exchange
+    listener : socket
+        As `bind` returns it; closed at the end.
+    seconds : float, optional
+    ready : callable, optional
+        Called once the twin answers.
+    """
+    import uvicorn
+
+    config = uvicorn.Config(
+        App(exchange),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+        ws_ping_interval=None,
+        ws_max_size=1_000_000,
+    )
+    server = uvicorn.Server(config)
+
+    async def run() -> None:
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        if ready is not None and server.started:
+            ready()
+        if seconds is not None:
+            await asyncio.wait([task], timeout=seconds)
+            server.should_exit = True
+        await task
+
+    try:
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(run())
+    finally:
+        listener.close()
