@@ -53,7 +53,7 @@ class EventContext:
         bars: Mapping[str, Bars],
         terms: Sequence[Terms],
         equity: NDArray[np.float64],
-        journal: NDArray[np.int32],
+        journal: NDArray[np.int8],
         cash_scale: float,
     ) -> None:
         self._machine, self._grid, self._terms = machine, grid, terms

@@ -90,7 +90,7 @@ def run_events(
     n, cash = len(grid.ts_ms), units.coin_decimals[0]
     equity = np.empty(n)
     rows = n if keep_journal else 0
-    journal = np.full((rows, len(every)), int(Reason.NO_SIGNAL), dtype=np.int32)
+    journal = np.full((rows, len(every)), int(Reason.NO_SIGNAL), dtype=np.int8)
     context = EventContext(
         machine,
         grid,

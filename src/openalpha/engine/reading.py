@@ -19,7 +19,6 @@ from openalpha.venue.kernel.layout import (
     F_IMPACT_E8,
     F_INST,
     F_LEG,
-    F_ORDER,
     F_PRICE,
     F_QTY,
     F_REALISED,
@@ -43,12 +42,12 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 FILL_INTS = (
-    "ts_ms", "instrument", "order_id", "side", "leg", "role", "reason", "fee_coin", "qty_units",
+    "ts_ms", "instrument", "side", "leg", "role", "reason", "fee_coin", "qty_units",
 )  # fmt: skip
 """Rows of the integer result of `read_fills`; `qty_units` is signed."""
 
 FILL_REALS = (
-    "price", "base_price", "qty", "notional", "fee", "realised_pnl", "spread_cost", "impact_cost",
+    "price", "qty", "notional", "fee", "realised_pnl", "spread_cost", "impact_cost",
 )  # fmt: skip
 """Rows of the real result of `read_fills`."""
 
@@ -70,7 +69,7 @@ class Scales(NamedTuple):
 class FillColumns(NamedTuple):
     """Fills as the kernel keeps them, and where their columns go.
 
-    rows : int64[k, FILL_COLS]; ints : int64[9, k] as `FILL_INTS`; reals : float64[8, k] as
+    rows : int64[k, FILL_COLS]; ints : int64[8, k] as `FILL_INTS`; reals : float64[7, k] as
     `FILL_REALS`, the fee positive when paid and in its coin
     """
 
@@ -102,10 +101,10 @@ def read_fills(fills: FillColumns, scales: Scales) -> None:
     rows, ints, reals = fills.rows, fills.ints, fills.reals
     for k in range(rows.shape[0]):
         number, qty_units = rows[k, F_INST], rows[k, F_QTY]
-        ints[0, k], ints[1, k], ints[2, k] = rows[k, F_TS], number, rows[k, F_ORDER]
-        ints[3, k] = int(qty_units > 0) - int(qty_units < 0)
-        ints[4, k], ints[5, k] = rows[k, F_LEG], rows[k, F_ROLE]
-        ints[6, k], ints[7, k], ints[8, k] = rows[k, F_REASON], rows[k, F_FEE_COIN], qty_units
+        ints[0, k], ints[1, k] = rows[k, F_TS], number
+        ints[2, k] = int(qty_units > 0) - int(qty_units < 0)
+        ints[3, k], ints[4, k], ints[5, k] = rows[k, F_LEG], rows[k, F_ROLE], rows[k, F_REASON]
+        ints[6, k], ints[7, k] = rows[k, F_FEE_COIN], qty_units
         price = rows[k, F_PRICE] / scales.price[number]
         base = rows[k, F_BASE] / scales.price[number]
         qty = abs(qty_units) / scales.qty[number]
@@ -113,10 +112,10 @@ def read_fills(fills: FillColumns, scales: Scales) -> None:
         notional *= scales.multiplier[number]
         slip = abs(price - base) / price * notional
         impact = min(slip, rows[k, F_IMPACT_E8] / 1e8 * notional)
-        reals[0, k], reals[1, k], reals[2, k], reals[3, k] = price, base, qty, notional
-        reals[4, k] = -rows[k, F_FEE] / scales.coin[rows[k, F_FEE_COIN]]
-        reals[5, k] = rows[k, F_REALISED] / scales.coin[0]
-        reals[6, k], reals[7, k] = slip - impact, impact
+        reals[0, k], reals[1, k], reals[2, k] = price, qty, notional
+        reals[3, k] = -rows[k, F_FEE] / scales.coin[rows[k, F_FEE_COIN]]
+        reals[4, k] = rows[k, F_REALISED] / scales.coin[0]
+        reals[5, k], reals[6, k] = slip - impact, impact
 
 
 @entry
@@ -147,6 +146,6 @@ def warm() -> None:
     """Compile both loops (or load them from the cache)."""
     one = np.ones(1)
     rows, whole = np.zeros((0, 16), np.int64), np.zeros(1, np.int64)
-    columns = FillColumns(rows, np.zeros((len(FILL_INTS), 0), np.int64), np.zeros((8, 0)))
+    columns = FillColumns(rows, np.zeros((len(FILL_INTS), 0), np.int64), np.zeros((len(FILL_REALS), 0)))
     read_fills(columns, Scales(one, one, one, one, one))
     read_effects(EffectSums(rows, whole, whole), 0)

@@ -45,8 +45,8 @@ class EngineRun:
         Bar open stamps of the common grid; `equity[i]` stands at the close of bar i.
     equity : float64[n]
         Account currency, marked at each bar's close (mark price where there is one).
-    journal : int32[n, n_inst] or None
-        Reason code of each bar's decision.
+    journal : int8[n, n_inst] or None
+        Reason code of each bar's decision; all of them fit in a byte.
     slow_bars : int
         Bars that were not skipped: something could have happened in them.
     closes : tuple of int64[n]
@@ -59,7 +59,7 @@ class EngineRun:
     fills: FillTable
     effects: EffectTable
     orders: OrderTable
-    journal: NDArray[np.int32] | None
+    journal: NDArray[np.int8] | None
     capital: Decimal
     final_equity: Decimal
     balances: Mapping[str, Decimal]
@@ -192,7 +192,7 @@ def finished_run(
     *,
     grid: Grid,
     equity: Floats,
-    journal: NDArray[np.int32] | None,
+    journal: NDArray[np.int8] | None,
     capital: Decimal,
     notes: Sequence[str],
 ) -> EngineRun:

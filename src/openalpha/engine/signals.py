@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ def run_signals(
     )
     n = len(grid.ts_ms)
     equity = np.empty(n)
-    journal = np.empty((n if keep_journal else 0, len(histories)), dtype=np.int32)
+    journal = np.empty((n if keep_journal else 0, len(histories)), dtype=np.int8)
     _make_room(machine, wishes.targets)
     _pass(machine, wishes, equity, journal)
     equity /= 10.0 ** units.coin_decimals[0]
@@ -142,7 +143,7 @@ def _make_room(machine: Machine, targets: NDArray[np.int32]) -> None:
 
 
 def _pass(
-    machine: Machine, wishes: Wishes, equity: NDArray[np.float64], journal: NDArray[np.int32]
+    machine: Machine, wishes: Wishes, equity: NDArray[np.float64], journal: NDArray[Any]
 ) -> None:
     """Run the compiled pass to the end, enlarging the kernel's memory when it fills."""
     market = machine.market

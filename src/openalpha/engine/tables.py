@@ -85,6 +85,8 @@ class FillTable:
         import polars as pl
 
         whole, real = self.columns
+        decimals = [i.price_decimals for i in self.units.instruments]
+        base = self.rows[:, at.F_BASE] / self.units.scale(decimals, whole["instrument"])
         return pl.DataFrame(
             {
                 "seq": np.arange(len(self.rows), dtype=np.int64),
@@ -92,7 +94,7 @@ class FillTable:
                 "instrument": _names(
                     pl, [i.id for i in self.units.instruments], whole["instrument"]
                 ),
-                "order_id": whole["order_id"],
+                "order_id": self.rows[:, at.F_ORDER].copy(),
                 "side": whole["side"],
                 "leg": whole["leg"],
                 "price": real["price"],
@@ -104,7 +106,7 @@ class FillTable:
                 "realised_pnl": real["realised_pnl"],
                 "is_reducing": self.rows[:, at.F_CLOSED] > 0,
                 "reason": whole["reason"],
-                "base_price": real["base_price"],
+                "base_price": base,
                 "spread_cost": real["spread_cost"],
                 "impact_cost": real["impact_cost"],
             }

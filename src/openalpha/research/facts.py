@@ -61,7 +61,7 @@ class FinishedRun(Protocol):
     @property
     def orders(self) -> Table: ...  # noqa: D102
     @property
-    def journal(self) -> NDArray[np.int32] | None: ...  # noqa: D102
+    def journal(self) -> NDArray[np.int8] | None: ...  # noqa: D102
     @property
     def capital(self) -> Decimal: ...  # noqa: D102
     @property
@@ -78,11 +78,11 @@ class FinishedRun(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FillColumns:
-    """Fills as arrays of one length, in order of `seq`; money in the account currency.
+    """Fills as arrays of one length, in their order; money in the account currency.
 
     Parameters
     ----------
-    seq, ts_ms, order_id : int64[k]
+    ts_ms : int64[k]
     instrument : int64[k]
         Row of the run's instruments.
     side, leg, role, reason : int64[k]
@@ -94,10 +94,8 @@ class FillColumns:
         Fee positive when paid; realised P&L before the fee; spread and impact >= 0.
     """
 
-    seq: Ints
     ts_ms: Ints
     instrument: Ints
-    order_id: Ints
     side: Ints
     leg: Ints
     role: Ints
@@ -112,7 +110,7 @@ class FillColumns:
     impact_cost: Floats
 
     def __len__(self) -> int:
-        return len(self.seq)
+        return len(self.ts_ms)
 
     @classmethod
     def of(
@@ -170,9 +168,8 @@ class FillColumns:
         if any(i.settle != currency for i in instruments):
             foreign = _by_instrument([float(i.settle != currency) for i in instruments], code)
             real["realised_pnl"] = real["realised_pnl"] * np.where(foreign, real["price"], 1.0)
-        seq = np.arange(len(table), dtype=np.int64)
-        columns: dict[str, Any] = {**whole, **{name: real[name] for name in _REAL}}
-        return cls(seq=seq, held_units=held, **columns)
+        columns: dict[str, Any] = {**whole, **real}
+        return cls(held_units=held, **columns)
 
     def take(self, rows: NDArray[np.intp]) -> "FillColumns":
         """Return some rows as columns of their own."""
@@ -244,7 +241,7 @@ def years_between(start_ms: int, end_ms: int) -> float:
     return (end_ms - start_ms) / (365 * DAY_MS)
 
 
-_WHOLE = ("seq", "ts_ms", "order_id", "side", "leg", "role", "reason")
+_WHOLE = ("ts_ms", "side", "leg", "role", "reason")
 _REAL = ("price", "qty", "notional", "fee", "realised_pnl", "spread_cost", "impact_cost")
 
 

@@ -386,7 +386,7 @@ class BacktestResult:
             "metrics": pl.DataFrame({"metric": names, "value": list(self.metrics.values())}),
         }
         if self.run.journal is not None:
-            codes = np.asarray(self.run.journal).reshape(len(self.run.ts_ms), -1)
-            columns = {name: codes[:, at] for at, name in enumerate(self.context.histories)}
+            codes = self.run.journal.reshape(len(self.run.ts_ms), -1)
+            columns = {name: codes[:, at].astype(np.int32) for at, name in enumerate(self.context.histories)}
             frames["journal"] = pl.DataFrame({"ts_ms": self.run.ts_ms, **columns})
         return frames

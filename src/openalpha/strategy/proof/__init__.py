@@ -34,7 +34,7 @@ _SEED = 20_240_101
 # Beyond this many bars only the first and the last part are examined: the proof must not need
 # more memory than the run.
 _LONG_BARS = 4_000_000
-_PART_BARS = 2_000_000
+_PART_BARS = 1_000_000
 
 
 def prove(
