@@ -146,6 +146,8 @@ def warm() -> None:
     """Compile both loops (or load them from the cache)."""
     one = np.ones(1)
     rows, whole = np.zeros((0, 16), np.int64), np.zeros(1, np.int64)
-    columns = FillColumns(rows, np.zeros((len(FILL_INTS), 0), np.int64), np.zeros((len(FILL_REALS), 0)))
+    columns = FillColumns(
+        rows, np.zeros((len(FILL_INTS), 0), np.int64), np.zeros((len(FILL_REALS), 0))
+    )
     read_fills(columns, Scales(one, one, one, one, one))
     read_effects(EffectSums(rows, whole, whole), 0)

@@ -387,6 +387,9 @@ class BacktestResult:
         }
         if self.run.journal is not None:
             codes = self.run.journal.reshape(len(self.run.ts_ms), -1)
-            columns = {name: codes[:, at].astype(np.int32) for at, name in enumerate(self.context.histories)}
+            columns = {
+                name: codes[:, at].astype(np.int32)
+                for at, name in enumerate(self.context.histories)
+            }
             frames["journal"] = pl.DataFrame({"ts_ms": self.run.ts_ms, **columns})
         return frames
