@@ -8,11 +8,12 @@ from typing import NamedTuple
 from openalpha.books.accounts import Account, Book, Category
 from openalpha.books.rates import RateSource, in_quote
 from openalpha.books.tables import ACCOUNTS, BOOKS
+from openalpha.books.writing import book_row
 from openalpha.core.messages import Environment
 from openalpha.store.database import Connection, Database
 from openalpha.store.decimals import EXACT, exact_sum
 
-__all__ = ["Balance", "Worth", "balances", "kept_balances", "total_worth"]
+__all__ = ["Balance", "Worth", "balances", "kept_balances", "total_worth", "venues_in"]
 
 
 class Balance(NamedTuple):
@@ -107,3 +108,14 @@ def kept_balances(
         account = Account(row.venue, Category(row.category), row.coin, row.instrument)
         found[account] = EXACT.add(found.get(account, Decimal(0)), row.balance)
     return found
+
+
+def venues_in(database: Database, book: Book) -> list[str]:
+    """Return the venue accounts of a book, sorted."""
+    with database.reading() as connection:
+        row = book_row(connection, book)
+        if row is None:
+            return []
+        query = ACCOUNTS.select().with_only_columns(ACCOUNTS.c.venue).distinct()
+        query = query.where(ACCOUNTS.c.book_id == row[0])
+        return sorted(venue for (venue,) in connection.execute(query))

@@ -68,9 +68,9 @@ class Position(NamedTuple):
 class Pnl:
     """Profit and loss of an instrument in one coin: + earned, - paid.
 
-    `realised` is booked by closing fills; for spot what sales brought beyond the average cost. A fee
-    that spot takes in the coin bought is a row in that coin, and it is in the average cost of what
-    is left: the row of the money coin already bears it.
+    `realised` is booked by closing fills; for spot what sales brought beyond the average cost. A
+    fee that spot takes in the coin bought is a row in that coin, and it is in the average cost of
+    what is left: the row of the money coin already bears it.
     """
 
     venue: str
@@ -212,19 +212,19 @@ def _pnl(kept: Mapping[Account, Decimal], held: Iterable[Position]) -> list[Pnl]
         lambda: defaultdict(lambda: Decimal(0))
     )
 
-    def add(account: Account, name: str, amount: Decimal) -> None:
+    def _add(account: Account, name: str, amount: Decimal) -> None:
         row = sums[account.venue, account.instrument.partition("/")[0], account.coin]
         row[name] = EXACT.add(row[name], amount)
 
     for key, amount in kept.items():
         if key.category in _PROFIT:
-            add(key, _PROFIT[key.category], amount.copy_negate())
+            _add(key, _PROFIT[key.category], amount.copy_negate())
         elif key.category is Category.REALISED:
-            add(key, "realised", amount.copy_negate())
+            _add(key, "realised", amount.copy_negate())
         # Spot: money out and in, and what of it is still the cost of what is held.
         elif key.category is Category.TRADING and key._replace(category=Category.COST) in kept:
-            add(key, "realised", amount.copy_negate())
-            add(key, "realised", kept[key._replace(category=Category.COST)])
+            _add(key, "realised", amount.copy_negate())
+            _add(key, "realised", kept[key._replace(category=Category.COST)])
     for position in held:
         name = position.instrument.partition("/")[0]
         row = sums[position.venue, name, position.coin]

@@ -162,7 +162,10 @@ class BookWriter:
     def _values(self, entry: Entry) -> list[Quote]:
         """Look up what each coin that moved was worth in AUD; what is not known is left open."""
         found = []
+        stated = {q.coin for q in entry.quotes if q.quote == HOME and q.of_seq is None}
         for coin in valued_coins(entry.postings):
+            if coin in stated:
+                continue
             rate = self.rates.rate(coin, HOME, ts_ms=entry.ts_ms)
             if rate is None:
                 self._open[coin] = self._open.get(coin, 0) + 1

@@ -21,6 +21,7 @@ from openalpha.core.errors import InputError
 if TYPE_CHECKING:
     from openalpha.research.result import BacktestResult
     from openalpha.settings import LoadedSettings
+    from openalpha.store.runs import StoredRun
 
 __all__ = ["app"]
 
@@ -82,6 +83,10 @@ FamilyOption = Annotated[
     str, typer.Option("--family", metavar="NAME", help="Count the trial with this family, too.")
 ]
 
+LedgerOption = Annotated[
+    bool, typer.Option("--post-to-ledger", help="Post fills and cash effects to the books, too.")
+]
+
 
 @app.command()
 def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
@@ -98,6 +103,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
     csv: CsvOption = None,
     allow_lookahead: LookaheadOption = False,
     family: FamilyOption = "",
+    post_to_ledger: LedgerOption = False,
     settings: SetOption = None,
     config: ConfigOption = None,
     quiet: QuietOption = False,
@@ -124,7 +130,33 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
             "family": family,
         },
     )
-    _write(screen, result, loaded, html=html, csv=csv)
+    saved = _write(screen, result, loaded, html=html, csv=csv)
+    if post_to_ledger:
+        _post(screen, result, loaded, run_id=saved.id)
+
+
+def _post(
+    screen: Screen, result: "BacktestResult", loaded: "LoadedSettings", *, run_id: str
+) -> None:
+    from openalpha.books.opening import book_of
+    from openalpha.cli.ledger_open import open_books
+    from openalpha.engine.run import EngineRun
+    from openalpha.research.posting import post_run
+
+    run = result.run
+    assert isinstance(run, EngineRun)
+    book = book_of(result.context.environment, loaded.settings.books)
+    most = len(run.effects) + len(run.fills)
+    with screen.progress("posting to the ledger", most, unit="entries") as advance:
+        posted = post_run(
+            open_books(loaded),
+            book,
+            run=run,
+            histories=result.context.histories,
+            run_id=run_id,
+            advance=advance,
+        )
+    screen.remark(f"{posted.added:,} entries posted to the book {book}, account {run_id}")
 
 
 def _strategy_of(what: list[str]) -> tuple[str, list[str]]:
@@ -195,7 +227,7 @@ def _write(
     *,
     html: Path | None,
     csv: Path | None,
-) -> None:
+) -> "StoredRun":
     saved = result.save()
     if result.context.is_lookahead_allowed:
         _shout(LOOKAHEAD_LINE)
@@ -215,6 +247,7 @@ def _write(
     elif screen.json_to is not None:
         write_text(Path(screen.json_to), result.to_json() + "\n")
         screen.remark(f"JSON written to {screen.json_to}")
+    return saved
 
 
 def _shout(sentence: str) -> None:

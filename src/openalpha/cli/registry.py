@@ -21,6 +21,8 @@ COMMANDS = (
     Entry("demo", "openalpha.cli.demo", "Test the built-in strategies on a synthetic market."),
     Entry("backtest", "openalpha.cli.backtest", "Test a strategy on history, every cost counted."),
     Entry("data", "openalpha.cli.data", "Import, download, check, list and make market history."),
+    Entry("ledger", "openalpha.cli.ledger", "Show, prove, export and correct the books."),
+    Entry("tax", "openalpha.cli.tax", "Australian tax: check examples, explain figures."),
     Entry("strategy", "openalpha.cli.strategy", "List, show, start and check strategies."),
     Entry("twin", "openalpha.cli.twin", "Serve a synthetic exchange that speaks Bybit's protocol."),
     Entry("config", "openalpha.cli.config", "Write, show and check the settings."),

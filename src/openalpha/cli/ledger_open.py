@@ -1,0 +1,152 @@
+"""Opens the ledger for a command and finds which book and account it speaks of."""
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openalpha.core.errors import InputError, UnknownName
+
+if TYPE_CHECKING:
+    from openalpha.books.accounts import Book
+    from openalpha.books.ledger import Ledger
+    from openalpha.settings import LoadedSettings
+
+__all__ = [
+    "AccountOption",
+    "EntityOption",
+    "EnvironmentOption",
+    "SinceOption",
+    "UntilOption",
+    "account_in",
+    "amount_of",
+    "book_in",
+    "moments",
+    "open_books",
+]
+
+EnvironmentOption = Annotated[
+    str,
+    typer.Option(
+        "--environment",
+        "-e",
+        metavar="NAME",
+        help="backtest, paper, twin, demo, testnet or live; may be left out where only one has "
+        "entries.",
+    ),
+]
+EntityOption = Annotated[
+    str, typer.Option("--entity", metavar="NAME", help="Whose books; else books.entity.")
+]
+AccountOption = Annotated[
+    str,
+    typer.Option(
+        "--account",
+        metavar="NAME",
+        help="The venue account; for a backtest its run id, or the beginning of it.",
+    ),
+]
+SinceOption = Annotated[
+    str, typer.Option("--from", metavar="DATE", help="Events from this moment on, UTC.")
+]
+UntilOption = Annotated[
+    str, typer.Option("--to", metavar="DATE", help="Events before this moment, UTC.")
+]
+
+
+def open_books(loaded: "LoadedSettings", *, migrate: bool = False) -> "Ledger":
+    """Return the ledger of a home, valued by the markets of its lake."""
+    from openalpha.books.lake_rates import LakeRates
+    from openalpha.books.opening import open_ledger
+    from openalpha.core.clock import SystemClock
+    from openalpha.market.lake import Lake
+    from openalpha.settings import prepare_home
+
+    prepare_home(loaded.home)
+    rates = LakeRates(Lake(loaded.home, settings=loaded.settings.data))
+    return open_ledger(
+        loaded.home, loaded.settings.books, clock=SystemClock(), rates=rates, migrate=migrate
+    )
+
+
+def book_in(ledger: "Ledger", loaded: "LoadedSettings", *, environment: str, entity: str) -> "Book":
+    """Return the book a command speaks of.
+
+    Raises
+    ------
+    UnknownName
+        If there is none, or several and none is named.
+    """
+    from openalpha.books.accounts import Book, environment_of
+    from openalpha.books.verify import books_in
+
+    whose = entity or loaded.settings.books.entity
+    if environment:
+        return Book(environment_of(environment), whose)
+    mine = [book for book in books_in(ledger.database) if book.entity == whose]
+    if len(mine) == 1:
+        return mine[0]
+    if not mine:
+        raise UnknownName(
+            f"the ledger has no entries of {whose}; `openalpha backtest … --post-to-ledger` or "
+            "`openalpha ledger transfer` makes some"
+        )
+    names = ", ".join(book.environment.name.lower() for book in mine)
+    raise UnknownName(f"{whose} has books in {names}; name one by --environment")
+
+
+def account_in(ledger: "Ledger", book: "Book", given: str) -> str:
+    """Return the venue account a command speaks of, found by the beginning of its name.
+
+    Raises
+    ------
+    UnknownName
+        If none or several fit.
+    """
+    from openalpha.books.balances import venues_in
+
+    names = venues_in(ledger.database, book)
+    found = [name for name in names if name == given] or [
+        name for name in names if name.startswith(given)
+    ]
+    if len(found) == 1:
+        return found[0]
+    shown = ", ".join(names[-8:]) or "none"
+    what = f"'{given}' fits {len(found)} accounts" if given else "several accounts are there"
+    if not names or (given and not found):
+        what = f"there is no account '{given}'"
+    raise UnknownName(f"{what} in {book}; name one by --account: {shown}")
+
+
+def amount_of(text: str, option: str) -> Decimal:
+    """Return an amount as typed.
+
+    Raises
+    ------
+    InputError
+        If it is not a number.
+    """
+    try:
+        amount = Decimal(text.replace("_", ""))
+    except InvalidOperation:
+        raise InputError(f"{option} was '{text}', expected an amount such as 12.5") from None
+    if not amount.is_finite():
+        raise InputError(f"{option} was {text}, expected a finite amount")
+    return amount
+
+
+def moments(since: str, until: str) -> dict[str, Any]:
+    """Return `--from` and `--to` as milliseconds, None where they are not given.
+
+    Raises
+    ------
+    InputError
+        If they are not times, or the first is not before the second.
+    """
+    from openalpha.core.clock import parse_ms
+
+    since_ms = parse_ms(since) if since else None
+    until_ms = parse_ms(until) if until else None
+    if since_ms is not None and until_ms is not None and since_ms >= until_ms:
+        raise InputError(f"--from {since} is not before --to {until}; exchange them")
+    return {"since_ms": since_ms, "until_ms": until_ms}
