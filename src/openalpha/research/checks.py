@@ -1,82 +1,15 @@
 """The checks behind a verdict. Each looks at one thing and speaks only when it has to."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Callable, Mapping
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
+from openalpha.research.circumstances import Check, Circumstances, Severity
 from openalpha.research.wording import count, day, money, percent, plural, ratio
 
-__all__ = ["CHECKS", "Check", "Circumstances", "Severity", "expected_best_sharpe"]
-
-
-class Severity(IntEnum):
-    """How much a check weighs."""
-
-    NOTE = 0
-    CAUTION = 1
-    ALARM = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that speaks against a result: a stable code, a weight, a sentence with numbers."""
-
-    code: str
-    severity: Severity
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What a verdict needs to know beside the metrics.
-
-    Parameters
-    ----------
-    strategy : str
-    currency : str
-        Account currency.
-    settings : mapping of group to mapping of key to value
-        The settings of the run; groups costs, fills and risk are looked at.
-    trip_pnl : float64[k]
-        Net profit of each round trip.
-    funding_gaps, data_gaps : sequence of (from_ms, to_ms)
-        Stretches of the run without settlements, without bars.
-    funding_worst_return : float or None
-        Total return with the missing settlements set to the worse bound, where it was run.
-    missing_bars : int
-    has_funding : bool
-        Whether any instrument of the run pays funding.
-    has_mark : bool
-        Whether every perpetual had a mark price.
-    has_open_position : bool
-        Whether a position was still open at the end.
-    is_lookahead_allowed : bool
-        Whether a strategy that sees the future was let through by name.
-    liquidations : int
-        Fills forced by the venue.
-    trials : int
-        Configurations of the family tried on overlapping history, this one included.
-    """
-
-    strategy: str
-    currency: str
-    settings: Mapping[str, Mapping[str, object]]
-    trip_pnl: NDArray[np.float64]
-    funding_gaps: Sequence[tuple[int, int]] = ()
-    data_gaps: Sequence[tuple[int, int]] = ()
-    funding_worst_return: float | None = None
-    missing_bars: int = 0
-    has_funding: bool = True
-    has_mark: bool = True
-    has_open_position: bool = False
-    is_lookahead_allowed: bool = False
-    liquidations: int = 0
-    trials: int = 1
+__all__ = ["CHECKS", "expected_best_sharpe"]
 
 
 def expected_best_sharpe(trials: int, years: float) -> float:
@@ -99,21 +32,17 @@ def expected_best_sharpe(trials: int, years: float) -> float:
 
 Checks = list[Check]
 
+_CHARGED = {"maker_bps": "", "taker_bps": "", "spread_bps": "spread", "impact": "impact"}
+_LIMITS = (
+    "max_position", "max_order", "max_trades_per_day", "daily_loss", "max_drawdown", "stop",
+)  # fmt: skip
+# Legs are filled an event apart: that much of the time is no fault.
+_SELDOM = 0.02
+
 
 def _activity(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
-    trips, days = metrics["round_trips"], metrics["years"] * 365
-    found = []
-    if metrics["fills"] == 0:
-        found.append(Check("no_trades", Severity.ALARM, "No order was filled."))
-    elif trips < 30:
-        found.append(
-            Check(
-                "too_few_round_trips",
-                Severity.ALARM if trips < 10 else Severity.CAUTION,
-                f"{plural(trips, 'round trip')}: below 30 an average says little, "
-                "below 10 next to nothing.",
-            )
-        )
+    days = metrics["years"] * 365
+    found = [*_closed(metrics, facts), *_hedges(metrics, facts)]
     if days < 365:
         found.append(
             Check(
@@ -129,6 +58,57 @@ def _activity(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
                 Severity.NOTE,
                 "A position was open at the end: it is marked at the last close, not closed, and "
                 "is in no round-trip figure.",
+            )
+        )
+    return found
+
+
+def _closed(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
+    trips, noun = metrics["round_trips"], "round trip"
+    if facts.hedged_legs:
+        trips, noun = float(len(facts.trip_pnl)), "position"
+    if metrics["fills"] == 0:
+        return [Check("no_trades", Severity.ALARM, "No order was filled.")]
+    if trips == 0:
+        return [
+            Check(
+                "nothing_closed",
+                Severity.CAUTION,
+                "No position was closed: the equity curve can be judged, its drawdown and its "
+                "distance to buying and holding; win rate and the like are not defined.",
+            )
+        ]
+    if trips >= 30:
+        return []
+    return [
+        Check(
+            "too_few_round_trips",
+            Severity.ALARM if trips < 10 else Severity.CAUTION,
+            f"{plural(trips, noun)}: below 30 an average says little, below 10 next to nothing.",
+        )
+    ]
+
+
+def _hedges(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
+    found = []
+    if facts.hedged_legs:
+        found.append(
+            Check(
+                "hedged_legs",
+                Severity.NOTE,
+                f"{plural(facts.hedged_legs, 'round trip')} were legs that hedged each other: "
+                "what they made together is judged, each leg's profit alone means nothing.",
+            )
+        )
+    share = facts.unhedged_share
+    if share is not None and share > _SELDOM:
+        found.append(
+            Check(
+                "unhedged",
+                Severity.ALARM if share > 0.5 else Severity.CAUTION,
+                f"Spot and contract did not offset each other in {percent(share)} of the time in "
+                "the market: the run carried the price risk a hedge takes away, by orders that "
+                "were refused or by lots too coarse for their size.",
             )
         )
     return found
@@ -183,6 +163,7 @@ def _concentration(metrics: Mapping[str, float], facts: Circumstances) -> Checks
     total = float(pnl.sum())
     if total <= 0 or len(pnl) < 2:
         return []
+    noun = "position" if facts.hedged_legs else "round trip"
     needed = int(np.searchsorted(np.cumsum(pnl), total * (1 - 1e-12)) + 1)
     share = needed / len(pnl)
     if needed > 5 and share > 0.05:
@@ -191,7 +172,7 @@ def _concentration(metrics: Mapping[str, float], facts: Circumstances) -> Checks
         Check(
             "profit_from_few_trades",
             Severity.ALARM if needed <= 2 else Severity.CAUTION,
-            f"Without the best {plural(needed, 'round trip')} of {count(len(pnl))} "
+            f"Without the best {plural(needed, noun)} of {count(len(pnl))} "
             f"({percent(share)}) nothing of the {money(total, facts.currency)} would be left.",
         )
     ]
@@ -221,25 +202,15 @@ def _cost_burden(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
 
 
 def _flattering(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
-    costs = facts.settings.get("costs", {})
     path = facts.settings.get("fills", {}).get("path", "adverse")
-    switched_off = []
-    if _is_zero(costs.get("taker_bps")) and _is_zero(costs.get("maker_bps")):
-        switched_off.append("fees")
-    if _is_zero(costs.get("spread_bps")):
-        switched_off.append("spread")
-    if _is_zero(costs.get("impact")):
-        switched_off.append("impact")
-    if costs.get("funding") is False and facts.has_funding:
-        switched_off.append("funding")
+    switched_off = _costs_off(facts)
     found = []
-    if switched_off or costs.get("preset") == "none":
-        names = ", ".join(switched_off) or "costs by the preset 'none'"
+    if switched_off:
         found.append(
             Check(
                 "costs_off",
                 Severity.ALARM,
-                f"Switched off for this run: {names}. Live trading pays.",
+                f"Switched off for this run: {', '.join(switched_off)}. Live trading pays.",
             )
         )
     if path == "nearer_first":
@@ -260,15 +231,32 @@ def _flattering(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
                 "here can be traded.",
             )
         )
-    if facts.settings.get("risk", {}).get("profile", "none") == "none":
-        found.append(
-            Check(
-                "no_risk_limits",
-                Severity.NOTE,
-                "risk.profile is none: no daily-loss or drawdown limit was in force.",
-            )
-        )
-    return found
+    return [*found, *_limits_off(facts)]
+
+
+def _costs_off(facts: Circumstances) -> list[str]:
+    """Return the costs that were nothing, named so or left out by the preset."""
+    costs = dict(facts.settings.get("costs", {}))
+    if costs.get("preset") == "none":
+        costs |= {name: 0 for name in _CHARGED if costs.get(name) is None}
+    maker, taker = _is_zero(costs.get("maker_bps")), _is_zero(costs.get("taker_bps"))
+    off = ["fees"] if maker and taker else ["maker fee"] * maker + ["taker fee"] * taker
+    off += [words for name, words in _CHARGED.items() if words and _is_zero(costs.get(name))]
+    if costs.get("funding") is False and facts.has_funding:
+        off.append("funding")
+    return off
+
+
+def _limits_off(facts: Circumstances) -> Checks:
+    risk = facts.settings.get("risk", {})
+    if risk.get("profile", "none") == "none":
+        said = "risk.profile is none: no daily-loss or drawdown limit was in force."
+        return [Check("no_risk_limits", Severity.NOTE, said)]
+    off = [f"risk.{name}" for name in _LIMITS if _is_zero(risk.get(name))]
+    if not off:
+        return []
+    said = f"Limits that are off because they are 0: {', '.join(off)}."
+    return [Check("limits_off", Severity.CAUTION, said)]
 
 
 def _is_zero(value: object) -> bool:

@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from openalpha.core.clock import DAY_MS, format_ms
 from openalpha.core.errors import InputError
-from openalpha.core.instruments import Instrument, Kind
-from openalpha.core.reasons import Reason
+from openalpha.core.instruments import Instrument
 from openalpha.engine.tables import EffectTable, FillTable
 from openalpha.research import tables
 from openalpha.research.benchmark import buy_and_hold
+from openalpha.research.circumstances import circumstances_of
 from openalpha.research.context import RunContext, installed_versions, settings_hash
 from openalpha.research.curve import measure_curve
 from openalpha.research.daily import DailySeries, daily_series
 from openalpha.research.drawdown import drawdowns
 from openalpha.research.facts import CashColumns, FillColumns, FinishedRun
 from openalpha.research.metrics import Measured, compute
-from openalpha.research.missing import bar_gaps, open_items
+from openalpha.research.missing import open_items
 from openalpha.research.roundtrips import PriceBars, RoundTrips, round_trips
-from openalpha.research.verdict import Circumstances, Verdict, judge
+from openalpha.research.verdict import Verdict, judge
 from openalpha.store.atomic import write_bytes
 from openalpha.store.runs import RunStore, StoredRun, new_run_id
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["BacktestResult"]
 
 Floats = NDArray[np.float64]
-
-_LIQUIDATIONS = (int(Reason.LIQUIDATION_PARTIAL), int(Reason.LIQUIDATION_TAKEOVER))
 
 
 class BacktestResult:
@@ -148,7 +146,7 @@ class BacktestResult:
     @cached_property
     def verdict(self) -> Verdict:
         """What to believe of it."""
-        return judge(self.metrics, self._circumstances())
+        return judge(self.metrics, circumstances_of(self))
 
     @property
     def open_items(self) -> list[dict[str, Any]]:
@@ -321,6 +319,11 @@ class BacktestResult:
         moments = (self.days.day + 1) * DAY_MS
         return buy_and_hold(self.context.histories, self.start_ms, moments_ms=moments)
 
+    @property
+    def tried(self) -> int:
+        """Configurations its family has tried, this one included."""
+        return int(self._trial["family"])
+
     @cached_property
     def _trial(self) -> dict[str, Any]:
         """Where the run stands in the ledger; the row's hash vouches for the ledger up to there."""
@@ -346,33 +349,6 @@ class BacktestResult:
             trips=self.trips,
             cash=self.cash,
             benchmark=self._benchmark,
-        )
-
-    def _circumstances(self) -> Circumstances:
-        histories = self.context.histories.values()
-        perpetuals = [h for h in histories if h.instrument.kind is not Kind.SPOT]
-        gaps = [gap for history in histories for gap in bar_gaps(history)]
-        missing = sum(
-            (stop - start) // history.timeframe_ms + 1
-            for history in histories
-            for start, stop in bar_gaps(history)
-        )
-        reasons = self.fill_columns.reason
-        return Circumstances(
-            strategy=self.context.strategy,
-            currency=self.currency,
-            settings=self.context.settings,
-            trip_pnl=self.trips.pnl,
-            funding_gaps=[gap for history in histories for gap in history.funding_gaps],
-            data_gaps=gaps,
-            funding_worst_return=self.context.funding_worst_return,
-            missing_bars=missing,
-            has_funding=bool(perpetuals),
-            has_mark=all(history.mark is not None for history in perpetuals),
-            has_open_position=bool(self.run.exposure[-1] != 0),
-            is_lookahead_allowed=self.context.is_lookahead_allowed,
-            liquidations=int(np.isin(reasons, _LIQUIDATIONS).sum()),
-            trials=self._trial["family"],
         )
 
     def _frames(self) -> dict[str, pl.DataFrame]:

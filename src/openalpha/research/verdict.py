@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from openalpha.research.checks import CHECKS, Check, Circumstances, Severity
+from openalpha.research.checks import CHECKS
+from openalpha.research.circumstances import Check, Circumstances, Severity
 from openalpha.research.wording import percent, plural
 
 __all__ = ["Check", "Circumstances", "Severity", "Verdict", "judge"]

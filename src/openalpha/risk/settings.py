@@ -87,7 +87,7 @@ class RiskSettings:
     max_position: Decimal = field(
         default=Decimal("0.10"),
         metadata={
-            "help": "largest position as a share of equity",
+            "help": "largest position as a share of equity; 0 is no limit",
             "unit": "fraction",
             "min": 0,
             "max": Decimal("0.3"),
@@ -99,15 +99,21 @@ class RiskSettings:
     )
     max_order: Decimal = field(
         default=Decimal(10_000),
-        metadata={"help": "largest opening order", "unit": "account currency", "min": 0},
+        metadata={
+            "help": "largest opening order; 0 is no limit",
+            "unit": "account currency",
+            "min": 0,
+        },
     )
     max_trades_per_day: int = field(
-        default=50, metadata={"help": "opening orders a UTC day", "unit": "orders", "min": 0}
+        default=50,
+        metadata={"help": "opening orders a UTC day; 0 is no limit", "unit": "orders", "min": 0},
     )
     daily_loss: Decimal = field(
         default=Decimal("0.05"),
         metadata={
-            "help": "loss of the UTC day, open profit included, after which nothing is opened",
+            "help": "loss of the UTC day, open profit included, after which nothing is opened; "
+            "0 is no limit",
             "unit": "fraction",
             "min": 0,
             "max": 1,
@@ -116,7 +122,8 @@ class RiskSettings:
     max_drawdown: Decimal = field(
         default=Decimal("0.15"),
         metadata={
-            "help": "fall from the highest equity after which positions are closed for good",
+            "help": "fall from the highest equity after which positions are closed for good; "
+            "0 is no limit",
             "unit": "fraction",
             "min": 0,
             "max": 1,
@@ -125,7 +132,7 @@ class RiskSettings:
     stop: Decimal = field(
         default=Decimal("0.03"),
         metadata={
-            "help": "stop every entry carries, unless the strategy's is nearer",
+            "help": "stop every entry carries, unless the strategy's is nearer; 0 is none",
             "unit": "fraction",
             "min": 0,
             "max": Decimal("0.1"),

@@ -75,7 +75,18 @@ def test_a_sober_result_raises_nothing_and_is_still_called_no_proof() -> None:
         ("costs_off", Severity.ALARM, "spread", {}, {"settings": settings("costs", spread_bps=0)}),
         ("costs_off", Severity.ALARM, "funding",
          {}, {"settings": settings("costs", funding=False)}),
-        ("costs_off", Severity.ALARM, "preset", {}, {"settings": settings("costs", preset="none")}),
+        ("costs_off", Severity.ALARM, "fees, spread, impact.",
+         {}, {"settings": REALISTIC | {"costs": {"preset": "none"}}}),
+        ("costs_off", Severity.ALARM, "run: maker fee, spread, impact.",
+         {}, {"settings": REALISTIC | {"costs": {"preset": "none", "taker_bps": 5.5}}}),
+        ("limits_off", Severity.CAUTION, "0: risk.daily_loss, risk.stop.",
+         {}, {"settings": settings("risk", daily_loss=0, stop=0, max_drawdown=0.1)}),
+        ("nothing_closed", Severity.CAUTION, "equity curve", {"round_trips": 0}, {}),
+        ("hedged_legs", Severity.NOTE, "800 round trips", {}, {"hedged_legs": 800}),
+        ("too_few_round_trips", Severity.ALARM, "8 positions",
+         {"round_trips": 40}, {"hedged_legs": 16, "trip_pnl": np.full(8, 1.0)}),
+        ("unhedged", Severity.ALARM, "93.0 %", {}, {"unhedged_share": 0.93}),
+        ("unhedged", Severity.CAUTION, "10.0 %", {}, {"unhedged_share": 0.1}),
         ("optimistic_path", Severity.CAUTION, "nearer_first",
          {}, {"settings": settings("fills", path="nearer_first")}),
         ("lookahead_allowed", Severity.ALARM, "future", {}, {"is_lookahead_allowed": True}),
@@ -126,6 +137,7 @@ def test_results_inflated_by_flattering_settings_say_so() -> None:
         ({"fills": 0.0}, "no trade"),
         ({"total_return": -0.2}, "lost"),
         ({"round_trips": 20.0}, "reservations"),
+        ({"round_trips": 0.0}, "reservations"),
         ({"sharpe": 9.0}, "not credible"),
         ({}, "no objection"),
     ],
@@ -138,6 +150,14 @@ def test_the_heaviest_check_stands_first() -> None:
     verdict = judge(metrics(sharpe=9.0), facts(has_mark=False, has_open_position=True))
     weights = [check.severity for check in verdict.checks]
     assert weights == sorted(weights, reverse=True)
+
+
+def test_a_preset_that_names_every_cost_is_not_called_off() -> None:
+    assert judge(metrics(), facts(settings=settings("costs", preset="none"))).codes() == ()
+
+
+def test_a_hedge_that_holds_is_not_called_unhedged() -> None:
+    assert judge(metrics(), facts(unhedged_share=0.01)).codes() == ()
 
 
 def test_settings_that_are_not_there_are_not_called_zero() -> None:

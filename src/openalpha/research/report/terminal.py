@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from openalpha.core.clock import timeframe_name
-from openalpha.research.checks import Severity
+from openalpha.research.circumstances import Severity
 from openalpha.research.wording import count, day, money, percent, plural, ratio
 
 if TYPE_CHECKING:
