@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from openalpha.core.clock import Clock, SystemClock, parse_ms
+from openalpha.core.clock import Clock, SystemClock, parse_ms, parse_timeframe
 from openalpha.core.errors import InputError
 from openalpha.engine.funding import Settlements, bound_notes, bounded
 from openalpha.engine.refine import run_refined
@@ -21,6 +21,7 @@ from openalpha.engine.signals import EngineSettings, run_signals
 from openalpha.market.finer import finer_histories
 from openalpha.market.history import History, history
 from openalpha.market.lake import Lake
+from openalpha.market.tape import recorded_history, tape_of
 from openalpha.research.context import RunContext, settings_hash
 from openalpha.research.result import BacktestResult
 from openalpha.research.trials import Trial, TrialLedger
@@ -112,7 +113,11 @@ def backtest(  # noqa: PLR0913 - one keyword a settings group, all optional
     settings = _engine_settings(costs, sizing, margin=margin, fills=fills, risk=risk)
     cls = load_strategy(strategy, folder=where / "strategies")
     given = build_params(cls.Params, params, strategy=cls.name)
-    histories = _histories(data, where, timeframe=timeframe, span=(_ms(start), _ms(end)))
+    histories = _histories(
+        data,
+        partial(_from_lake, Lake(where), settings.venue.fills.feed, timeframe),
+        span=(_ms(start), _ms(end)),
+    )
     proof = prove(
         strategy if isinstance(strategy, SignalStrategy) else cls,
         histories,
@@ -190,8 +195,16 @@ def _ms(moment: str | int | None) -> int | None:
     return parse_ms(moment) if isinstance(moment, str) else moment
 
 
+def _from_lake(
+    lake: Lake, feed: str, timeframe: str, name: str, span: tuple[int | None, int | None]
+) -> History:
+    if feed == "book":
+        return recorded_history(lake, name, timeframe_ms=parse_timeframe(timeframe), span=span)
+    return lake.load(name, timeframe, start_ms=span[0], end_ms=span[1])
+
+
 def _histories(
-    data: Any, home: Path, *, timeframe: str, span: tuple[int | None, int | None]
+    data: Any, load: Callable[..., History], *, span: tuple[int | None, int | None]
 ) -> dict[str, History]:
     """Return histories by role or instrument id."""
     if isinstance(data, Mapping) and not hasattr(data, "columns"):
@@ -205,7 +218,7 @@ def _histories(
         raise InputError("a backtest needs at least one instrument; none was given")
     found: dict[str, History] = {}
     for key, item in named.items():
-        one = _one_history(item, home, timeframe=timeframe, span=span)
+        one = _one_history(item, load, span=span)
         name = key if isinstance(key, str) else str(one.instrument.id)
         if name in found:
             raise InputError(f"{name} was given twice; give each instrument once")
@@ -214,12 +227,12 @@ def _histories(
 
 
 def _one_history(
-    item: Any, home: Path, *, timeframe: str, span: tuple[int | None, int | None]
+    item: Any, load: Callable[..., History], *, span: tuple[int | None, int | None]
 ) -> History:
     if isinstance(item, History):
         return item
     if isinstance(item, str):
-        return Lake(home).load(item, timeframe, start_ms=span[0], end_ms=span[1])
+        return load(item, span)
     return history(item)
 
 
@@ -242,15 +255,22 @@ def _run(
     every = list(histories.values())
     once: _Once
     if issubclass(cls, EventStrategy):
-        once = _events(strategy, cls, params, histories=histories, capital=money, settings=settings)
+        once = _events(
+            strategy, cls, params, histories=histories, capital=money, settings=settings, home=home
+        )
     else:
+        if settings.venue.fills.feed == "book":
+            raise InputError(
+                f"{cls.name} gives targets at the closes of bars; fills.feed = book is for event "
+                "strategies"
+            )
         signal = strategy if isinstance(strategy, SignalStrategy) else cls()
         assert isinstance(signal, SignalStrategy)
         wanted, exits = _targets(signal, params, histories), signal.exits(params)
         lead = partial(run_signals, every)
         if settings.venue.fills.path == "refine":
             every = finer_histories(Lake(home), every)
-            lead = partial(run_refined, list(histories.values()), every)
+            lead = partial(run_refined, (list(histories.values()), every))
         once = partial(lead, wanted, capital=money, settings=settings, exits=exits)
     if not _is_bounded(histories, settings):
         return once()
@@ -268,9 +288,21 @@ def _events(
     histories: Mapping[str, History],
     capital: Decimal,
     settings: EngineSettings,
+    home: Path,
 ) -> _Once:
     """Return how an event strategy is run; each run has an object of its own."""
     from openalpha.engine.events import run_events
+
+    if settings.venue.fills.feed == "book":
+        from openalpha.engine.messages import run_messages
+
+        tapes = [tape_of(Lake(home), history) for history in histories.values()]
+
+        def played(*, funding: Sequence[Settlements] | None = None) -> EngineRun:
+            thing = deepcopy(strategy) if isinstance(strategy, EventStrategy) else cls(params)
+            return run_messages(thing, tapes, capital=capital, settings=settings, funding=funding)
+
+        return played
 
     def once(*, funding: Sequence[Settlements] | None = None) -> EngineRun:
         thing = deepcopy(strategy) if isinstance(strategy, EventStrategy) else cls(params)

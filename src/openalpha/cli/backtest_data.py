@@ -142,6 +142,16 @@ def _read(
         from openalpha.market.lake import Lake
 
         lake = Lake(loaded.home, settings=loaded.settings.data)
+        if loaded.settings.fills.feed == "book":
+            from openalpha.core.clock import parse_timeframe
+            from openalpha.market.tape import recorded_history
+
+            return recorded_history(
+                lake,
+                source.instrument,
+                timeframe_ms=parse_timeframe(wanted.timeframe or "1m"),
+                span=(wanted.start_ms, wanted.end_ms),
+            )
         return lake.load(
             source.instrument,
             wanted.timeframe or "1h",

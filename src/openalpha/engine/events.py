@@ -27,7 +27,7 @@ from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.machine import Machine
 from openalpha.venue.rules import fee_notes
 
-__all__ = ["run_events"]
+__all__ = ["is_the_strategys", "order_notes", "run_events"]
 
 # Rows looked ahead: few after an order, for each order makes the look worthless; then ever more.
 _FEW_ROWS, _MANY_ROWS = 128, 16_384
@@ -145,7 +145,7 @@ class _Pass:
             self.callback = "on_stop"
             self.strategy.on_stop(self.context)
         except Exception as error:
-            if not _is_the_strategys(error):
+            if not is_the_strategys(error):
                 raise
             raise InputError(self._words(error)) from error
         self.machine.run(len(self.grid.ts_ms))
@@ -232,21 +232,27 @@ def _terms(strategy: EventStrategy, units: Units, machine: Machine) -> list[Term
     ]
 
 
-def _notes(strategy: EventStrategy, context: EventContext) -> list[str]:
-    """Say what a reader should know: orders that were not sent, callbacks that cannot be called."""
+def order_notes(context: EventContext) -> list[str]:
+    """Say which orders were not sent, and which came too late to fill."""
     notes = [
         f"{count} orders were not sent: {explain(reason)}"
         for reason, count in context.refusals.items()
     ]
     if context.late_orders:
         notes.append(f"{context.late_orders} orders were made after the last bar: none can fill")
+    return notes
+
+
+def _notes(strategy: EventStrategy, context: EventContext) -> list[str]:
+    """Say what a reader should know: orders that were not sent, callbacks that cannot be called."""
+    notes = order_notes(context)
     for name, what in (("on_trade", "trades"), ("on_book", "order books")):
         if getattr(type(strategy), name) is not getattr(EventStrategy, name):
             notes.append(f"{name} was never called: a history of bars has no {what}")
     return notes
 
 
-def _is_the_strategys(error: Exception) -> bool:
+def is_the_strategys(error: Exception) -> bool:
     """Say whether a failure lies in the strategy's code or in what it gave; else it is ours."""
     if isinstance(error, OpenAlphaError):
         return isinstance(error, InputError)

@@ -19,8 +19,7 @@ __all__ = ["run_refined"]
 
 
 def run_refined(
-    coarse: Sequence[History],
-    fine: Sequence[History],
+    histories: tuple[Sequence[History], Sequence[History]],
     targets_e6: Sequence[NDArray[np.int32]],
     *,
     capital: Decimal,
@@ -35,10 +34,9 @@ def run_refined(
 
     Parameters
     ----------
-    coarse : sequence of History
-        What the strategy saw, one time frame.
-    fine : sequence of History
-        The same instruments and times in finer bars, none missing (`market.finer`).
+    histories : (sequence of History, sequence of History)
+        What the strategy saw, one time frame; and the same instruments and times in finer bars,
+        none missing (`market.finer`).
     targets_e6 : sequence of int32[len(coarse history)]
         As in `run_signals`.
 
@@ -52,6 +50,7 @@ def run_refined(
     InputError
         As `run_signals`.
     """
+    coarse, fine = histories
     steps = {one.timeframe_ms // two.timeframe_ms for one, two in zip(coarse, fine, strict=True)}
     assert len(steps) == 1, "one finer time frame for all"
     step = steps.pop()

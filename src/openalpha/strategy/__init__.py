@@ -9,7 +9,15 @@ from openalpha.strategy.base import (
     evaluate_e6,
     quantise,
 )
-from openalpha.strategy.events import Context, EventStrategy, OpenOrder, OrderTerms, Strategy
+from openalpha.strategy.events import (
+    Book,
+    Context,
+    EventStrategy,
+    OpenOrder,
+    OrderTerms,
+    Strategy,
+    Trade,
+)
 from openalpha.strategy.loading import load_strategy, source_hash, strategy_names
 from openalpha.strategy.params import (
     ExitParams,
@@ -27,6 +35,7 @@ __all__ = [
     "COLUMNS",
     "NO_OPINION_E6",
     "Bars",
+    "Book",
     "Context",
     "EventStrategy",
     "ExitParams",
@@ -45,6 +54,7 @@ __all__ = [
     "SignalStrategy",
     "Strategy",
     "StrategyParams",
+    "Trade",
     "build_params",
     "evaluate",
     "evaluate_e6",

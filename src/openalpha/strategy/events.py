@@ -12,7 +12,9 @@ from openalpha.strategy.bars import Bars
 from openalpha.strategy.base import SignalStrategy
 from openalpha.strategy.params import Exits, StrategyParams
 
-__all__ = ["Context", "EventStrategy", "OpenOrder", "OrderTerms", "Strategy"]
+__all__ = ["Book", "Context", "EventStrategy", "OpenOrder", "OrderTerms", "Strategy", "Trade"]
+
+Levels = list[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,35 @@ class OpenOrder:
     trigger: float | None
     is_reduce_only: bool
     tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A print of the venue's tape: somebody else's trade; `side` is the taker's."""
+
+    instrument: str
+    ts_ms: int
+    side: int
+    price: float
+    qty: float
+
+
+class Book(Protocol):
+    """The order book as it stands now, our own resting orders included."""
+
+    @property
+    def bid(self) -> float:
+        """Best bid, NaN where there is none."""
+        ...
+
+    @property
+    def ask(self) -> float:
+        """Best ask, NaN where there is none."""
+        ...
+
+    def levels(self, count: int) -> tuple[Levels, Levels]:
+        """Return the best `count` (price, quantity) of bids and of asks, the best first."""
+        ...
 
 
 class OrderTerms(TypedDict, total=False):
@@ -188,11 +219,11 @@ class EventStrategy(ABC):
     def on_fill(self, ctx: Context, fill: Fill) -> None:  # noqa: B027 - optional
         """Hear of a fill of one of its orders."""
 
-    def on_trade(self, ctx: Context, trade: Any) -> None:  # noqa: B027 - optional
-        """Hear of a trade on the tape, where the feed has them."""
+    def on_trade(self, ctx: Context, trade: Trade) -> None:  # noqa: B027 - optional
+        """Hear of a trade on the tape, where the feed has them (`fills.feed = book`)."""
 
-    def on_book(self, ctx: Context, book: Any) -> None:  # noqa: B027 - optional
-        """Hear of a change of the book, where the feed has it."""
+    def on_book(self, ctx: Context, book: Book) -> None:  # noqa: B027 - optional
+        """Hear of a change of the book, where the feed has it (`fills.feed = book`)."""
 
     def on_stop(self, ctx: Context) -> None:  # noqa: B027 - optional
         """Put away, after the last bar."""

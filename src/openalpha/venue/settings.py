@@ -121,3 +121,11 @@ class FillSettings:
             "choices": ("adverse", "nearer_first", "refine"),
         },
     )
+    feed: str = field(
+        default="bars",
+        metadata={
+            "help": "what fills are made of: bars; book: recorded depth and trades of the lake, "
+            "message by message, with queues (event strategies)",
+            "choices": ("bars", "book"),
+        },
+    )

@@ -293,29 +293,6 @@ def test_several_instruments_share_rows_and_account() -> None:
     assert run.equity.tolist() == [10_000, 10_000, 10_001, 10_006, 10_008, 10_010]
 
 
-def test_the_position_of_each_instrument_is_known() -> None:
-    seen: list[tuple[float, ...]] = []
-
-    def on_bar(ctx: Any) -> None:
-        names = ("bybit_linear:BTCUSDT", "bybit_linear:ETHUSDT")
-        seen.append(tuple(ctx.position_of(name) for name in names))
-        assert ctx.position_of(names[0]) == ctx.position
-        if ctx.index == 1:
-            ctx.buy(2)
-            ctx.sell(3, instrument=names[1])
-        if ctx.index == 3:
-            assert (ctx.entry_price_of(names[0]), ctx.entry_price_of(names[1])) == (101, 51)
-            ctx.close_position(instrument=names[1])
-        if ctx.index == 5:
-            assert math.isnan(ctx.entry_price_of(names[1]))
-            with pytest.raises(InputError, match="no instrument 'DOGE' here"):
-                ctx.position_of("DOGE")
-
-    eth = perp("ETHUSDT")
-    play(Script(on_bar), market([100, 101] * 3), market([50, 51] * 3, instrument=eth))
-    assert seen == [(0, 0), (0, 0), (2, -3), (2, -3), (2, 0), (2, 0)]
-
-
 def test_before_its_first_bar_the_first_instrument_is_unknown() -> None:
     seen: list[tuple[float, float]] = []
     first, second = market([100, 101], rows=[2, 3]), market([50] * 4, instrument=perp("ETHUSDT"))
