@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from openalpha.books.tax import worked
 from openalpha.books.tax.tables import load_tables
 from openalpha.books.tax.worked import check_example, check_examples
 
-OURS = Path(__file__).parent / "tax" / "worked.json"
+OURS = Path(worked.__file__).with_name("examples.json")
 Example = dict[str, Any]
 
 
@@ -194,7 +195,7 @@ def test_dates_shifted_within_one_law_keep_the_answers(tax_examples: list[Exampl
         ({"expected": {}}, "it expects nothing"),
         ({"settings": {"mood": "good"}}, "unknown setting mood"),
         ({"carry_in": {"luck": "1"}}, "unknown carry_in luck"),
-        ({"colour": "red"}, "unknown field colour"),
+        ({"colours": ["red"]}, "unknown field colours"),
         ({"method": "roulette"}, "there is no parcel method 'roulette'"),
         ({"entity": "dog"}, "there is no entity 'dog'"),
         ({"events": [{"type": "buy", "qty": 1.5}]}, "write numbers as decimal strings"),

@@ -26,8 +26,9 @@ ZERO = Decimal(0)
 CENT = Decimal("0.01")
 DOLLAR = Decimal(1)
 
-# Amounts stay below 10^24 with 18 decimals, so a product of two has at most 84 digits.
-_PRECISION = 90
+# Amounts below 10^20 with 18 decimals and quantities of 38 digits: a product fits in 76 digits,
+# the most a Decimal holds without allocating memory of its own.
+_PRECISION = 76
 _FINEST = Decimal("1e-18")
 
 

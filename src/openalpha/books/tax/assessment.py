@@ -4,24 +4,31 @@
 same figures, on any machine and on any day.
 """
 
+import gc
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
+from typing import TypeVar
 
 from openalpha.books.tax.amounts import ZERO, exact
 from openalpha.books.tax.dates import REFORM_START, income_year
-from openalpha.books.tax.entity import Method, Policy
+from openalpha.books.tax.entity import Method, Policy, Treatment
 from openalpha.books.tax.events import Dispose, Event, StatedGain, in_order
-from openalpha.books.tax.gains import Gain, Law, classify
+from openalpha.books.tax.gains import Gain, Law, classify, summed_gains
 from openalpha.books.tax.losses import Statement, five_steps, seven_steps
 from openalpha.books.tax.parcels import Parcel
-from openalpha.books.tax.posting import Revenue, TaxBook
+from openalpha.books.tax.posting import TaxBook
+from openalpha.books.tax.revenue import on_revenue
 from openalpha.books.tax.search import Candidate, post_cheapest
-from openalpha.books.tax.slices import OpenItem, Slice
+from openalpha.books.tax.slices import OpenItem, Revenue, Slice
 from openalpha.books.tax.wash import WashFlag, wash_flags
 
-__all__ = ["Assessment", "CarryIn", "YearResult", "assess", "statement_of"]
+__all__ = ["Assessment", "CarryIn", "YearResult", "assess", "both_treatments", "statement_of"]
+
+Dated = TypeVar("Dated", Slice, StatedGain, Revenue)
 
 _NEVER_DISCOUNTED = ("K10", "K11")
 
@@ -44,9 +51,20 @@ class YearResult:
     """One income year: its gains, its statement, and what was on revenue account, in AUD."""
 
     year: int
-    gains: tuple[Gain, ...]
+    slices: tuple[Slice, ...]
+    stated: tuple[StatedGain, ...]
     statement: Statement
     revenue: tuple[Revenue, ...]
+    policy: Policy
+    law: Law
+
+    @property
+    def gains(self) -> list[Gain]:
+        """Gains and losses of the year, worked out anew: only the slices are kept."""
+        with exact():
+            chosen = self.slices if self.policy.treatment is Treatment.CAPITAL else ()
+            gains = classify(chosen, self.policy, law=self.law, open_items=[])
+            return gains + [_stated(row, self.policy) for row in self.stated]
 
     @property
     def income(self) -> Decimal:
@@ -66,13 +84,17 @@ class Assessment:
     policy: Policy
     law: Law
     slices: tuple[Slice, ...]
-    gains: tuple[Gain, ...]
     revenue: tuple[Revenue, ...]
     parcels: tuple[Parcel, ...]
     open_items: tuple[OpenItem, ...]
     years: Mapping[int, YearResult]
     wash: tuple[WashFlag, ...]
     methods: Mapping[int, Candidate]
+
+    @property
+    def gains(self) -> list[Gain]:
+        """Every gain and loss, year by year, worked out anew."""
+        return [gain for result in self.years.values() for gain in result.gains]
 
     @property
     def status(self) -> str:
@@ -113,8 +135,34 @@ def assess(
     Refused
         If the law or the engine does not allow what was asked.
     """
-    with exact():
+    with exact(), _collector_paused():
         return _assess(events, policy, law or Law(), carry_in or CarryIn(), locked or {})
+
+
+def both_treatments(
+    events: Iterable[Event],
+    policy: Policy,
+    *,
+    law: Law | None = None,
+    carry_in: CarryIn | None = None,
+) -> dict[Treatment, Assessment]:
+    """Assess the same events on capital account and on both revenue accounts, side by side.
+
+    Parameters
+    ----------
+    events, policy, law, carry_in
+        As for `assess`; only the policy's treatment changes.
+
+    Returns
+    -------
+    dict of Treatment to Assessment
+        The difference of two is the price of the choice.
+    """
+    rows = list(events)
+    return {
+        treatment: assess(rows, replace(policy, treatment=treatment), law=law, carry_in=carry_in)
+        for treatment in Treatment
+    }
 
 
 def statement_of(
@@ -130,6 +178,18 @@ def statement_of(
     if year < income_year(REFORM_START):
         return five_steps(gains, prior, discount=discount, year=year)
     return seven_steps(gains, prior, discount=discount, year=year, quarantined=quarantined)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from walking millions of rows that hold no cycles (a third)."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _assess(
@@ -149,18 +209,18 @@ def _assess(
         book = TaxBook(policy)
         book.post(rows)
     open_items = [*book.open_items, *_duplicates(rows), *_residency(policy, rows)]
-    gains = classify(book.slices, policy, law=law, open_items=open_items)
-    gains += [_stated(row, policy) for row in book.stated]
+    if policy.treatment is not Treatment.CAPITAL:
+        book.revenue += on_revenue(rows, book.slices, policy=policy)
+    years = _years(book, policy, law, carry_in, open_items)
     wash = wash_flags(book.slices, rows, window_days=policy.wash_window_days)
     return Assessment(
         policy,
         law,
         tuple(book.slices),
-        tuple(gains),
         tuple(book.revenue),
         tuple(book.parcels()),
         tuple(open_items),
-        _years(gains, book.revenue, policy, carry_in),
+        years,
         tuple(wash),
         methods,
     )
@@ -175,24 +235,35 @@ def _stated(row: StatedGain, policy: Policy) -> Gain:
 
 
 def _years(
-    gains: Sequence[Gain], revenue: Sequence[Revenue], policy: Policy, carry_in: CarryIn
+    book: TaxBook, policy: Policy, law: Law, carry_in: CarryIn, open_items: list[OpenItem]
 ) -> dict[int, YearResult]:
-    by_year: dict[int, list[Gain]] = defaultdict(list)
-    for gain in gains:
-        by_year[carry_in.year if gain.day is None else income_year(gain.day)].append(gain)
-    other: dict[int, list[Revenue]] = defaultdict(list)
-    for row in revenue:
-        other[carry_in.year if row.day is None else income_year(row.day)].append(row)
+    slices = _by_year(book.slices, carry_in.year)
+    stated = _by_year(book.stated, carry_in.year)
+    revenue = _by_year(book.revenue, carry_in.year)
     prior = tuple(carry_in.prior_losses)
-    years = sorted({*by_year, *other, *carry_in.quarantined})
     found = {}
-    for year in years:
-        quarantined = carry_in.quarantined.get(year, ZERO)
+    for year in sorted({*slices, *stated, *revenue, *carry_in.quarantined}):
+        own, said = tuple(slices.get(year, ())), tuple(stated.get(year, ()))
+        chosen = own if policy.treatment is Treatment.CAPITAL else ()
+        gains = summed_gains(chosen, policy, law=law, open_items=open_items)
         statement = statement_of(
-            by_year[year], prior, policy=policy, year=year, quarantined=quarantined
+            [*gains, *(_stated(row, policy) for row in said)],
+            prior,
+            policy=policy,
+            year=year,
+            quarantined=carry_in.quarantined.get(year, ZERO),
         )
         prior = statement.carried
-        found[year] = YearResult(year, tuple(by_year[year]), statement, tuple(other[year]))
+        rows = tuple(revenue.get(year, ()))
+        found[year] = YearResult(year, own, said, statement, rows, policy, law)
+    return found
+
+
+def _by_year(rows: Iterable[Dated], undated: int) -> dict[int, list[Dated]]:
+    found: dict[int, list[Dated]] = defaultdict(list)
+    for row in rows:
+        day: date | None = row.day
+        found[undated if day is None else income_year(day)].append(row)
     return found
 
 

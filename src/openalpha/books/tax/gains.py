@@ -5,7 +5,7 @@ an individual's or trust's slice of a parcel held over 30 June 2027 is two: the 
 the boundary under the old law, and the new one, indexed from the boundary.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.dates import BOUNDARY, REFORM_START, held_twelve_months
-from openalpha.books.tax.entity import Policy, Refused
+from openalpha.books.tax.entity import Entity, Policy, Refused
 from openalpha.books.tax.indexation import Cpi
 from openalpha.books.tax.slices import OpenItem, Slice
 
@@ -26,6 +26,8 @@ __all__ = [
     "classify",
     "is_indexable",
     "may_discount",
+    "old_law_totals",
+    "summed_gains",
 ]
 
 CATEGORIES = (
@@ -97,12 +99,13 @@ def classify(
         One or two for each slice; a slice without gain or loss keeps its row, with zero.
     """
     gains: list[Gain] = []
+    is_reformed = policy.entity.is_reformed
     for piece in slices:
         if piece.is_personal_use:
             gains.append(_personal_use(piece))
         elif _is_pre_cgt(piece) and piece.day < REFORM_START:
             gains.append(_disregarded(piece, "pre_cgt"))
-        elif piece.day >= REFORM_START and policy.entity.is_reformed:
+        elif is_reformed and piece.day >= REFORM_START:
             gains += _reformed(piece, policy, law, open_items)
         else:
             gains.append(
@@ -120,13 +123,51 @@ def classify(
     return gains
 
 
+def old_law_totals(
+    slices: Iterable[Slice], policy: Policy
+) -> tuple[Decimal, Decimal, Decimal] | None:
+    """Return discountable gains, other gains and losses of slices under the law to 2026-27.
+
+    The sums `classify` would lead to, without a row for each slice; None where a slice needs
+    more than that (the new law, personal use, an asset from before CGT).
+    """
+    long_gain = other = loss = ZERO
+    is_reformed = policy.entity.is_reformed
+    for piece in slices:
+        if piece.is_personal_use or _is_pre_cgt(piece) or (is_reformed and piece.day > BOUNDARY):
+            return None
+        gain = piece.gain
+        if gain <= 0:
+            loss -= gain
+        elif may_discount(piece, policy):
+            long_gain += gain
+        else:
+            other += gain
+    return long_gain, other, loss
+
+
+def summed_gains(
+    slices: Sequence[Slice], policy: Policy, *, law: Law, open_items: list[OpenItem]
+) -> list[Gain]:
+    """Return gains whose sums are those of `classify`, in a few rows where the law allows it."""
+    totals = None if law.residential else old_law_totals(slices, policy)
+    if totals is None:
+        return classify(slices, policy, law=law, open_items=open_items)
+    day = slices[-1].day if slices else None
+    long_gain, other, loss = totals
+    rows = ((long_gain, True), (other, False), (-loss, False))
+    return [Gain("sum", day, "non_residential", a, long, "gain") for a, long in rows if a]
+
+
 def may_discount(piece: Slice, policy: Policy, *, event: date | None = None) -> bool:
     """Say whether holding period, entity, agreement and residency allow the discount."""
     day = piece.day if event is None else event
-    if not policy.entity.discount or piece.kind not in ("A1", "C1", "C2"):
+    if policy.entity is Entity.COMPANY or not held_twelve_months(piece.acquired, day):
         return False
-    if not held_twelve_months(piece.acquired, day):
+    if piece.kind not in ("A1", "C1", "C2"):
         return False
+    if piece.agreed is None and not policy.residency:
+        return True
     if piece.agreed is not None and not held_twelve_months(piece.acquired, piece.agreed):
         return False  # s 115-40: sold under an agreement made within 12 months
     first = max(piece.acquired or day, _RESIDENCY_COUNTS_FROM)

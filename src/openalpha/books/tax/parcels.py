@@ -64,6 +64,11 @@ class Parcel:
         """Cost of what is left, without element 3, in AUD."""
         return self.cost - self.used_cost
 
+    @property
+    def third_left(self) -> Decimal:
+        """Costs of owning on what is left, in AUD."""
+        return self.third - self.used_third
+
     def take(self, qty: Decimal) -> "Piece":
         """Use up some of the parcel, 0 < qty <= left, and return that piece with its cost."""
         used = self.used + qty

@@ -5,9 +5,8 @@ classified elsewhere, so the same book serves both treatments.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from openalpha.books.tax.amounts import ZERO, share
 from openalpha.books.tax.entity import Method, Policy, Refused
@@ -25,18 +24,9 @@ from openalpha.books.tax.events import (
     Swap,
 )
 from openalpha.books.tax.parcels import Outlay, Parcel, Pool, Sale, make_pool
-from openalpha.books.tax.slices import OpenItem, Slice, Sold, cut
+from openalpha.books.tax.slices import OpenItem, Revenue, Slice, Sold, cut
 
-__all__ = ["Revenue", "TaxBook"]
-
-
-class Revenue(NamedTuple):
-    """One amount on revenue account: event, day, kind, AUD (+ income, - deduction)."""
-
-    event: str
-    day: date | None
-    kind: str
-    amount: Decimal
+__all__ = ["TaxBook"]
 
 
 class TaxBook:
@@ -60,23 +50,11 @@ class TaxBook:
         self.stated: list[StatedGain] = []
         self.open_items: list[OpenItem] = []
         self._order = 0
-        self._post: dict[type[Any], Callable[[Any], None]] = {
-            Acquire: self._acquire,
-            Dispose: self._dispose,
-            Swap: self._swap,
-            Moved: self._move,
-            Cost: self._cost,
-            Derivative: self._derivative,
-            Money: self._money,
-            StatedGain: self.stated.append,
-            ForexItem: self._forex,
-        }
 
     def post(self, events: Iterable[Event]) -> None:
         """Apply events that stand in order (`events.in_order`)."""
-        table = self._post
         for event in events:
-            table[type(event)](event)
+            _POST[type(event)](self, event)
 
     def fork(self, method: Method, *, weight: Decimal) -> "TaxBook":
         """Return a book with the same open parcels under another method, and nothing else."""
@@ -187,7 +165,9 @@ class TaxBook:
                 f"event {sold.disposal} disposes of {sold.qty} {sold.asset}; "
                 "a quantity must be above zero"
             )
-        unit = (sold.proceeds - sold.sale_cost) / sold.qty
+        unit = ZERO
+        if self._method is Method.MIN_TAX:  # the others do not look at the price
+            unit = (sold.proceeds - sold.sale_cost) / sold.qty
         pieces = self._pool(sold.asset, wallet).take(sold.qty, Sale(sold.day, unit, lots))
         missing = ZERO
         if len(pieces) != 1 or pieces[0].qty != sold.qty:
@@ -374,6 +354,9 @@ class TaxBook:
     def _money(self, event: Money) -> None:
         self.revenue.append(Revenue(event.id, event.day, event.kind, event.amount))
 
+    def _state(self, event: StatedGain) -> None:
+        self.stated.append(event)
+
     def _forex(self, event: ForexItem) -> None:
         if event.is_capital:
             code = "K10" if event.amount > 0 else "K11"
@@ -392,3 +375,17 @@ class TaxBook:
 
     def _ask(self, code: str, event: str, text: str) -> None:
         self.open_items.append(OpenItem(code, event, f"{text}; state it or name its source"))
+
+
+# By class, not by instance: a book that points at itself would outlive its use.
+_POST: dict[type[Any], Callable[[TaxBook, Any], None]] = {
+    Acquire: TaxBook._acquire,
+    Dispose: TaxBook._dispose,
+    Swap: TaxBook._swap,
+    Moved: TaxBook._move,
+    Cost: TaxBook._cost,
+    Derivative: TaxBook._derivative,
+    Money: TaxBook._money,
+    StatedGain: TaxBook._state,
+    ForexItem: TaxBook._forex,
+}

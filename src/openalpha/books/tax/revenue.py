@@ -6,16 +6,17 @@ On either account nothing is discounted and a loss is deductible (s 118-20 stops
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.dates import income_year
-from openalpha.books.tax.entity import Method, Policy, Refused, StockValue
-from openalpha.books.tax.events import Acquire, Cost, Event, Swap, in_order
+from openalpha.books.tax.entity import Method, Policy, Refused, StockValue, Treatment
+from openalpha.books.tax.events import Event, in_order
 from openalpha.books.tax.posting import TaxBook
-from openalpha.books.tax.slices import Slice
+from openalpha.books.tax.slices import Revenue, Slice
 
-__all__ = ["ProfitScheme", "StockYear", "profit_scheme", "trading_stock"]
+__all__ = ["ProfitScheme", "StockYear", "on_revenue", "profit_scheme", "trading_stock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,27 @@ def profit_scheme(slices: Iterable[Slice]) -> dict[int, ProfitScheme]:
     return {year: ProfitScheme(profits[year], losses[year]) for year in years}
 
 
+def on_revenue(
+    events: Iterable[Event], slices: Iterable[Slice], *, policy: Policy
+) -> list[Revenue]:
+    """Return the revenue rows of disposals under a revenue treatment; none on capital account.
+
+    A profit scheme has a row for each disposal, trading stock one for each year.
+    """
+    if policy.treatment is Treatment.CAPITAL:
+        return []
+    if policy.treatment is Treatment.REVENUE_TRADING_STOCK:
+        return [
+            Revenue(f"stock-{row.year}", date(row.year, 6, 30), "trading_stock", row.result)
+            for row in trading_stock(events, policy)
+        ]
+    results: dict[str, tuple[date, Decimal]] = {}
+    for piece in slices:
+        before = results.get(piece.disposal, (piece.day, ZERO))[1]
+        results[piece.disposal] = (piece.day, before + piece.proceeds - piece.cost_base)
+    return [Revenue(name, day, "profit_scheme", amount) for name, (day, amount) in results.items()]
+
+
 def trading_stock(events: Iterable[Event], policy: Policy) -> list[StockYear]:
     """Return each year's stock account, valued as the policy says.
 
@@ -76,40 +98,25 @@ def trading_stock(events: Iterable[Event], policy: Policy) -> list[StockYear]:
             by_year[income_year(event.day)].append(event)
     method = Method.SPECIFIC if policy.method is Method.SPECIFIC else Method.FIFO
     book = TaxBook(policy).fork(method, weight=Decimal(1))
-    rows, opening = [], ZERO
+    rows: list[StockYear] = []
+    opening = opening_cost = ZERO
     for year in range(min(by_year, default=0), max(by_year, default=-1) + 1):
         first = len(book.slices)
         book.post(by_year[year])
-        sales = sum((piece.proceeds - piece.sale_cost for piece in book.slices[first:]), ZERO)
-        closing = _closing(book, policy, year)
-        rows.append(StockYear(year, opening, _purchases(by_year[year]), sales, closing))
-        opening = closing
+        sold = book.slices[first:]
+        sales = sum((piece.proceeds - piece.sale_cost for piece in sold), ZERO)
+        cost = sum((parcel.cost_left + parcel.third_left for parcel in book.parcels()), ZERO)
+        # Whatever entered stock either left it again or is still there.
+        bought = sum((piece.cost + piece.third for piece in sold), ZERO) + cost - opening_cost
+        closing = cost if policy.stock_value is StockValue.COST else _valued(book, policy, year)
+        rows.append(StockYear(year, opening, bought, sales, closing))
+        opening, opening_cost = closing, cost
     return rows
 
 
-def _purchases(events: Iterable[Event]) -> Decimal:
-    total = ZERO
-    for event in events:
-        if isinstance(event, Acquire):
-            coin_fee = event.coin_fee
-            paid = coin_fee is not None and coin_fee.asset != event.asset
-            total += (event.cost or ZERO) + event.fee
-            total += (coin_fee.value or ZERO) if coin_fee is not None and paid else ZERO
-        elif isinstance(event, Swap):
-            total += event.value or ZERO
-        elif isinstance(event, Cost):
-            total += event.amount
-    return total
-
-
-def _closing(book: TaxBook, policy: Policy, year: int) -> Decimal:
-    total = ZERO
-    for parcel in book.parcels():
-        if policy.stock_value is StockValue.COST:
-            total += parcel.cost_left + parcel.third - parcel.used_third
-            continue
-        total += parcel.left * _price(policy.stock_prices, parcel.asset, year)
-    return total
+def _valued(book: TaxBook, policy: Policy, year: int) -> Decimal:
+    prices = policy.stock_prices
+    return sum((p.left * _price(prices, p.asset, year) for p in book.parcels()), ZERO)
 
 
 def _price(prices: Mapping[str, Decimal], asset: str, year: int) -> Decimal:

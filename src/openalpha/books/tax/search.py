@@ -13,7 +13,7 @@ from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.dates import REFORM_START, income_year
 from openalpha.books.tax.entity import Method, Policy
 from openalpha.books.tax.events import Event
-from openalpha.books.tax.gains import Gain, Law, classify
+from openalpha.books.tax.gains import Gain, Law, summed_gains
 from openalpha.books.tax.losses import Statement, five_steps, seven_steps
 from openalpha.books.tax.posting import TaxBook
 from openalpha.books.tax.slices import OpenItem
@@ -33,7 +33,6 @@ CANDIDATES = (
     Candidate(Method.LIFO, Decimal(1)),
     Candidate(Method.HIFO, Decimal(1)),
     Candidate(Method.MIN_TAX, Decimal("0.5")),
-    Candidate(Method.MIN_TAX, Decimal("0.75")),
 )
 
 
@@ -102,7 +101,7 @@ def _statement(
 ) -> Statement:
     ignored: list[OpenItem] = []
     discount = policy.entity.discount
-    gains = classify(book.slices, policy, law=law, open_items=ignored)
+    gains = summed_gains(book.slices, policy, law=law, open_items=ignored)
     gains += [
         Gain(
             row.id,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from openalpha.books.tax.amounts import ZERO, share
 from openalpha.books.tax.parcels import Parcel, Piece
 
-__all__ = ["OpenItem", "Slice", "Sold", "cut"]
+__all__ = ["OpenItem", "Revenue", "Slice", "Sold", "cut"]
 
 
 class Slice(NamedTuple):
@@ -70,6 +70,15 @@ class OpenItem(NamedTuple):
     missing: Decimal | None = None
 
 
+class Revenue(NamedTuple):
+    """One amount on revenue account: event, day, kind, AUD (+ income, - deduction)."""
+
+    event: str
+    day: date | None
+    kind: str
+    amount: Decimal
+
+
 class Sold(NamedTuple):
     """What all slices of one disposal share."""
 
@@ -96,45 +105,22 @@ def cut(sold: Sold, pieces: Sequence[Piece], *, missing: Decimal) -> list[Slice]
     missing : Decimal
         Quantity sold but not held: a slice without a parcel and with no cost.
     """
+    name, kind, asset, day, whole, proceeds, sale_cost, agreed, is_personal = sold
+    if missing <= 0 and len(pieces) == 1:
+        only, qty, cost, third = pieces[0]
+        head = (name, kind, asset, only, qty, day, proceeds, cost, third, sale_cost)
+        return [Slice(*head, agreed, is_personal)]
     rows: list[tuple[Parcel | None, Decimal, Decimal, Decimal]] = [*pieces]
     if missing > 0:
         rows.append((None, missing, ZERO, ZERO))
-    if len(rows) == 1:
-        parcel, qty, cost, third = rows[0]
-        return [_slice(sold, parcel, qty, sold.proceeds, cost, third, sold.sale_cost)]
     slices = []
     done = proceeds_done = fees_done = ZERO
-    for parcel, qty, cost, third in rows:
+    for source, qty, cost, third in rows:
         done += qty
-        proceeds = share(sold.proceeds, done, whole=sold.qty)
-        fees = share(sold.sale_cost, done, whole=sold.qty)
-        slices.append(
-            _slice(sold, parcel, qty, proceeds - proceeds_done, cost, third, fees - fees_done)
-        )
-        proceeds_done, fees_done = proceeds, fees
+        brought = share(proceeds, done, whole=whole)
+        fees = share(sale_cost, done, whole=whole)
+        own, fee = brought - proceeds_done, fees - fees_done
+        row = (name, kind, asset, source, qty, day, own, cost, third, fee)
+        slices.append(Slice(*row, agreed, is_personal))
+        proceeds_done, fees_done = brought, fees
     return slices
-
-
-def _slice(
-    sold: Sold,
-    parcel: Parcel | None,
-    qty: Decimal,
-    proceeds: Decimal,
-    cost: Decimal,
-    third: Decimal,
-    sale_cost: Decimal,
-) -> Slice:
-    return Slice(
-        sold.disposal,
-        sold.kind,
-        sold.asset,
-        parcel,
-        qty,
-        sold.day,
-        proceeds,
-        cost,
-        third,
-        sale_cost,
-        sold.agreed,
-        sold.is_personal_use,
-    )

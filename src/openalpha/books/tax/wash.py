@@ -4,21 +4,28 @@ A flag is never a denial: Part IVA asks for purpose (TR 2008/1), no window is in
 stays counted; the list is printed with the reasons recorded for both orders.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import date, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import Decimal
+from itertools import groupby
 from typing import NamedTuple
 
+from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.events import Acquire, Derivative, Event, Swap
 from openalpha.books.tax.slices import Slice
 
 __all__ = ["WashFlag", "wash_flags"]
 
+_NAMED_A_SIDE = 3
+
 
 class WashFlag(NamedTuple):
-    """A loss to look at: the disposal, its loss (AUD, positive), and what was bought near it."""
+    """A loss to look at: the disposal, its loss (AUD, positive), and what was bought near it.
+
+    `bought` names the closest purchases, three on each side at most.
+    """
 
     disposal: str
     asset: str
@@ -43,25 +50,27 @@ def wash_flags(
         Days before and after; ours, not the law's.
     """
     bought = _purchases(events)
-    losses: dict[str, tuple[str, date, Decimal, set[str]]] = {}
-    for piece in slices:
-        if piece.disposal.endswith((".fee", ".paid")):
-            continue
-        known = losses.get(piece.disposal)
-        lots = {piece.lot or ""} if known is None else known[3] | {piece.lot or ""}
-        loss = min(piece.gain, Decimal(0)) + (known[2] if known else 0)
-        losses[piece.disposal] = (piece.asset, piece.day, loss, lots)
     flags = []
-    for disposal, (asset, day, loss, lots) in losses.items():
-        near = _near(bought.get(asset, []), day, window_days) if loss < 0 else []
+    for disposal, group in groupby(slices, key=_disposal_of):
+        if disposal.endswith((".fee", ".paid")):
+            continue
+        pieces = list(group)
+        loss = -sum((piece.gain for piece in pieces if piece.gain < 0), ZERO)
+        if not loss:
+            continue
+        asset, day = pieces[0].asset, pieces[0].day
         # What was bought and sold again is not a repurchase of itself.
-        names = [(when, name) for when, name in near if name not in lots]
+        own = {piece.lot for piece in pieces}
+        names = _near(bought.get(asset, ()), day, window_days, own)
         if names:
             apart = min(abs((when - day).days) for when, _ in names)
-            flags.append(
-                WashFlag(disposal, asset, day, -loss, tuple(name for _, name in names), apart)
-            )
+            purchases = tuple(name for _, name in names)
+            flags.append(WashFlag(disposal, asset, day, loss, purchases, apart))
     return flags
+
+
+def _disposal_of(piece: Slice) -> str:
+    return piece.disposal
 
 
 def _purchases(events: Iterable[Event]) -> dict[str, list[tuple[date, str]]]:
@@ -85,8 +94,20 @@ def _underlying(contract: str) -> str:
     return contract
 
 
-def _near(rows: list[tuple[date, str]], day: date, window: int) -> list[tuple[date, str]]:
-    span = timedelta(days=window)
-    first = bisect_left(rows, (day - span, ""))
-    last = bisect_right(rows, (day + span, "\U0010ffff"))
-    return rows[first:last]
+def _near(
+    rows: Sequence[tuple[date, str]], day: date, window: int, own: set[str | None]
+) -> list[tuple[date, str]]:
+    """Return the closest purchases on either side within the window, a few at most."""
+    middle = bisect_left(rows, (day, ""))
+    found: list[tuple[date, str]] = []
+    for step, start in ((-1, middle - 1), (1, middle)):
+        at, named = start, 0
+        while 0 <= at < len(rows) and named < _NAMED_A_SIDE:
+            when, name = rows[at]
+            if abs((when - day).days) > window:
+                break
+            if name not in own:
+                found.append((when, name))
+                named += 1
+            at += step
+    return sorted(found)

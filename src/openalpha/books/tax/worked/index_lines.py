@@ -48,6 +48,8 @@ def stated_index(reading: Reading) -> StatedIndex | None:
     plain = proceeds = ZERO
     for row in rows:
         value = row.fields.get("unindexed")
+        if isinstance(value, Mapping):
+            value = list(value.values())
         parts = value if isinstance(value, list) else [] if value is None else [value]
         plain += sum((parse_decimal(p, what=f"event {row.id}: unindexed") for p in parts), ZERO)
         proceeds += row.number("proceeds") or ZERO
@@ -92,7 +94,7 @@ def _line(row: Row, element: Any) -> tuple[Decimal, Decimal, Decimal, bool]:
     if isinstance(element, Mapping):
         part = Row({"id": row.id, "type": "index", **element}, 0)
         cost = part.need("cost", "aud", "amount")
-        event_cpi, spent_cpi = part.number("cpi_num"), part.number("cpi_den")
+        event_cpi, spent_cpi = part.number("cpi_num"), part.number("cpi_den", "cpi")
         is_third = part.text("element") == "3"
     else:
         values = element if isinstance(element, list) else [element]

@@ -35,6 +35,13 @@ _SETTINGS = {
     "per_wallet",
     "stock_value",
 }
+_ALIASES = {
+    "wash_days": "wash_window_days",
+    "wash_sale_days": "wash_window_days",
+    "wash_sale_window": "wash_window_days",
+    "wash_sale_window_days": "wash_window_days",
+    "tz": "time_zone",
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,12 @@ class Outcome:
         prior = self.carry_in.prior_losses
         return statement_of((), prior, policy=self.policy, year=self.year)
 
-    @property
+    @cached_property
+    def every_gain(self) -> Sequence[Gain]:
+        """Gains and losses of all years."""
+        return self.assessment.gains
+
+    @cached_property
     def gains(self) -> Sequence[Gain]:
         """That year's gains and losses."""
         return self.result.gains if self.result is not None else ()
@@ -91,7 +103,7 @@ class Outcome:
 
     def gains_of(self, piece: Slice) -> list[Gain]:
         """Return the one or two gains a slice became."""
-        return [gain for gain in self.assessment.gains if gain.slice is piece]
+        return [gain for gain in self.every_gain if gain.slice is piece]
 
     # ---- facts
 
@@ -224,7 +236,7 @@ class Outcome:
             gain = classify([old], company_like, law=self.law, open_items=ignored)[0]
             is_long = may_discount(piece, self.policy)
             gains.append(gain._replace(is_discountable=is_long, day=piece.day))
-        for row in self.assessment.gains:
+        for row in self.every_gain:
             if row.slice is None:
                 is_long = self.reading.newly_undiscounted.get(row.source, row.is_discountable)
                 gains.append(row._replace(is_discountable=is_long, category="non_residential"))
@@ -254,7 +266,7 @@ def run_example(example: Mapping[str, Any], *, tables: Tables) -> Outcome:
         If it cannot be read, or names an event type that is not known.
     """
     settings = example.get("settings") or {}
-    zone = str(settings.get("time_zone", example.get("tz", HOME_ZONE)))
+    zone = str(settings.get("time_zone", settings.get("tz", example.get("tz", HOME_ZONE))))
     regime = str(example.get("regime", "pre-2027"))
     rows = list(example.get("events") or [])
     reading = read_events(rows, regime=regime, zone=zone)
@@ -272,10 +284,11 @@ def run_example(example: Mapping[str, Any], *, tables: Tables) -> Outcome:
 
 
 def _policy(example: Mapping[str, Any], reading: Reading, settings: Mapping[str, Any]) -> Policy:
-    unknown = set(settings) - _SETTINGS - {"time_zone", "treatment", "rounding"}
+    named = {_ALIASES.get(name, name): value for name, value in settings.items()}
+    unknown = set(named) - _SETTINGS - {"time_zone", "treatment", "rounding"}
     if unknown:
         raise Unsupported(f"unknown setting {', '.join(sorted(unknown))}")
-    chosen = {name: value for name, value in settings.items() if name in _SETTINGS}
+    chosen = {name: value for name, value in named.items() if name in _SETTINGS}
     if "stock_value" in chosen:
         chosen["stock_value"] = StockValue(str(chosen["stock_value"]))
     if "wash_window_days" in chosen:
@@ -321,6 +334,8 @@ def _prior(stated: Any, year: int) -> tuple[tuple[int, Decimal], ...]:
         return ()
     if isinstance(stated, Mapping):
         rows = [(parse_year(str(key)), value) for key, value in stated.items()]
+    elif isinstance(stated, list):
+        rows = [(parse_year(str(row["year"])), row["amount"]) for row in stated]
     else:
         rows = [(0, stated)]
     found = [(made, parse_decimal(value, what=what)) for made, value in rows]

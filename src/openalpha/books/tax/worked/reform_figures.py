@@ -99,9 +99,13 @@ def _indexation(outcome: Outcome, _: Any) -> bool:
     )
 
 
-def _twelve_months(outcome: Outcome, _: Any) -> bool:
+def _twelve_months(outcome: Outcome, expected: Any) -> Any:
     pieces = outcome.slices
-    return bool(pieces) and all(held_twelve_months(p.acquired, p.day) for p in pieces)
+    is_met = bool(pieces) and all(held_twelve_months(p.acquired, p.day) for p in pieces)
+    if isinstance(expected, str):
+        words = ("met", "passed", "satisfied") if is_met else ("not met", "failed", "not satisfied")
+        return OneOf({word: word for word in words})
+    return is_met
 
 
 def _is_minimum_tax(outcome: Outcome) -> bool:
@@ -147,10 +151,16 @@ def _steps(outcome: Outcome, expected: Any) -> Any:
         return [_one_step(outcome, f"step{i + 1}", value) for i, value in enumerate(expected)]
 
     def part(name: str, value: Any) -> Any:
+        named = [category for category in CATEGORIES if category in name]
+        if named and not isinstance(value, Mapping | list):
+            value = {max(named, key=len): value}
         digits = "".join(letter for letter in name if letter.isdigit())
         if not digits:
             raise Unsupported(f"unknown step {name!r}")
-        return _one_step(outcome, f"step{digits}", value)
+        step = _one_step(outcome, f"step{digits}", value)
+        if named and isinstance(step, Group) and step.part is not None:
+            return step.part(max(named, key=len), value)
+        return step
 
     return Group(None, part)
 
@@ -169,6 +179,8 @@ REFORM_FIGURES: dict[str, Callable[[Outcome, Any], Any]] = {
     "non_residential_gain": lambda o, _: _by_category(o, "non_residential"),
     "residential_gain": lambda o, _: _by_category(o, "residential"),
     "post_gain": lambda o, _: _by_category(o, "non_residential", "residential"),
+    "new_gain": lambda o, _: _by_category(o, "non_residential", "residential"),
+    "indexed_gain": lambda o, _: _by_category(o, "non_residential", "residential"),
     "post_gain_before_indexation": _post_unindexed,
     "unindexed_gain": _post_unindexed,
     "reported_2026_27": _reported_2027,

@@ -12,6 +12,7 @@ from openalpha.core.errors import InputError
 __all__ = ["HOME_ZONE", "Row", "Unsupported", "parse_decimal"]
 
 HOME_ZONE = "Australia/Sydney"
+_WHEN = ("date", "ts", "time", "utc", "datetime", "timestamp", "contract")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -130,7 +131,7 @@ class Row:
         *names : str
             Fields to look at, first found wins; the usual ones when empty.
         """
-        for name in names or ("date", "ts", "time", "contract"):
+        for name in names or _WHEN:
             if self.fields.get(name) is not None:
                 return self._moment(str(self.fields[name]), name)
         return None, None

@@ -8,6 +8,7 @@ from typing import Any
 from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.dates import REFORM_START, first_eligible_day, held_twelve_months
 from openalpha.books.tax.events import Acquire, Cost, Dispose, ForexItem, Money, StatedGain
+from openalpha.books.tax.indexation import index_factor
 from openalpha.books.tax.trusts import gross_up
 from openalpha.books.tax.worked.reading import Reading, amount_of, asset_of, quantity_of
 from openalpha.books.tax.worked.row import Row, parse_decimal
@@ -34,6 +35,8 @@ def reductions_of(row: Row) -> list[str | Decimal]:
         return []
     if isinstance(value, Mapping):
         return [parse_decimal(part, what=f"event {row.id}: reductions") for part in value.values()]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [Decimal("0.5")] * value
     if isinstance(value, str):
         value = [part for part in value.replace("+", ",").replace(" and ", ",").split(",") if part]
     if not isinstance(value, list):
@@ -161,6 +164,14 @@ def _money(kind: str, *, sign: int) -> Callable[[Row, Reading], None]:
     return read
 
 
+def _index(row: Row, found: Reading) -> None:
+    """Keep a cost to index; index numbers without one give the factor of every cost."""
+    if row.fields.get("cost") is None and row.fields.get("elements") is None:
+        found.factor = index_factor(row.need("cpi_num"), row.need("cpi_den"))
+        return
+    found.fact(row)
+
+
 def _fact(row: Row, found: Reading) -> None:
     found.fact(row)
 
@@ -172,18 +183,17 @@ _FACTS = (
     "deductible_gift",
     "given_basic_liability",
     "income_support",
-    "index",
     "minimum_tax_capital_gain",
     "net_capital_gain",
     "other_taxable_income",
     "quarantined",
     "specific_entitlement",
     "taxable_income",
-    "turnover",
 )
 
 STATED_READERS: dict[str, Callable[[Row, Reading], None]] = {
     "gain": _gain,
+    "index": _index,
     "trust_gain": _gain,
     "loss": _loss,
     "deferred_non_residential": _categorised("deferred_non_residential"),

@@ -49,6 +49,7 @@ def _share_part(share: Share, name: str, expected: Any) -> Any:
         "extra_gain": share.extra_gain,
         "capital_gain": share.extra_gain,
         "gain": share.extra_gain,
+        "capital_gains": [gain.amount for gain in share.gains],
         "gains": [gain.amount for gain in share.gains],
         "total": share.extra_gain,
         "deferred": old,
@@ -64,6 +65,7 @@ def _share_part(share: Share, name: str, expected: Any) -> Any:
         "discountable_gain": long_gain,
         "discount_gain": long_gain,
         "discount_capital_gain": long_gain,
+        "non_discountable_gain": share.extra_gain - long_gain,
         "other_gain": share.extra_gain - long_gain,
         "attributable": attributable if isinstance(expected, list) else sum(attributable, ZERO),
         "attributable_gain": attributable
