@@ -3,24 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from openalpha.engine.compiled.run import curve_terms, mark_equity
+from openalpha.engine.compiled.curve import mark_rows
 from openalpha.venue.kernel._compile import entry
-from openalpha.venue.kernel.account import ACCOUNT, acct_at, inst_at, leg_at
-from openalpha.venue.kernel.layout import (
-    ABSENT,
-    B_CLOSE,
-    B_VOLUME,
-    H_N_INST,
-    H_SKIP,
-    I64,
-    I_DEN,
-    I_KIND,
-    I_MARK_ROW,
-    I_NUM,
-    INVERSE,
-    Market,
-)
-from openalpha.venue.kernel.watch import is_slow
+from openalpha.venue.kernel.layout import I64, Market
+from openalpha.venue.kernel.skipping import first_touched_row
 
 
 @entry
@@ -41,24 +27,7 @@ def quiet_stretch(
     int
         The first row in which something can happen, or `stop`.
     """
-    count = m[H_N_INST]
-    i = inst_at(0)
-    a = acct_at(m, ACCOUNT)
-    is_simple = (
-        count == 1
-        and m[i + I_MARK_ROW] < 0
-        and m[i + I_KIND] != INVERSE
-        and mk.bars[0, 0, B_VOLUME] != ABSENT
-    )
-    per_unit = float(m[i + I_NUM]) / float(m[i + I_DEN])
-    cash_now, held, cost = curve_terms(m, a, i, leg_at(m, a, i, 0))
-    for j in range(start, stop):
-        if j > start or not is_led:
-            for number in range(count):
-                if m[H_SKIP] == 0 or is_slow(m, mk, inst_at(number), j):
-                    return j
-        if is_simple:
-            equity[j] = cash_now + float(held * mk.bars[0, j, B_CLOSE] - cost) * per_unit
-        else:
-            equity[j] = mark_equity(m, mk, j)
-    return stop
+    begin = start + 1 if is_led else start
+    reached = first_touched_row(m, mk, begin, stop) if begin < stop else stop
+    mark_rows(m, mk, equity, start, reached)
+    return reached

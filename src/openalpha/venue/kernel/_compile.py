@@ -6,18 +6,21 @@ hash of every compiled source and of the options: an edit anywhere compiles ever
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 from numba import njit, types
+from numba.core import cgutils
 from numba.core.compiler import Compiler
+from numba.extending import intrinsic
 
 from openalpha.venue.kernel._cached import look_first
 
-__all__ = ["cache_dir", "compiled", "entry", "inlined", "source_hash"]
+__all__ = ["cache_dir", "compiled", "entry", "fetch_ahead", "inlined", "source_hash"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,7 +58,35 @@ def cache_dir() -> Path:
 _CACHE = str(cache_dir())
 
 
-class _Inner(Compiler):
+@contextmanager
+def _plain_indices() -> Iterator[None]:
+    """Compile `x[i]` as it stands: the kernel never counts from the end of an array.
+
+    numba tests every index for being negative, which made a quarter of the kernel's instructions.
+    """
+    from numba.np import arrayobj
+
+    usual = arrayobj.fix_integer_index
+
+    def as_it_stands(context: Any, builder: Any, kind: Any, index: Any, _size: Any) -> Any:
+        return context.cast(builder, index, kind, types.intp)
+
+    arrayobj.fix_integer_index = as_it_stands
+    try:
+        yield
+    finally:
+        arrayobj.fix_integer_index = usual
+
+
+class _Plain(Compiler):
+    """Compiles with plain indices."""
+
+    def compile_extra(self, function: Any) -> Any:
+        with _plain_indices():
+            return super().compile_extra(function)  # type: ignore[no-untyped-call]  # numba's own
+
+
+class _Inner(_Plain):
     """Compiles a function up to its LLVM code and leaves optimising to the entry that links it.
 
     numba would optimise and emit machine code for every function and again for each of its callers:
@@ -131,7 +162,25 @@ def inlined(function: F) -> F:
     return wrapped
 
 
-class _Outer(Compiler):
+@intrinsic
+def fetch_ahead(_typing: Any, array: Any, place: Any) -> Any:
+    """Ask for the memory of `array` at a flat place, to be there when it is read. Reads nothing."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        from llvmlite import ir
+
+        held = context.make_array(signature.args[0])(context, builder, args[0])
+        pointer = builder.bitcast(builder.gep(held.data, [args[1]]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [pointer, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
+
+
+class _Outer(_Plain):
     """Compiles an entry and makes all it links private to it.
 
     Nobody else can call what is private, so the optimiser drops arguments that are not read,

@@ -16,7 +16,6 @@ from openalpha.venue.kernel.layout import (
     H_N_INST,
     H_NOW_MS,
     H_SEQ,
-    H_SKIP,
     H_SLOTS,
     HEDGE,
     I64,
@@ -60,8 +59,15 @@ from openalpha.venue.kernel.layout import (
 )
 from openalpha.venue.kernel.margin import equity
 from openalpha.venue.kernel.orders import acct_of, new_order, order_at
-from openalpha.venue.kernel.skipping import advance_row, settle_prices
-from openalpha.venue.kernel.watch import is_slow, watch_all
+from openalpha.venue.kernel.skipping import (
+    FEW_ROWS,
+    MANY_ROWS,
+    first_slow_row,
+    first_touched_row,
+    lead_row,
+    settle_prices,
+)
+from openalpha.venue.kernel.watch import watch_all
 
 REASONS = (int(Reason.MARKET), int(Reason.STOP), int(Reason.TAKE_PROFIT), int(Reason.TRAILING))
 """Fill reason by trigger kind."""
@@ -186,11 +192,17 @@ def advance(m: I64, mk: Market, start: int, stop: int) -> int:
     int
         The row reached: `stop`, or an earlier one where the memory must be enlarged first.
     """
-    moved = True
-    for j in range(start, stop):
-        if moved and not has_room(m):
-            return j
-        moved = advance_row(m, mk, j)
+    j, look = start, FEW_ROWS
+    while j < stop:
+        end = min(j + look, stop)
+        j = first_slow_row(m, mk, j, end)
+        look = min(2 * look, MANY_ROWS)
+        if j < end:
+            if not has_room(m):
+                return j
+            lead_row(m, mk, j)
+            j += 1
+            look = FEW_ROWS
     if stop > start:
         settle_prices(m, mk, stop - 1)
     return stop
@@ -199,11 +211,7 @@ def advance(m: I64, mk: Market, start: int, stop: int) -> int:
 @entry
 def next_slow_row(m: I64, mk: Market, start: int, stop: int) -> int:
     """Return the first row from `start` on in which something can happen, or `stop`."""
-    for j in range(start, stop):
-        for number in range(m[H_N_INST]):
-            if m[H_SKIP] == 0 or is_slow(m, mk, inst_at(number), j):
-                return j
-    return stop
+    return first_touched_row(m, mk, start, stop) if start < stop else stop
 
 
 @entry

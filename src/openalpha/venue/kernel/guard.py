@@ -11,6 +11,7 @@ from openalpha.venue.kernel.layout import (
     AC_MARGIN_MODE,
     BIG,
     E6,
+    H_GUARDS,
     H_N_INST,
     I64,
     I_COLLATERAL_E4,
@@ -41,8 +42,11 @@ def _edge(m: I64, i: int, p: int, width_e6: int) -> int:
 
 
 @compiled
-def _worst_gap(m: I64, a: int, width_e6: int) -> int:
-    """Return E - MM with every mark at the far edge of its band at once."""
+def _worst_gap(m: I64, a: int, width_e6: int, is_rough: bool) -> int:
+    """Return E - MM with every mark at the far edge of its band at once; roughly: MM at its most.
+
+    No tier keeps more than the whole notional: where that is covered, no tier need be looked at.
+    """
     total = m[a + AC_BALANCES]
     for number in range(m[H_N_INST]):
         i = inst_at(number)
@@ -56,7 +60,8 @@ def _worst_gap(m: I64, a: int, width_e6: int) -> int:
                 total += mul_div(worth, m[i + I_COLLATERAL_E4], 10_000)
             else:
                 amount = cash_up(m, i, notional(m, i, abs(m[p + P_QTY]), price))
-                total += unrealised(m, i, p, price) - maintenance_most(m, i, amount) - ROUNDING
+                kept = amount if is_rough else maintenance_most(m, i, amount)
+                total += unrealised(m, i, p, price) - kept - ROUNDING
     return total
 
 
@@ -64,8 +69,10 @@ def _worst_gap(m: I64, a: int, width_e6: int) -> int:
 def _cross_width(m: I64, a: int) -> int:
     """Return how far, in millionths, all marks may move against the account without liquidation."""
     width = WIDEST_E6
+    if _worst_gap(m, a, width, True) > 0:
+        return width
     while width > NARROWEST_E6:
-        if _worst_gap(m, a, width) > 0:
+        if _worst_gap(m, a, width, False) > 0:
             return width
         width >>= 1
     return 0
@@ -94,6 +101,7 @@ def refresh_guard(m: I64, a: int) -> bool:
     bool
         Whether every band has some width: then nothing can be liquidated at the present marks.
     """
+    m[H_GUARDS] += 1
     is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
     is_exposed = has_perpetual(m, a)
     shared = _cross_width(m, a) if is_exposed and not is_isolated else 0

@@ -43,7 +43,7 @@ H_SEQ, H_ORDER_ID, H_EVENT, H_N_FILLS, H_N_EFFECTS, H_N_DONE, H_PATH, H_LATENCY_
 H_NOW_MS, H_TIMEFRAME_MS, H_LIQUIDATIONS, H_DIRTY, H_LOST, H_BUG, H_SLOW_BARS, H_SKIP = range(8, 16)
 H_N_INST, H_N_ACCTS, H_N_COINS, H_INSTS_END, H_ACCTS_AT, H_ACCT_SIZE, H_SLOTS = range(16, 23)
 H_FILLS_AT, H_FILLS_CAP, H_EFFECTS_AT, H_EFFECTS_CAP, H_DONE_AT, H_DONE_CAP = range(23, 29)
-H_LEVELS = 29
+H_LEVELS, H_GUARDS = 29, 30
 HEAD_COLS = 32
 
 # instrument block: rules, then present state
@@ -59,7 +59,8 @@ I_TIERS_AT, I_STEPS_AT, I_ORDERS_AT, I_BAR_TS = range(41, 45)
 # the bar being led through: open, high, low, close of last, mark and index price
 I_BAR, I_BAR_MARK, I_BAR_INDEX = 45, 49, 53
 I_BOOK_AT, I_N_BIDS, I_N_ASKS, I_IN_SNAPSHOT = range(57, 61)
-INST_COLS = 62
+I_WAS_SLOW, I_WATCHED, I_ACT_LO, I_ACT_HI = range(61, 65)
+INST_COLS = 66
 
 # tiers, steps
 TI_LIMIT, TI_MMR_E8, TI_MAX_LEVERAGE_E2, TI_DEDUCTION = range(4)
@@ -105,6 +106,7 @@ LEVEL_COLS = 2
 
 # bars
 B_OPEN, B_HIGH, B_LOW, B_CLOSE, B_VOLUME = range(5)
+BAR_COLS = 5
 ABSENT = -1
 
 SPOT, LINEAR, INVERSE = 0, 1, 2

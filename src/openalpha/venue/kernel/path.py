@@ -98,7 +98,7 @@ def _set_marks(m: I64, i: int, column: int) -> None:
 
 
 @compiled
-def settle_funding(m: I64, stamps: I64, rates: I64, i: int, until_ms: int) -> None:
+def _settle_due(m: I64, stamps: I64, rates: I64, i: int, until_ms: int) -> None:
     """Pay the stamps up to and including a moment with the present mark (F1)."""
     a = acct_at(m, ACCOUNT)
     p = leg_at(m, a, i, 0)
@@ -110,6 +110,14 @@ def settle_funding(m: I64, stamps: I64, rates: I64, i: int, until_ms: int) -> No
             check_liquidation(m, a, i)
         at += 1
     m[i + I_FUND_AT] = at
+
+
+@inlined
+def settle_funding(m: I64, stamps: I64, rates: I64, i: int, until_ms: int) -> None:
+    """Pay what is due up to and including a moment, if anything is."""
+    at = m[i + I_FUND_AT]
+    if at < m[i + I_FUND_END] and stamps[at] <= until_ms:
+        _settle_due(m, stamps, rates, i, until_ms)
 
 
 @compiled
@@ -236,10 +244,7 @@ def _event_time(m: I64, i: int, number: int) -> int:
 
 @compiled
 def _event(m: I64, i: int, number: int) -> None:
-    """Lead one instrument through one of a bar's four events (E2-E7).
-
-    Where it is proven that none of its orders can act (I_SLOW is 0), only its prices move.
-    """
+    """Lead one instrument through one of a bar's four events (E2-E7)."""
     m[H_EVENT] += 1
     t1 = _event_time(m, i, number)
     column = _column(m, i, number)
@@ -248,13 +253,28 @@ def _event(m: I64, i: int, number: int) -> None:
     m[i + I_AT_OPEN] = 1 if number == 0 else 0
     start = m[i + I_LAST]
     _set_marks(m, i, column)
-    if m[i + I_SLOW] != 0 and m[i + I_N_ORDERS] > 0:
+    if m[i + I_N_ORDERS] > 0:
         _run(m, i, start, z, t1, number == 0)
         ratchet(m, i, z)
     else:
         set_point(m, i, z)
     m[i + I_EVENT_TS] = t1
     check_liquidation(m, acct_at(m, ACCOUNT), i)
+
+
+@inlined
+def _pass_event(m: I64, i: int, number: int) -> None:
+    """Move an instrument's prices through an event in which none of its orders can act."""
+    m[H_EVENT] += 1
+    column = _column(m, i, number)
+    price = m[i + I_BAR + column]
+    m[i + I_LAST] = price
+    m[i + I_MARK] = m[i + I_BAR_MARK + column] if m[i + I_MARK_ROW] >= 0 else price
+    m[i + I_INDEX] = m[i + I_BAR_INDEX + column] if m[i + I_INDEX_ROW] >= 0 else m[i + I_MARK]
+    is_inside = m[i + I_GUARD_LO] <= m[i + I_MARK] <= m[i + I_GUARD_HI]
+    if m[H_DIRTY] != 0 or not is_inside:
+        m[H_NOW_MS] = _event_time(m, i, number)
+        check_liquidation(m, acct_at(m, ACCOUNT), i)
 
 
 @compiled
@@ -321,9 +341,15 @@ def _is_quiet(m: I64, mk: Market, j: int) -> bool:
 
 
 @compiled
-def process_bar(m: I64, mk: Market, j: int) -> None:
-    """Lead the account through one row of the history: all instruments, event by event (P4)."""
-    n = m[H_N_INST]
+def process_bar(m: I64, mk: Market, j: int) -> bool:
+    """Lead the account through one row of the history: all instruments, event by event (P4).
+
+    Returns
+    -------
+    bool
+        Whether nothing happened after the row's opening, when what is watched was last looked for.
+    """
+    n, is_quiet = m[H_N_INST], False
     for number in range(n):
         if mk.bars[number, j, B_VOLUME] != ABSENT:
             i = inst_at(number)
@@ -333,16 +359,21 @@ def process_bar(m: I64, mk: Market, j: int) -> None:
     last_ms = mk.ts[j] + m[H_TIMEFRAME_MS] - 1
     for event in range(4):
         if event == 1 and _is_quiet(m, mk, j):
+            is_quiet = m[H_SKIP] != 0
             break
         for number in range(n):
             if mk.bars[number, j, B_VOLUME] == ABSENT:
                 continue
             i = inst_at(number)
-            if event > 0 and m[i + I_SLOW] != 0:
-                until = min(_event_time(m, i, event), last_ms)
-                settle_funding(m, mk.funding_ts, mk.funding_rate, i, until)
-            _event(m, i, event)
+            if m[i + I_SLOW] == 0:
+                _pass_event(m, i, event)
+            else:
+                if event > 0:
+                    until = min(_event_time(m, i, event), last_ms)
+                    settle_funding(m, mk.funding_ts, mk.funding_rate, i, until)
+                _event(m, i, event)
             if event == 0:
                 _choose_path(m, i)
                 _look_ahead(m, mk.funding_ts, i)
     m[H_NOW_MS] = last_ms + 1
+    return is_quiet
