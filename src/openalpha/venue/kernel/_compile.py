@@ -162,8 +162,7 @@ def inlined(function: F) -> F:
     return wrapped
 
 
-@intrinsic
-def fetch_ahead(_typing: Any, array: Any, place: Any) -> Any:
+def _fetch_ahead(_typing: Any, array: Any, place: Any) -> Any:
     """Ask for the memory of `array` at a flat place, to be there when it is read. Reads nothing."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -173,11 +172,15 @@ def fetch_ahead(_typing: Any, array: Any, place: Any) -> Any:
         pointer = builder.bitcast(builder.gep(held.data, [args[1]]), ir.IntType(8).as_pointer())
         number = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        find: Any = cgutils.get_or_insert_function
+        function = find(builder.module, kind, "llvm.prefetch.p0")
         builder.call(function, [pointer, number(0), number(3), number(1)])
         return context.get_dummy_value()
 
     return types.void(array, types.intp), codegen
+
+
+fetch_ahead: Any = intrinsic(_fetch_ahead)
 
 
 class _Outer(_Plain):
