@@ -147,9 +147,12 @@ def _post(
     assert isinstance(run, EngineRun)
     book = book_of(result.context.environment, loaded.settings.books)
     most = len(run.effects) + len(run.fills)
-    with screen.progress("posting to the ledger", most, unit="entries") as advance:
+    with (
+        open_books(loaded) as books,
+        screen.progress("posting to the ledger", most, unit="entries") as advance,
+    ):
         posted = post_run(
-            open_books(loaded),
+            books,
             book,
             run=run,
             histories=result.context.histories,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openalpha.cli import ledger_write
+from openalpha.cli import ledger_verify, ledger_write
 from openalpha.cli.conventions import (
     ConfigOption,
     JsonOption,
@@ -44,64 +44,7 @@ def ledger() -> None:
     """Show, prove, export and correct the books."""
 
 
-@app.command()
-def verify(
-    environment: EnvironmentOption = "",
-    entity: EntityOption = "",
-    head: Annotated[
-        str,
-        typer.Option(
-            metavar="N:HASH", help="An end noted earlier (with one book): it must still be there."
-        ),
-    ] = "",
-    config: ConfigOption = None,
-    settings: SetOption = None,
-    json_to: JsonOption = None,
-    quiet: QuietOption = False,
-) -> None:
-    """Read every entry again: the chain, and every balance kept. Exits 4 at the first fault."""
-    from openalpha.books.verify import books_in, verify_book
-    from openalpha.cli.border import CHECK_FAILED
-
-    screen = Screen(json_to, is_quiet=quiet)
-    loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    every = books_in(books.database)
-    if environment or entity or head:
-        every = [book_in(books, loaded, environment=environment, entity=entity)]
-    noted = _noted(head) if head else None
-    proofs = [verify_book(books.database, book, head=noted) for book in every]
-    for proof in proofs:
-        name = f"{proof.book}: {proof.entries:,} entries, {proof.accounts} accounts"
-        if proof.fault is None:
-            screen.show(f"{name}, all in order; end {proof.head[0]}:{proof.head[1]}")
-        else:
-            where = "" if proof.fault.entry is None else f"entry {proof.fault.entry}: "
-            screen.show(f"{proof.book}: {where}{proof.fault.reason}")
-    if not proofs:
-        screen.show("The ledger is empty.")
-    is_fine = all(proof.fault is None for proof in proofs)
-    rows = [
-        {
-            "book": str(proof.book),
-            "entries": proof.entries,
-            "accounts": proof.accounts,
-            "head": f"{proof.head[0]}:{proof.head[1]}",
-            "bad_entry": proof.fault.entry if proof.fault else None,
-            "fault": proof.fault.reason if proof.fault else None,
-        }
-        for proof in proofs
-    ]
-    screen.result({"schema": "openalpha.ledger_verify/1", "is_fine": is_fine, "books": rows})
-    if not is_fine:
-        raise typer.Exit(CHECK_FAILED)
-
-
-def _noted(text: str) -> tuple[int, str]:
-    number, colon, digest = text.partition(":")
-    if not (colon and number.isdigit() and len(digest) == 64):
-        raise InputError(f"--head was '{text}', expected N:HASH as `openalpha ledger verify` shows")
-    return int(number), digest
+app.registered_commands += ledger_verify.app.registered_commands
 
 
 @app.command()
@@ -121,18 +64,18 @@ def balances(
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    rows = balances_of(
-        books.database,
-        rates=books.rates,
-        ts_ms=books.clock.now_ms(),
-        environment=environment_of(environment) if environment else None,
-        entity=entity or None,
-    )
-    rows = [row for row in rows if row.venue.startswith(account)]
-    screen.show(balances_table(rows), "", side_by_side(rows))
-    shown = [{**row._asdict(), "book": str(row.book)} for row in rows]
-    screen.result({"schema": "openalpha.ledger_balances/1", "balances": shown})
+    with open_books(loaded) as books:
+        rows = balances_of(
+            books.database,
+            rates=books.rates,
+            ts_ms=books.clock.now_ms(),
+            environment=environment_of(environment) if environment else None,
+            entity=entity or None,
+        )
+        rows = [row for row in rows if row.venue.startswith(account)]
+        screen.show(balances_table(rows), "", side_by_side(rows))
+        shown = [{**row._asdict(), "book": str(row.book)} for row in rows]
+        screen.result({"schema": "openalpha.ledger_balances/1", "balances": shown})
 
 
 @app.command()
@@ -151,13 +94,17 @@ def positions(
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    book = book_in(books, loaded, environment=environment, entity=entity)
-    venue = account_in(books, book, account) if account else None
-    rows = positions_of(books.database, book, venue=venue)
-    screen.show(positions_table(rows) if rows else f"{book} holds no position.")
-    shown = [{**row._asdict(), "mark": row.mark._asdict() if row.mark else None} for row in rows]
-    screen.result({"schema": "openalpha.ledger_positions/1", "book": str(book), "positions": shown})
+    with open_books(loaded) as books:
+        book = book_in(books, loaded, environment=environment, entity=entity)
+        venue = account_in(books, book, account) if account else None
+        rows = positions_of(books.database, book, venue=venue)
+        screen.show(positions_table(rows) if rows else f"{book} holds no position.")
+        shown = [
+            {**row._asdict(), "mark": row.mark._asdict() if row.mark else None} for row in rows
+        ]
+        screen.result(
+            {"schema": "openalpha.ledger_positions/1", "book": str(book), "positions": shown}
+        )
 
 
 @app.command()
@@ -178,13 +125,13 @@ def pnl(
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    book = book_in(books, loaded, environment=environment, entity=entity)
-    venue = account_in(books, book, account) if account else None
-    rows = profit_and_loss(books.database, book, venue=venue)
-    screen.show(pnl_table(rows))
-    shown = [{**asdict(row), "net": row.net} for row in rows]
-    screen.result({"schema": "openalpha.ledger_pnl/1", "book": str(book), "pnl": shown})
+    with open_books(loaded) as books:
+        book = book_in(books, loaded, environment=environment, entity=entity)
+        venue = account_in(books, book, account) if account else None
+        rows = profit_and_loss(books.database, book, venue=venue)
+        screen.show(pnl_table(rows))
+        shown = [{**asdict(row), "net": row.net} for row in rows]
+        screen.result({"schema": "openalpha.ledger_pnl/1", "book": str(book), "pnl": shown})
 
 
 @app.command()
@@ -208,18 +155,23 @@ def equity(  # noqa: PLR0913, PLR0917 - the options of a command
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    book = book_in(books, loaded, environment=environment, entity=entity)
-    venue = account_in(books, book, account)
-    rows = equity_history(
-        books.database, book, venue=venue, rates=books.rates, currency=currency or None,
-        **moments(since, until),
-    )  # fmt: skip
-    screen.show(equity_table(rows))
-    days = [row._asdict() for row in rows]
-    screen.result(
-        {"schema": "openalpha.ledger_equity/1", "book": str(book), "account": venue, "days": days}
-    )
+    with open_books(loaded) as books:
+        book = book_in(books, loaded, environment=environment, entity=entity)
+        venue = account_in(books, book, account)
+        rows = equity_history(
+            books.database, book, venue=venue, rates=books.rates, currency=currency or None,
+            **moments(since, until),
+        )  # fmt: skip
+        screen.show(equity_table(rows))
+        days = [row._asdict() for row in rows]
+        screen.result(
+            {
+                "schema": "openalpha.ledger_equity/1",
+                "book": str(book),
+                "account": venue,
+                "days": days,
+            }
+        )
 
 
 @app.command()
@@ -241,29 +193,29 @@ def statement(  # noqa: PLR0913, PLR0917 - the options of a command
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    book = book_in(books, loaded, environment=environment, entity=entity)
-    venue = account_in(books, book, account)
-    span = moments(since, until)
-    found = statement_of(
-        books.database, book, venue=venue, coin=coin,
-        since_ms=0 if span["since_ms"] is None else span["since_ms"],
-        until_ms=2**62 if span["until_ms"] is None else span["until_ms"],
-    )  # fmt: skip
-    screen.show(f"{book}, account {venue}: {coin}", f"opening balance {found.opening}")
-    screen.show(statement_table(found), f"closing balance {found.closing}")
-    screen.result(
-        {
-            "schema": "openalpha.ledger_statement/1",
-            "book": str(book),
-            "account": venue,
-            "coin": coin,
-            "opening": found.opening,
-            "lines": [line._asdict() for line in found.lines],
-            "totals": {kind.name.lower(): amount for kind, amount in found.totals.items()},
-            "closing": found.closing,
-        }
-    )
+    with open_books(loaded) as books:
+        book = book_in(books, loaded, environment=environment, entity=entity)
+        venue = account_in(books, book, account)
+        span = moments(since, until)
+        found = statement_of(
+            books.database, book, venue=venue, coin=coin,
+            since_ms=0 if span["since_ms"] is None else span["since_ms"],
+            until_ms=2**62 if span["until_ms"] is None else span["until_ms"],
+        )  # fmt: skip
+        screen.show(f"{book}, account {venue}: {coin}", f"opening balance {found.opening}")
+        screen.show(statement_table(found), f"closing balance {found.closing}")
+        screen.result(
+            {
+                "schema": "openalpha.ledger_statement/1",
+                "book": str(book),
+                "account": venue,
+                "coin": coin,
+                "opening": found.opening,
+                "lines": [line._asdict() for line in found.lines],
+                "totals": {kind.name.lower(): amount for kind, amount in found.totals.items()},
+                "closing": found.closing,
+            }
+        )
 
 
 @app.command()
@@ -288,15 +240,15 @@ def trades(  # noqa: PLR0913, PLR0917 - the options of a command
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    book = book_in(books, loaded, environment=environment, entity=entity)
-    venue = account_in(books, book, account) if account else None
-    filters = _filters(since, until, limit, venue=venue, instrument=instrument, side=side)
-    rows = trades_of(books.database, book, filters=filters)
-    screen.show(trades_table(rows))
-    screen.result(
-        {"schema": "openalpha.ledger_trades/1", "book": str(book), "trades": trade_rows(rows)}
-    )
+    with open_books(loaded) as books:
+        book = book_in(books, loaded, environment=environment, entity=entity)
+        venue = account_in(books, book, account) if account else None
+        filters = _filters(since, until, limit, venue=venue, instrument=instrument, side=side)
+        rows = trades_of(books.database, book, filters=filters)
+        screen.show(trades_table(rows))
+        screen.result(
+            {"schema": "openalpha.ledger_trades/1", "book": str(book), "trades": trade_rows(rows)}
+        )
 
 
 @app.command()
@@ -320,14 +272,14 @@ def entries(  # noqa: PLR0913, PLR0917 - the options of a command
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    book = book_in(books, loaded, environment=environment, entity=entity)
-    filters = _filters(since, until, limit, source=source, kind=kind)
-    rows = entries_of(books.database, book, filters=filters)
-    screen.show(entries_table(rows))
-    screen.result(
-        {"schema": "openalpha.ledger_entries/1", "book": str(book), "lines": entry_rows(rows)}
-    )
+    with open_books(loaded) as books:
+        book = book_in(books, loaded, environment=environment, entity=entity)
+        filters = _filters(since, until, limit, source=source, kind=kind)
+        rows = entries_of(books.database, book, filters=filters)
+        screen.show(entries_table(rows))
+        screen.result(
+            {"schema": "openalpha.ledger_entries/1", "book": str(book), "lines": entry_rows(rows)}
+        )
 
 
 @app.command()
@@ -354,18 +306,18 @@ def export(  # noqa: PLR0913, PLR0917 - the options of a command
         raise InputError(f"--what was '{what}', expected trades or entries")
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    book = book_in(books, loaded, environment=environment, entity=entity)
-    venue = account_in(books, book, account) if account else None
-    if what == "trades":
-        chosen = _filters(since, until, None, venue=venue, instrument=instrument)
-        rows = trade_rows(trades_of(books.database, book, filters=chosen))
-    else:
-        chosen = _filters(since, until, None, source=venue)
-        rows = entry_rows(entries_of(books.database, book, filters=chosen))
-    write_rows(file, rows)
-    screen.show(f"{len(rows):,} rows written to {file}")
-    screen.result({"schema": "openalpha.ledger_export/1", "file": file, "rows": len(rows)})
+    with open_books(loaded) as books:
+        book = book_in(books, loaded, environment=environment, entity=entity)
+        venue = account_in(books, book, account) if account else None
+        if what == "trades":
+            chosen = _filters(since, until, None, venue=venue, instrument=instrument)
+            rows = trade_rows(trades_of(books.database, book, filters=chosen))
+        else:
+            chosen = _filters(since, until, None, source=venue)
+            rows = entry_rows(entries_of(books.database, book, filters=chosen))
+        write_rows(file, rows)
+        screen.show(f"{len(rows):,} rows written to {file}")
+        screen.result({"schema": "openalpha.ledger_export/1", "file": file, "rows": len(rows)})
 
 
 def _filters(

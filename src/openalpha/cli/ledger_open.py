@@ -1,5 +1,7 @@
 """Opens the ledger for a command and finds which book and account it speaks of."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,8 +56,9 @@ UntilOption = Annotated[
 ]
 
 
-def open_books(loaded: "LoadedSettings", *, migrate: bool = False) -> "Ledger":
-    """Return the ledger of a home, valued by the markets of its lake."""
+@contextmanager
+def open_books(loaded: "LoadedSettings", *, migrate: bool = False) -> "Iterator[Ledger]":
+    """Open the ledger of a home for a command, valued by the markets of its lake."""
     from openalpha.books.lake_rates import LakeRates
     from openalpha.books.opening import open_ledger
     from openalpha.core.clock import SystemClock
@@ -64,9 +67,13 @@ def open_books(loaded: "LoadedSettings", *, migrate: bool = False) -> "Ledger":
 
     prepare_home(loaded.home)
     rates = LakeRates(Lake(loaded.home, settings=loaded.settings.data))
-    return open_ledger(
+    books = open_ledger(
         loaded.home, loaded.settings.books, clock=SystemClock(), rates=rates, migrate=migrate
     )
+    try:
+        yield books
+    finally:
+        books.database.close()
 
 
 def book_in(ledger: "Ledger", loaded: "LoadedSettings", *, environment: str, entity: str) -> "Book":
@@ -111,9 +118,11 @@ def account_in(ledger: "Ledger", book: "Book", given: str) -> str:
     ]
     if len(found) == 1:
         return found[0]
+    if not names:
+        raise UnknownName(f"the book {book} has no entries yet, so no account either")
     shown = ", ".join(names[-8:]) or "none"
     what = f"'{given}' fits {len(found)} accounts" if given else "several accounts are there"
-    if not names or (given and not found):
+    if given and not found:
         what = f"there is no account '{given}'"
     raise UnknownName(f"{what} in {book}; name one by --account: {shown}")
 

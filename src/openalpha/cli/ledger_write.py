@@ -66,16 +66,16 @@ def transfer(  # noqa: PLR0913, PLR0917 - the options of a command
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    draft = transfer_draft(
-        coin=coin,
-        amount=amount_of(amount, "--amount"),
-        ts_ms=_moment(books, at),
-        source=source,
-        target=target,
-        memo=reason,
-    )
-    _post(screen, books, loaded, draft=draft, environment=environment, entity=entity)
+    with open_books(loaded) as books:
+        draft = transfer_draft(
+            coin=coin,
+            amount=amount_of(amount, "--amount"),
+            ts_ms=_moment(books, at),
+            source=source,
+            target=target,
+            memo=reason,
+        )
+        _post(screen, books, loaded, draft=draft, environment=environment, entity=entity)
 
 
 @app.command()
@@ -102,19 +102,19 @@ def adjust(  # noqa: PLR0913, PLR0917 - the options of a command
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    draft = adjustment(
-        venue=account,
-        coin=coin,
-        amount=amount_of(amount, "--amount"),
-        ts_ms=_moment(books, at),
-        memo=reason,
-        corrects=corrects,
-    )
-    if corrects is not None:
-        book = book_in(books, loaded, environment=environment, entity=entity)
-        entry_of(books.database, book, seq=corrects)
-    _post(screen, books, loaded, draft=draft, environment=environment, entity=entity)
+    with open_books(loaded) as books:
+        draft = adjustment(
+            venue=account,
+            coin=coin,
+            amount=amount_of(amount, "--amount"),
+            ts_ms=_moment(books, at),
+            memo=reason,
+            corrects=corrects,
+        )
+        if corrects is not None:
+            book = book_in(books, loaded, environment=environment, entity=entity)
+            entry_of(books.database, book, seq=corrects)
+        _post(screen, books, loaded, draft=draft, environment=environment, entity=entity)
 
 
 @app.command()
@@ -133,10 +133,10 @@ def correct(
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    book = book_in(books, loaded, environment=environment, entity=entity)
-    draft = reversal(entry_of(books.database, book, seq=entry), memo=reason)
-    _post(screen, books, loaded, draft=draft, environment=environment, entity=entity)
+    with open_books(loaded) as books:
+        book = book_in(books, loaded, environment=environment, entity=entity)
+        draft = reversal(entry_of(books.database, book, seq=entry), memo=reason)
+        _post(screen, books, loaded, draft=draft, environment=environment, entity=entity)
 
 
 @app.command("open")
@@ -155,18 +155,18 @@ def open_(
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    book = book_in(books, loaded, environment=environment, entity=entity)
-    counts = open_counts(books.database, book)
-    items = open_items(books.database, book, limit=limit)
-    for coin, count in sorted(counts.items()):
-        screen.show(f"{count:,} entries in {coin} wait for a rate in AUD")
-    for seq, coin, ts_ms in items:
-        screen.show(f"  entry {seq}: {coin} at {format_ms(ts_ms)}")
-    if not counts:
-        screen.show(f"{book} has no open item.")
-    rows = [{"entry": seq, "coin": coin, "ts_ms": ts_ms} for seq, coin, ts_ms in items]
-    screen.result({"schema": "openalpha.ledger_open/1", "counts": counts, "items": rows})
+    with open_books(loaded) as books:
+        book = book_in(books, loaded, environment=environment, entity=entity)
+        counts = open_counts(books.database, book)
+        items = open_items(books.database, book, limit=limit)
+        for coin, count in sorted(counts.items()):
+            screen.show(f"{count:,} entries in {coin} wait for a rate in AUD")
+        for seq, coin, ts_ms in items:
+            screen.show(f"  entry {seq}: {coin} at {format_ms(ts_ms)}")
+        if not counts:
+            screen.show(f"{book} has no open item.")
+        rows = [{"entry": seq, "coin": coin, "ts_ms": ts_ms} for seq, coin, ts_ms in items]
+        screen.result({"schema": "openalpha.ledger_open/1", "counts": counts, "items": rows})
 
 
 @app.command()
@@ -191,14 +191,16 @@ def value(
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
-    books = open_books(loaded)
-    source: RateSource = books.rates
-    if rates is not None:
-        source = SeveralRates((read_rates(rates), books.rates))
-    book = book_in(books, loaded, environment=environment, entity=entity)
-    done = value_open_items(books, book, rates=source)
-    screen.show(f"{done.added:,} entries valued, {done.known:,} stay open")
-    screen.result({"schema": "openalpha.ledger_value/1", "valued": done.added, "open": done.known})
+    with open_books(loaded) as books:
+        source: RateSource = books.rates
+        if rates is not None:
+            source = SeveralRates((read_rates(rates), books.rates))
+        book = book_in(books, loaded, environment=environment, entity=entity)
+        done = value_open_items(books, book, rates=source)
+        screen.show(f"{done.added:,} entries valued, {done.known:,} stay open")
+        screen.result(
+            {"schema": "openalpha.ledger_value/1", "valued": done.added, "open": done.known}
+        )
 
 
 @app.command()
@@ -212,9 +214,9 @@ def migrate(
     from openalpha.store.database import REVISION
 
     screen = Screen(json_to, is_quiet=quiet)
-    books = open_books(read_settings(config, settings), migrate=True)
-    screen.show(f"{books.database.name} has schema {REVISION}")
-    screen.result({"schema": "openalpha.ledger_migrate/1", "revision": REVISION})
+    with open_books(read_settings(config, settings), migrate=True) as books:
+        screen.show(f"{books.database.name} has schema {REVISION}")
+        screen.result({"schema": "openalpha.ledger_migrate/1", "revision": REVISION})
 
 
 def _moment(books: "Ledger", text: str) -> int:
