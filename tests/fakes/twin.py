@@ -40,6 +40,17 @@ def new_exchange(*listings: ListingSpec, **more: Any) -> Exchange:
     return exchange
 
 
+def sign(account: dict[str, str], text: str, stamp: str) -> dict[str, str]:
+    """The headers of a request of an account, its query or body being `text`."""
+    plain = f"{stamp}{account['api_key']}5000{text}".encode()
+    return {
+        "X-BAPI-API-KEY": account["api_key"],
+        "X-BAPI-TIMESTAMP": stamp,
+        "X-BAPI-RECV-WINDOW": "5000",
+        "X-BAPI-SIGN": hmac.new(account["api_secret"].encode(), plain, hashlib.sha256).hexdigest(),
+    }
+
+
 @dataclass
 class Client:
     """One account's client."""
@@ -56,14 +67,9 @@ class Client:
         return cls(exchange, key, secret, uid)
 
     def request(self, method: str, path: str, *, query: str = "", body: bytes = b"") -> Any:
-        stamp, window = str(self.exchange.now_ms()), "5000"
-        text = f"{stamp}{self.key}{window}".encode() + (body or query.encode())
-        headers = {
-            "x-bapi-api-key": self.key,
-            "x-bapi-timestamp": stamp,
-            "x-bapi-recv-window": window,
-            "x-bapi-sign": hmac.new(self.secret.encode(), text, hashlib.sha256).hexdigest(),
-        }
+        keys = {"api_key": self.key, "api_secret": self.secret}
+        signed = sign(keys, body.decode() or query, str(self.exchange.now_ms()))
+        headers = {name.lower(): value for name, value in signed.items()}
         self.last = self.exchange.request(Request(method, path, query, body, headers))
         return json.loads(self.last.body)
 
@@ -136,18 +142,13 @@ def quote(exchange: Exchange, listing: str = "linear:BTCUSDT") -> tuple[Decimal,
 @contextmanager
 def served(exchange: Exchange | None = None) -> Iterator[str]:
     """Serve a twin on a free port of this machine while the block runs; yields its URL."""
-    import uvicorn
-
     from openalpha.venue.twin.asgi import App
-    from openalpha.venue.twin.serve import Address, bind
+    from openalpha.venue.twin.serve import Address, bind, make_server
 
     if exchange is None:
         exchange = Exchange(TwinSettings(backfill_days=5), SystemClock())
     listener = bind(Address(0))
-    config = uvicorn.Config(
-        App(exchange), log_level="error", access_log=False, timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
+    server = make_server(App(exchange))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started:

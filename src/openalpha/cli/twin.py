@@ -1,5 +1,6 @@
 """`openalpha twin`: an exchange on this machine that speaks Bybit's protocol."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,25 +35,37 @@ def twin(  # noqa: PLR0913, PLR0917 - the options of a command
     seconds: Annotated[
         float | None, typer.Option("--for", metavar="SECONDS", help="Stop after so long.", min=0)
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep accounts and orders here; go on from it."),
+    ] = None,
     json_to: JsonOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Serve a synthetic exchange that unmodified Bybit clients can trade on."""
     from openalpha.core.clock import SystemClock
     from openalpha.venue.twin import Exchange, TwinSettings
+    from openalpha.venue.twin.asgi import App
+    from openalpha.venue.twin.durable import open_twin
     from openalpha.venue.twin.serve import Address, bind, serve
     from openalpha.venue.twin.settings import read_listings
+    from openalpha.venue.twin.warm import warm
 
     screen = Screen(json_to, is_quiet=quiet)
     settings = TwinSettings(seed=seed, listings=read_listings(market), latency_ms=latency_ms)
     listener = bind(Address(port, host))
     url = f"http://{host}:{listener.getsockname()[1]}"
     screen.remark("Opening the market (compiles the kernel at first)")
-    exchange = Exchange(settings, SystemClock())
+    warm()
+    journal = None
+    if state is None:
+        exchange = Exchange(settings, SystemClock())
+    else:
+        exchange, journal = open_twin(state, settings, clock=SystemClock())
     exchange.limits.is_lifted = lift_limits
 
     def ready() -> None:
-        screen.show(f"The twin listens on {url} · seed {seed}")
+        screen.show(f"The twin listens on {url} · seed {exchange.state.settings.seed}")
         for one in exchange.state.listings.values():
             screen.show(f"  {one.category:8}{one.symbol}")
         screen.remark(
@@ -60,4 +73,4 @@ def twin(  # noqa: PLR0913, PLR0917 - the options of a command
         )
         screen.result({"schema": "openalpha.twin/1", "url": url, "seed": seed})
 
-    serve(exchange, listener, seconds=seconds, ready=ready)
+    serve(App(exchange, journal), listener, seconds=seconds, ready=ready)

@@ -24,6 +24,8 @@ def url() -> Iterator[str]:
     [
         ("twin_ccxt.py", "a whole life in"),
         ("twin_pybit.py", "equity"),
+        ("twin_ccxt_pro.py", "placed, amended and cancelled by message"),
+        ("twin_pybit_sockets.py", "heard all private topics"),
     ],
 )
 def test_an_unmodified_client_lives_a_whole_life(url: str, script: str, says: str) -> None:

@@ -238,6 +238,18 @@ def _set_funding(state: State, market: Market, params: Params) -> dict[str, Any]
     return {"symbol": listing.symbol, "rate": plain(units, 12)}
 
 
+def _disconnected(state: State, market: Market, params: Params) -> dict[str, Any]:
+    """Cancel all of an account's orders of some categories: its sockets are dead (DCP)."""
+    del market
+    account = _account(state, params)
+    record = state.record(account)
+    for name in list(record.open_ids):
+        order = record.orders[name]
+        if order.is_open and order.listing.partition(":")[0] in params.get("categories", []):
+            desk.cancel(state, order, cancel_type="CancelByDCP")
+    return {}
+
+
 def overview(state: State) -> dict[str, Any]:
     """Return what GET /twin/status shows: time, markets, accounts, insurance funds."""
     return {
@@ -276,5 +288,6 @@ ACTIONS = {
     "/twin/fees": _set_tier,
     "/twin/market": _market_event,
     "/twin/instrument": _set_status,
+    "/twin/dcp": _disconnected,
     "/twin/funding": _set_funding,
 }

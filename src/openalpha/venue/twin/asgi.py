@@ -1,10 +1,20 @@
-"""The twin as an ASGI application: a thin skin that turns HTTP into requests and replies."""
+"""The twin as an ASGI application: a thin skin that turns HTTP and WebSockets into calls.
+
+Nothing leaves before what it follows from is on the disk: replies and pushes wait for one sync that
+covers them, and one sync covers all that wait.
+"""
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from openalpha.core.errors import StorageError
+from openalpha.venue.twin.durable import whole_state
 from openalpha.venue.twin.exchange import Exchange
+from openalpha.venue.twin.journal import Journal
+from openalpha.venue.twin.sockets import Hub, Session
 from openalpha.venue.twin.wire import Reply, Request
 
 __all__ = ["App"]
@@ -15,7 +25,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 TICK_S = 0.01
+SAVE_EVERY_S = 60.0
 MOST_BODY = 1_000_000
+
+_log = logging.getLogger(__name__)
 
 
 class App:
@@ -24,11 +37,21 @@ class App:
     Parameters
     ----------
     exchange : Exchange
+    journal : Journal, optional
+        Where its records go; without one, a twin forgets everything when it ends.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, journal: Journal | None = None) -> None:
         self.exchange = exchange
+        self.journal = journal
+        self.hub = Hub(exchange)
+        self.failure: StorageError | None = None
+        self.on_failure: Callable[[], None] | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self._commit: asyncio.Task[None] | None = None
+        self._saving: asyncio.Task[None] | None = None
+        self._saved_s = 0.0
+        self._disk = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection, as ASGI asks."""
@@ -36,6 +59,10 @@ class App:
             await self._live(receive, send)
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+
+    # what happens by itself
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Let the market move from the server's start to its end."""
@@ -44,21 +71,144 @@ class App:
             if message["type"] == "lifespan.startup":
                 self._ticker = asyncio.create_task(self._tick())
                 await send({"type": "lifespan.startup.complete"})
-            else:
-                if self._ticker is not None:
-                    self._ticker.cancel()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
+                continue
+            if self._ticker is not None:
+                self._ticker.cancel()
+            await self._close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
 
     async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._saved_s = loop.time()
         while True:
             self.exchange.advance()
+            self._tell()
+            self.hub.pump()
+            is_due = loop.time() - self._saved_s > SAVE_EVERY_S
+            if is_due and (self._saving is None or self._saving.done()):
+                self._saving = asyncio.create_task(self._save())
+                self._saved_s = loop.time()
             await asyncio.sleep(TICK_S)
+
+    def _tell(self) -> None:
+        pushes = self.exchange.take_pushes()
+        if pushes:
+            self.hub.publish(pushes)
+
+    # keeping
+
+    async def _synced(self) -> bool:
+        """Wait until all that was written down so far is on the disk; False if it cannot be."""
+        journal = self.journal
+        if journal is None:
+            return True
+        number = journal.written
+        while journal.synced < number and self.failure is None:
+            if self._commit is None or self._commit.done():
+                self._commit = asyncio.create_task(self._sync())
+            await asyncio.shield(self._commit)
+        return self.failure is None
+
+    async def _sync(self) -> None:
+        """Put on the disk what waits, in another thread."""
+        journal = self.journal
+        assert journal is not None, "asked for where there is a journal"
+        try:
+            async with self._disk:
+                lines, number = journal.take()
+                await asyncio.to_thread(journal.sync, lines)
+            journal.synced = number
+        except StorageError as failure:
+            # What was promised cannot be kept: nothing more is answered, and the server ends.
+            self.failure = failure
+            _log.error("journal failed error=%s", failure)
+            if self.on_failure is not None:
+                self.on_failure()
+
+    async def _save(self) -> None:
+        journal = self.journal
+        if journal is None or not await self._synced() or journal.synced != journal.written:
+            return
+        async with self._disk:
+            number = journal.written
+            if journal.synced != number:
+                return
+            frozen = journal.freeze(whole_state(self.exchange))
+            await asyncio.to_thread(journal.save, frozen, number=number)
+
+    async def _close(self) -> None:
+        if self.journal is not None:
+            await self._save()
+            self.journal.close()
+
+    # connections
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await _read(scope, receive)
+        if self.failure is not None:
+            await _write(Reply(503, b"the twin's disk failed"), send)
+            return
         reply = self.exchange.request(request)
-        await _write(reply, send)
+        self._tell()
+        if not await self._synced():
+            await _write(Reply(503, b"the twin's disk failed"), send)
+            return
+        if reply.delay_ms:
+            await asyncio.sleep(reply.delay_ms / 1000)
+        if not reply.is_dropped:
+            await _write(reply, send)
+        if reply.is_dropped or reply.is_cut:
+            await _hang_up(scope)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        session = self.hub.open(
+            scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            peer=scope["client"][0] if scope.get("client") else "",
+        )
+        if session is None:
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        await send({"type": "websocket.accept"})
+        something = asyncio.Event()
+        session.wake = something.set
+        writer = asyncio.create_task(self._write_all(session, something, send))
+        reader = asyncio.create_task(self._read_all(session, receive))
+        try:
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, writer):
+                task.cancel()
+            for task in (reader, writer):
+                with contextlib.suppress(asyncio.CancelledError, OSError, RuntimeError):
+                    await task
+            self.hub.close(session)
+
+    async def _read_all(self, session: Session, receive: Receive) -> None:
+        while True:
+            message = await receive()
+            if message["type"] != "websocket.receive":
+                return
+            text = message.get("text")
+            if text is None:
+                text = (message.get("bytes") or b"").decode("utf-8", "replace")
+            self.hub.receive(session, text)
+            self._tell()
+
+    async def _write_all(self, session: Session, something: asyncio.Event, send: Send) -> None:
+        while True:
+            await something.wait()
+            something.clear()
+            texts = session.take()
+            if texts and not await self._synced():
+                return
+            for text in texts:
+                await send({"type": "websocket.send", "text": text})
+            if session.is_closed:
+                await send({"type": "websocket.close", "code": 1000})
+                return
 
 
 async def _read(scope: Scope, receive: Receive) -> Request:
@@ -86,4 +236,14 @@ async def _write(reply: Reply, send: Send) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
     headers.append((b"content-length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    body = reply.body[: len(reply.body) // 2] if reply.is_cut else reply.body
+    await send({"type": "http.response.body", "body": body, "more_body": reply.is_cut})
+
+
+async def _hang_up(scope: Scope) -> None:
+    """Cut a connection without a word more, where the server lets us."""
+    abort = scope.get("openalpha.abort")
+    if abort is not None:
+        abort()
+        # Until the server has noticed, an unfinished answer would be called a fault of ours.
+        await asyncio.sleep(0.05)

@@ -99,7 +99,7 @@ def _submit(state: State, listing: Listing, order: Order) -> None:
     listing.pool.orders[order.kernel_id] = order
 
 
-def cancel(state: State, order: Order) -> None:
+def cancel(state: State, order: Order, *, cancel_type: str = "CancelByUser") -> None:
     """Cancel an open order and take in what follows."""
     listing = state.listings[order.listing]
     changes = Changes()
@@ -107,6 +107,8 @@ def cancel(state: State, order: Order) -> None:
     if not listing.is_spot:
         changes.positions[order.account, listing.key, order.leg] = None
     _advance(state, listing.pool, changes)
+    if order.cancel_type == "CancelByUser":
+        order.cancel_type = cancel_type
     listing.version += 1
     _finish(state, listing.pool, changes)
 

@@ -12,14 +12,17 @@ from openalpha.venue.twin import admin
 from openalpha.venue.twin.accounts import Account, Key
 from openalpha.venue.twin.auth import authenticate, permit
 from openalpha.venue.twin.codes import Refused
+from openalpha.venue.twin.faults import REQUEST_KINDS, Faults
+from openalpha.venue.twin.faulty import faulty_reply
 from openalpha.venue.twin.handlers import account as account_family
 from openalpha.venue.twin.handlers import asset as asset_family
 from openalpha.venue.twin.handlers import market as market_family
 from openalpha.venue.twin.handlers import order as order_family
 from openalpha.venue.twin.handlers import position as position_family
 from openalpha.venue.twin.handlers.user import query_api
-from openalpha.venue.twin.limits import Limits
+from openalpha.venue.twin.limits import Limits, Verdict
 from openalpha.venue.twin.market import make_market
+from openalpha.venue.twin.own import own_reply
 from openalpha.venue.twin.settings import TwinSettings
 from openalpha.venue.twin.state import Push, make_state
 from openalpha.venue.twin.wire import Params, Reply, Request, dumps, envelope, read_params
@@ -66,8 +69,15 @@ class Exchange:
         self.state = make_state(settings, clock.now_ms())
         self.market = make_market(self.state, clock.now_ms())
         self.limits = Limits()
+        self.faults = Faults(settings.seed)
         self.skew_ms = 0
-        self.records: list[dict[str, Any]] = []
+        self.keep: Callable[[dict[str, Any]], object] | None = None
+        self.on_socket_fault: Callable[[str, str], int] | None = None
+
+    def note(self, record: dict[str, Any]) -> None:
+        """Hand a record to whoever keeps them."""
+        if self.keep is not None:
+            self.keep(record)
 
     # time
 
@@ -78,17 +88,34 @@ class Exchange:
     def advance(self, until_ms: int | None = None) -> None:
         """Let the market take every step that is due by a moment (default: now)."""
         until_ms = self.now_ms() if until_ms is None else until_ms
+        told = len(self.state.pushes)
         while self.market.next_ms <= until_ms:
             self.market.step(self.state)
         self.state.now_ms = max(self.state.now_ms, until_ms)
+        if len(self.state.pushes) > told:
+            # What accounts are about to hear must not be unlearnt by a crash.
+            self.note({"ts": self.state.now_ms})
 
     # requests
 
     def request(self, request: Request) -> Reply:
-        """Answer one HTTP request."""
+        """Answer one HTTP request, unless a fault is in its way."""
         self.advance()
         if request.path.startswith("/twin/"):
-            return self._own(request)
+            return own_reply(self, request)
+        found = self.state.accounts.by_key(request.headers.get("x-bapi-api-key", ""))
+        rule = self.faults.strike(
+            REQUEST_KINDS,
+            request.path,
+            uid=str(found[0].uid) if found else "",
+            ts_ms=self.state.now_ms,
+        )
+        return (
+            self._reply(request) if rule is None else faulty_reply(self._reply, request, rule=rule)
+        )
+
+    def _reply(self, request: Request, *, age_ms: int = 0) -> Reply:
+        """Answer one HTTP request; `age_ms` makes the stamp of the answer old."""
         if not self.limits.admits(request.peer, self.state.now_ms):
             return Reply(403, b'{"retCode":10403,"retMsg":"access too frequent"}', JSON_HEADERS)
         headers = dict(JSON_HEADERS)
@@ -100,7 +127,7 @@ class Exchange:
                 ext = result.ext
         except Refused as refused:
             result, code, message = {}, refused.code, refused.message
-        stamp = self.state.now_ms + self.skew_ms
+        stamp = self.state.now_ms + self.skew_ms - age_ms
         body = dumps(envelope(result, ts_ms=stamp, code=code, message=message, ext=ext))
         return Reply(404 if code == 10017 else 200, body.encode(), headers)
 
@@ -121,14 +148,18 @@ class Exchange:
         params = read_params(request)
         return self._limited(account, key, path, params=params, headers=headers)
 
-    def _limited(
-        self, account: Account, key: Key, path: str, *, params: Params, headers: dict[str, str]
-    ) -> dict[str, Any]:
-        """Count the request against its limit, then read or write."""
+    def count(self, account: Account, path: str, *, params: Params) -> Verdict:
+        """Count a request against its limit; a batch learns how many of its items may pass."""
         uid, now_ms = str(account.uid), self.state.now_ms
         if path in order_family.BATCHES:
             params["_room"] = self.limits.room_left(uid, path, params=params, now_ms=now_ms)
-        verdict = self.limits.check(uid, path, params=params, now_ms=now_ms)
+        return self.limits.check(uid, path, params=params, now_ms=now_ms)
+
+    def _limited(
+        self, account: Account, key: Key, path: str, *, params: Params, headers: dict[str, str]
+    ) -> dict[str, Any]:
+        """Count the request, then read or write."""
+        verdict = self.count(account, path, params=params)
         headers.update(verdict.headers())
         if not verdict.is_allowed:
             raise Refused(10006, "Too many visits. Exceeded the API Rate Limit.")
@@ -141,52 +172,41 @@ class Exchange:
     def write(self, account: Account, path: str, *, params: Params) -> dict[str, Any]:
         """Do what changes an account's state, and write it down."""
         record = {"ts": self.state.now_ms, "uid": account.uid, "path": path, "params": params}
-        self.records.append(record)
+        self.note(record)
         return WRITES[path](self.state, account, params)
-
-    # the twin's own addresses
-
-    def _own(self, request: Request) -> Reply:
-        """Answer an address off the protocol, in plain JSON with plain HTTP statuses."""
-        try:
-            result = self._own_answer(request)
-        except Refused as refused:
-            status = 404 if refused.code == 10017 else 400
-            body = dumps({"error": refused.message, "code": refused.code})
-            return Reply(status, body.encode(), JSON_HEADERS)
-        return Reply(200, dumps(result).encode(), JSON_HEADERS)
-
-    def _own_answer(self, request: Request) -> dict[str, Any]:
-        if request.method == "GET" and request.path == "/twin/status":
-            return admin.overview(self.state)
-        if request.method != "POST":
-            raise Refused(10017, "no such address of the twin")
-        params = read_params(request)
-        if request.path == "/twin/limits":
-            self.limits.is_lifted = params.get("lifted") is True
-            self.limits.forgive()
-            return {"lifted": self.limits.is_lifted}
-        if request.path not in admin.ACTIONS:
-            raise Refused(10017, "no such address of the twin")
-        return self.arrange(request.path, params)
 
     def arrange(self, path: str, params: Params) -> dict[str, Any]:
         """Do one of the twin's own acts, and write it down."""
-        self.records.append({"ts": self.state.now_ms, "own": path, "params": params})
+        self.note({"ts": self.state.now_ms, "own": path, "params": params})
         return admin.ACTIONS[path](self.state, self.market, params)
 
     def redo(self, record: dict[str, Any]) -> None:
         """Do again what a record says, at its time; refusals repeat silently."""
+        if "resume" in record:
+            self._skip_to(int(record["ts"]))
+            return
         self.advance(int(record["ts"]))
         try:
             if "own" in record:
                 admin.ACTIONS[record["own"]](self.state, self.market, record["params"])
-                return
-            account = self.state.accounts.by_uid(int(record["uid"]))
-            assert account is not None, "accounts are made by earlier records"
-            WRITES[record["path"]](self.state, account, record["params"])
+            elif "uid" in record:
+                account = self.state.accounts.by_uid(int(record["uid"]))
+                assert account is not None, "accounts are made by earlier records"
+                WRITES[record["path"]](self.state, account, record["params"])
         except Refused:
             return
+        finally:
+            self.state.pushes.clear()
+
+    def resume(self) -> None:
+        """Go on after a stop: the market did not move while nobody served it."""
+        self._skip_to(self.now_ms())
+        self.note({"ts": self.state.now_ms, "resume": True})
+
+    def _skip_to(self, ts_ms: int) -> None:
+        grid = self.market.step_ms
+        self.state.now_ms = max(self.state.now_ms, ts_ms)
+        self.market.next_ms = max(self.market.next_ms, ts_ms - ts_ms % grid + grid)
 
     def take_pushes(self) -> list[Push]:
         """Return the private pushes queued since last asked."""

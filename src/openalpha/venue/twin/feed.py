@@ -3,20 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["Feed", "Step"]
+from openalpha.venue.kernel.layout import I64
 
-Levels = list[tuple[int, int]]
+__all__ = ["Feed", "Step"]
 
 
 @dataclass(slots=True)
 class Step:
-    """What the market does at one moment. Prices and quantities in units; best levels first.
+    """What the market does at one moment, in units.
 
+    `levels` are int64[n, 3]: side (+1 bid, -1 ask), price, quantity; of each side best first.
     `prints` are (price, quantity, taker side); a price of 0 means the best opposite price there is.
     """
 
-    bids: Levels
-    asks: Levels
+    levels: I64
     prints: list[tuple[int, int, int]] = field(default_factory=list)
     mark: int = 0
     index: int = 0

@@ -71,9 +71,10 @@ class Market:
 
     def _premium(self, listing: Listing, step: Step) -> None:
         """Follow the premium of the book over the index, whose mean sets the funding rate."""
-        if listing.is_spot or not (step.bids and step.asks and step.index):
+        bid, ask = listing.pool.machine.best(listing.number)
+        if listing.is_spot or not (bid and ask and step.index):
             return
-        middle = (step.bids[0][0] + step.asks[0][0]) / 2
+        middle = (bid + ask) / 2
         sums = self.premiums.setdefault(listing.key, [0.0, 0.0])
         sums[0] += middle / step.index - 1.0
         sums[1] += 1.0
@@ -101,17 +102,12 @@ class Market:
 
 
 def _quotes(listing: Listing, step: Step, ts_ms: int) -> I64:
-    """Return the kernel's events of a step's marks and quotes."""
-    n_bids, n_asks = len(step.bids), len(step.asks)
-    rows = np.zeros((n_bids + n_asks + 3, event.EVENT_COLS), dtype=np.int64)
+    """Return the kernel's events of a step's quotes and prices."""
+    rows = np.zeros((len(step.levels) + 3, event.EVENT_COLS), dtype=np.int64)
     rows[:, event.V_TS], rows[:, event.V_INST] = ts_ms, listing.number
     rows[0, event.V_KIND] = event.SNAPSHOT_BEGIN
     rows[1:-2, event.V_KIND] = event.LEVEL
-    rows[1 : 1 + n_bids, event.V_SIDE], rows[1 + n_bids : -2, event.V_SIDE] = 1, -1
-    if n_bids:
-        rows[1 : 1 + n_bids, event.V_PRICE :] = step.bids
-    if n_asks:
-        rows[1 + n_bids : -2, event.V_PRICE :] = step.asks
+    rows[1:-2, event.V_SIDE :] = step.levels
     rows[-2, event.V_KIND] = event.SNAPSHOT_END
     rows[-1, event.V_KIND] = event.MARKS
     rows[-1, event.V_PRICE], rows[-1, event.V_QTY] = step.mark, step.index

@@ -4,12 +4,15 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from openalpha.core.errors import VenueUnavailable
 from openalpha.venue.twin.asgi import App
-from openalpha.venue.twin.exchange import Exchange
 
-__all__ = ["Address", "bind", "serve"]
+if TYPE_CHECKING:
+    import uvicorn
+
+__all__ = ["Address", "bind", "make_server", "serve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def bind(address: Address) -> socket.socket:
 
 
 def serve(
-    exchange: Exchange,
+    app: App,
     listener: socket.socket,
     *,
     seconds: float | None = None,
@@ -52,24 +55,19 @@ def serve(
 
     Parameters
     ----------
-    exchange : Exchange
+    app : App
     listener : socket
         As `bind` returns it; closed at the end.
     seconds : float, optional
     ready : callable, optional
         Called once the twin answers.
-    """
-    import uvicorn
 
-    config = uvicorn.Config(
-        App(exchange),
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=2,
-        ws_ping_interval=None,
-        ws_max_size=1_000_000,
-    )
-    server = uvicorn.Server(config)
+    Raises
+    ------
+    StorageError
+        If the disk failed under the journal.
+    """
+    server = make_server(app)
 
     async def run() -> None:
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -83,7 +81,45 @@ def serve(
         await task
 
     try:
-        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(run())
     finally:
         listener.close()
+    if app.failure is not None:
+        raise app.failure
+
+
+def make_server(app: App) -> "uvicorn.Server":
+    """Return the server of a twin, not yet running."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        http=_cuttable(),
+        log_level="error",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+        ws_ping_interval=None,
+        ws_max_size=1_000_000,
+        ws_per_message_deflate=False,
+    )
+    server = uvicorn.Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    app.on_failure = stop
+    return server
+
+
+def _cuttable() -> type[asyncio.Protocol]:
+    """Return uvicorn's HTTP protocol, with a way for the application to cut a connection."""
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class CuttableProtocol(HttpToolsProtocol):
+        def on_headers_complete(self) -> None:
+            super().on_headers_complete()
+            scope: dict[str, Any] = self.scope  # type: ignore[assignment]  # ours to extend
+            scope["openalpha.abort"] = self.transport.abort
+
+    return CuttableProtocol

@@ -11,6 +11,7 @@ import numpy as np
 
 from openalpha.core.clock import DAY_MS, MINUTE_MS
 from openalpha.core.errors import InputError
+from openalpha.venue.kernel.layout import I64
 from openalpha.venue.twin.feed import Step
 from openalpha.venue.twin.listings import Listing
 from openalpha.venue.twin.numbers import units_of
@@ -83,28 +84,25 @@ class SyntheticFeed:
             self.drift_steps -= 1
         self.middle = max(self.middle * math.exp(move), 2.0 * self.tick)
         self.mark += (self.middle - self.mark) * min(1.0, self.step_ms / 2_000)
-        bids, asks = self._quotes(rng)
+        levels = self._quotes(rng)
         prints = [] if self.is_still else self._prints(rng)
         mark = max(round(self.mark / self.tick), 1) * self.tick
         index = max(round(self.middle / self.tick), 1) * self.tick
-        return Step(bids, asks, prints, mark, index)
+        return Step(levels, prints, mark, index)
 
-    def _quotes(
-        self, rng: np.random.Generator
-    ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    def _quotes(self, rng: np.random.Generator) -> I64:
         """Quote a ladder of levels on both sides; thicker further away."""
-        steps = np.cumsum(1 + rng.geometric(0.6, size=2 * self.levels).reshape(2, -1) - 1, axis=1)
-        sizes = rng.gamma(2.0, 0.5, size=(2, self.levels))
-        sizes *= self.depth * self.thinness * np.minimum(0.3 + 0.1 * np.arange(self.levels), 3.0)
-        lots = np.maximum((sizes / self.lot).astype(np.int64), 1) * self.lot
+        n = self.levels
+        away = np.cumsum(rng.geometric(0.6, size=(2, n)), axis=1) - 1
+        sizes = rng.gamma(2.0, 0.5, size=(2, n)) * np.minimum(0.3 + 0.1 * np.arange(n), 3.0)
+        lots = np.maximum((sizes * (self.depth * self.thinness / self.lot)).astype(np.int64), 1)
         middle = int(self.middle // self.tick)
-        ladder = []
-        for side, sign in ((0, -1), (1, 1)):
-            base = middle if sign < 0 else middle + 1
-            prices = (base + sign * (steps[side] - 1)) * self.tick
-            keep = prices > 0
-            ladder.append(list(zip(prices[keep].tolist(), lots[side][keep].tolist(), strict=True)))
-        return ladder[0], ladder[1]
+        rows = np.empty((2 * n, 3), dtype=np.int64)
+        rows[:n, 0], rows[n:, 0] = 1, -1
+        rows[:n, 1] = (middle - away[0]) * self.tick
+        rows[n:, 1] = (middle + 1 + away[1]) * self.tick
+        rows[:, 2] = lots.reshape(-1) * self.lot
+        return rows[rows[:, 1] > 0] if rows[n - 1, 1] <= 0 else rows
 
     def _prints(self, rng: np.random.Generator) -> list[tuple[int, int, int]]:
         """Trade at the best prices."""
@@ -177,5 +175,5 @@ def backfill(
     rows[:, 6] = rows[:, 5] * (rows[:, 4] if value_of_unit else 1)
     rows[:, 7:11] = rows[:, 1:5]
     rows[:, 11:15] = rows[:, 1:5]
-    tape.fill_with(rows)
+    tape.fill_with(rows, is_past=True)
     tape.mark = tape.index = int(rows[-1, 4])

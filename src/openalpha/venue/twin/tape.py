@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,21 @@ class Tape:
         default_factory=lambda: np.zeros((4096, CANDLE_COLS), dtype=np.int64)
     )
     _count: int = 0
+    _past: int = 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave out the candles from before the twin began: they follow from its settings."""
+        live = self._rows[self._past : self._count].copy()
+        return _revived, (list(self.prints), self.mark, self.index, live)
+
+    def follow(self, past: "Tape") -> None:
+        """Put the candles another tape had at its beginning before one's own."""
+        live = self.candles.copy()
+        first = int(live[0, C_TS]) if len(live) else 2**62
+        before = past.candles[: past._past]
+        before = before[before[:, C_TS] < first]
+        self.fill_with(np.concatenate((before, live)))
+        self._past = len(before)
 
     @property
     def candles(self) -> NDArray[np.int64]:
@@ -55,8 +71,10 @@ class Tape:
         """Return the last traded price, 0 before any."""
         return int(self._rows[self._count - 1, C_CLOSE]) if self._count else 0
 
-    def fill_with(self, rows: NDArray[np.int64]) -> None:
-        """Take candles from before the twin began."""
+    def fill_with(self, rows: NDArray[np.int64], *, is_past: bool = False) -> None:
+        """Take candles in place of those there are."""
+        if is_past:
+            self._past = len(rows)
         self._rows = np.zeros((len(rows) + 4096, CANDLE_COLS), dtype=np.int64)
         self._rows[: len(rows)] = rows
         self._count = len(rows)
@@ -77,6 +95,7 @@ class Tape:
         """Begin one candle at the last prices."""
         if self._count == len(self._rows):
             kept = self._rows[-KEPT_MINUTES:]
+            self._past = max(self._past - (self._count - len(kept)), 0)
             self.fill_with(kept.copy())
         before, row = self._rows[self._count - 1], self._rows[self._count]
         row[:] = 0
@@ -145,3 +164,10 @@ class Tape:
     def day(self) -> NDArray[np.int64]:
         """Return the candles of the last 24 hours."""
         return self.candles[-DAY_MS // MINUTE_MS :]
+
+
+def _revived(prints: list[Print], mark: int, index: int, rows: NDArray[np.int64]) -> Tape:
+    """Return a tape as it was kept."""
+    tape = Tape(deque(prints, maxlen=KEPT_PRINTS), mark, index)
+    tape.fill_with(rows)
+    return tape

@@ -13,7 +13,15 @@ from openalpha.venue.twin.state import State
 from openalpha.venue.twin.tape import C_INDEX, C_MARK, C_OPEN, C_TS, C_TURNOVER, C_VOLUME
 from openalpha.venue.twin.wire import Params, page_size
 
-__all__ = ["BOOK_LIMITS", "INTERVALS", "ROUTES", "book_rows", "candle_text", "ticker_row"]
+__all__ = [
+    "BOOK_LIMITS",
+    "INTERVALS",
+    "MONDAY_MS",
+    "ROUTES",
+    "book_rows",
+    "candle_text",
+    "ticker_row",
+]
 
 INTERVALS = {
     **{str(n): n * MINUTE_MS for n in (1, 3, 5, 15, 30, 60, 120, 240, 360, 720)},

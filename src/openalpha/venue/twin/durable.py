@@ -1,0 +1,76 @@
+"""A twin that survives: taken up from its folder where it was, its records kept as they come."""
+
+from pathlib import Path
+from typing import Any
+
+from openalpha.core.clock import Clock
+from openalpha.venue.twin.exchange import Exchange
+from openalpha.venue.twin.journal import Journal, read_genesis
+from openalpha.venue.twin.settings import TwinSettings
+
+__all__ = ["open_twin", "whole_state"]
+
+STATE_VERSION = 1
+
+
+class _Fixed:
+    """The clock of a twin that is being rebuilt: the moment it first began."""
+
+    def __init__(self, ts_ms: int) -> None:
+        self.ts_ms = ts_ms
+
+    def now_ms(self) -> int:
+        """Return that moment."""
+        return self.ts_ms
+
+
+def open_twin(folder: Path, settings: TwinSettings, *, clock: Clock) -> tuple[Exchange, Journal]:
+    """Take a twin up from its folder, or begin one there.
+
+    Parameters
+    ----------
+    folder : Path
+    settings : TwinSettings
+        Used for a new twin; an old one keeps its own.
+    clock : Clock
+
+    Raises
+    ------
+    StorageError
+        If the folder is in use, damaged or not writable.
+    """
+    journal = Journal(folder)
+    journal.open()
+    try:
+        genesis = read_genesis(folder)
+        if genesis is None:
+            genesis = (settings, clock.now_ms())
+            journal.begin(settings, start_ms=genesis[1])
+        exchange = _rebuilt(journal, genesis[0], genesis[1])
+    except BaseException:
+        journal.close()
+        raise
+    exchange.clock = clock
+    exchange.keep = journal.append
+    exchange.resume()
+    return exchange, journal
+
+
+def _rebuilt(journal: Journal, settings: TwinSettings, start_ms: int) -> Exchange:
+    """Return the exchange as its newest whole state and the records after it leave it."""
+    exchange = Exchange(settings, _Fixed(start_ms))
+    found = journal.load()
+    after = 0
+    if found is not None and found[1].get("version") == STATE_VERSION:
+        after, whole = found
+        for key, listing in whole["state"].listings.items():
+            listing.tape.follow(exchange.state.listings[key].tape)
+        exchange.state, exchange.market = whole["state"], whole["market"]
+    for record in journal.read(after):
+        exchange.redo(record)
+    return exchange
+
+
+def whole_state(exchange: Exchange) -> dict[str, Any]:
+    """Return all that a twin is, to be frozen by its journal."""
+    return {"version": STATE_VERSION, "state": exchange.state, "market": exchange.market}
