@@ -61,14 +61,15 @@ def effect_draft(effect: CashEffect, *, source: str, venue: str) -> Draft:
     amount = effect.amount
     cash = Account(venue, Category.CASH, effect.coin)
     against = Account(venue, contra_of(effect.kind), effect.coin, str(effect.instrument or ""))
+    of_fill = "" if effect.fill_seq is None else f" of fill {effect.fill_seq}"
     return Draft(
-        key=f"{source}/effect/{effect.seq}",
-        kind=EntryKind(int(effect.kind)),
-        ts_ms=effect.ts_ms,
-        source=source,
-        postings=(Posting(cash, amount), Posting(against, amount.copy_negate())),
-        ref=f"effect {effect.seq}"
-        + ("" if effect.fill_seq is None else f" of fill {effect.fill_seq}"),
+        f"{source}/effect/{effect.seq}",
+        EntryKind(int(effect.kind)),
+        effect.ts_ms,
+        source,
+        (Posting(cash, amount), Posting(against, amount.copy_negate())),
+        (),
+        f"effect {effect.seq}{of_fill}",
     )
 
 

@@ -18,7 +18,7 @@ from openalpha.books.entries import (
     hash_of,
 )
 from openalpha.books.positions import Held, fill_accounts, fill_postings, stored_fill
-from openalpha.books.rates import RateSource
+from openalpha.books.rates import Rate, RateSource
 from openalpha.books.tables import (
     ACCOUNTS,
     BOOKS,
@@ -32,13 +32,14 @@ from openalpha.books.tables import (
 )
 from openalpha.core.clock import DAY_MS
 from openalpha.store.database import Connection, insert_rows
-from openalpha.store.decimals import EXACT, checked, decimal_text
+from openalpha.store.decimals import EXACT, checked, decimal_text, exact_sum
 
 __all__ = ["BookWriter", "book_row", "valued_coins"]
 
 _CHUNK = 500
 _TABLES = (ENTRIES, POSTINGS, QUOTES, FILLS)
 _ZERO = Decimal(0)
+_RUNNING = (Category.POSITION, Category.COST)
 HOME = "AUD"
 """The currency every entry is valued in."""
 
@@ -48,9 +49,11 @@ class _Kept:
     """An account as this transaction sees it."""
 
     id: int
-    balance: Decimal
+    before: Decimal
     entries: int
-    is_changed: bool = False
+    balance: Decimal
+    """Kept up with every line where a fill builds on it, else added up at the end."""
+    days: dict[int, Decimal] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -76,8 +79,8 @@ class BookWriter:
     seq: int = field(init=False)
     head: str = field(init=False)
     _accounts: dict[Account, _Kept] = field(default_factory=dict)
-    _days: dict[tuple[int, int], Decimal] = field(default_factory=dict)
     _open: dict[str, int] = field(default_factory=dict)
+    _rates: dict[str, tuple[Rate, Quote]] = field(default_factory=dict)
     _rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -114,31 +117,21 @@ class BookWriter:
             entry = self._of_fill(draft)
         else:
             entry = self._of_draft(draft)
-        entry = entry._replace(quotes=(*entry.quotes, *self._values(entry)))
         entry = entry._replace(hash=hash_of(self.head, entry))
         self._keep(entry)
         self.seq, self.head = entry.seq, entry.hash
         return entry.seq
 
     def _of_draft(self, draft: Draft) -> Entry:
-        quotes = tuple(
-            q._replace(rate=checked(q.rate, f"a rate of {q.coin}")) for q in draft.quotes
-        )
+        key, kind, ts_ms, source, postings, quotes, ref, corrects, memo = draft
+        if quotes:
+            quotes = tuple(q._replace(rate=checked(q.rate, f"a rate of {q.coin}")) for q in quotes)
+        lines = balanced(postings, key)
+        quotes = (*quotes, *self._values(lines, quotes, ts_ms=ts_ms))
         return Entry(
-            seq=self.seq + 1,
-            key=draft.key,
-            kind=draft.kind,
-            ts_ms=draft.ts_ms,
-            recorded_ms=self.recorded_ms,
-            source=draft.source,
-            ref=draft.ref,
-            corrects=draft.corrects,
-            memo=draft.memo,
-            postings=balanced(draft.postings, draft.key),
-            quotes=quotes,
-            fill=None,
-            hash="",
-        )
+            self.seq + 1, key, kind, ts_ms, self.recorded_ms, source, ref, corrects, memo, lines,
+            quotes, None, "",
+        )  # fmt: skip
 
     def _of_fill(self, draft: FillDraft) -> Entry:
         position, cost = (self._account(account) for account in fill_accounts(draft))
@@ -159,19 +152,25 @@ class BookWriter:
             hash="",
         )
 
-    def _values(self, entry: Entry) -> list[Quote]:
+    def _values(
+        self, lines: Iterable[Posting], quotes: Iterable[Quote], *, ts_ms: int
+    ) -> list[Quote]:
         """Look up what each coin that moved was worth in AUD; what is not known is left open."""
-        found = []
-        stated = {q.coin for q in entry.quotes if q.quote == HOME and q.of_seq is None}
-        for coin in valued_coins(entry.postings):
+        found: list[Quote] = []
+        stated = {q.coin for q in quotes if q.quote == HOME and q.of_seq is None}
+        for coin in valued_coins(lines):
             if coin in stated:
                 continue
-            rate = self.rates.rate(coin, HOME, ts_ms=entry.ts_ms)
+            rate = self.rates.rate(coin, HOME, ts_ms=ts_ms)
             if rate is None:
                 self._open[coin] = self._open.get(coin, 0) + 1
-            else:
+                continue
+            last = self._rates.get(coin)
+            if last is None or last[0] is not rate:
                 plain = checked(rate.rate, f"the rate of {coin}")
-                found.append(Quote(coin, HOME, plain, rate.source, rate.ts_ms))
+                last = (rate, Quote(coin, HOME, plain, rate.source, rate.ts_ms))
+                self._rates[coin] = last
+            found.append(last[1])
         return found
 
     def _keep(self, entry: Entry) -> None:
@@ -182,15 +181,14 @@ class BookWriter:
                 entry.ref, entry.corrects, entry.memo, entry.hash,
             )
         )  # fmt: skip
-        day = ts_ms // DAY_MS
+        day, rows = ts_ms // DAY_MS, self._rows[POSTINGS.name]
         for line, (account, amount) in enumerate(entry.postings):
             kept = self._account(account)
-            kept.balance = EXACT.add(kept.balance, amount)
             kept.entries += 1
-            kept.is_changed = True
-            self._days[kept.id, day] = EXACT.add(self._days.get((kept.id, day), _ZERO), amount)
-            row = (book_id, seq, line, kept.id, ts_ms, decimal_text(amount))
-            self._rows[POSTINGS.name].append(row)
+            kept.days[day] = EXACT.add(kept.days.get(day, _ZERO), amount)
+            if account.category in _RUNNING:
+                kept.balance = EXACT.add(kept.balance, amount)
+            rows.append((book_id, seq, line, kept.id, ts_ms, decimal_text(amount)))
         for line, quote in enumerate(entry.quotes):
             self._rows[QUOTES.name].append((book_id, seq, line, *_plain(quote)))
             if quote.of_seq is not None:
@@ -212,9 +210,9 @@ class BookWriter:
                 ACCOUNTS.insert(), {**where, "balance": Decimal(0), "entries": 0}
             )
             assert made.inserted_primary_key is not None
-            kept = _Kept(made.inserted_primary_key[0], Decimal(0), 0)
+            kept = _Kept(made.inserted_primary_key[0], _ZERO, 0, _ZERO)
         else:
-            kept = _Kept(row.id, row.balance, row.entries)
+            kept = _Kept(row.id, row.balance, row.entries, row.balance)
         self._accounts[account] = kept
         return kept
 
@@ -223,34 +221,32 @@ class BookWriter:
         for table in _TABLES:
             if self._rows[table.name]:
                 insert_rows(self.connection, table, rows=self._rows[table.name])
-        for kept in self._accounts.values():
-            if kept.is_changed:
-                self.connection.execute(
-                    ACCOUNTS.update().where(ACCOUNTS.c.id == kept.id),
-                    {"balance": kept.balance, "entries": kept.entries},
-                )
-        self._add_days()
+        changed = [kept for kept in self._accounts.values() if kept.days]
+        for kept in changed:
+            total = EXACT.add(kept.before, exact_sum(kept.days.values()))
+            self.connection.execute(
+                ACCOUNTS.update().where(ACCOUNTS.c.id == kept.id),
+                {"balance": total, "entries": kept.entries},
+            )
+        self._add_days(changed)
         self._add_open_items()
         self.connection.execute(
             BOOKS.update().where(BOOKS.c.id == self.book_id),
             {"head_seq": self.seq, "head_hash": self.head},
         )
 
-    def _add_days(self) -> None:
-        changed: dict[int, dict[int, Decimal]] = {}
-        for (account_id, day), amount in self._days.items():
-            changed.setdefault(account_id, {})[day] = amount
+    def _add_days(self, changed: Iterable[_Kept]) -> None:
         fresh = []
-        for account_id, days in changed.items():
+        for kept in changed:
             query = DAYS.select().where(
-                DAYS.c.account_id == account_id, DAYS.c.day.between(min(days), max(days))
+                DAYS.c.account_id == kept.id, DAYS.c.day.between(min(kept.days), max(kept.days))
             )
             before = {row.day: row.amount for row in self.connection.execute(query)}
-            for day, amount in days.items():
+            for day, amount in kept.days.items():
                 if day not in before:
-                    fresh.append({"account_id": account_id, "day": day, "amount": amount})
+                    fresh.append({"account_id": kept.id, "day": day, "amount": amount})
                     continue
-                here = (DAYS.c.account_id == account_id, DAYS.c.day == day)
+                here = (DAYS.c.account_id == kept.id, DAYS.c.day == day)
                 total = EXACT.add(before[day], amount)
                 self.connection.execute(DAYS.update().where(*here), {"amount": total})
         if fresh:
@@ -274,11 +270,10 @@ def _plain(values: Iterable[Any]) -> list[Any]:
 
 def valued_coins(postings: Iterable[Posting]) -> list[str]:
     """Return the coins of an entry that want an AUD value: those of cash that moved, but AUD."""
-    coins = {
-        p.account.coin
-        for p in postings
-        if p.account.category is Category.CASH and p.amount and p.account.coin != HOME
-    }
+    coins = set()
+    for (_, category, coin, _), amount in postings:
+        if category is Category.CASH and amount and coin != HOME:
+            coins.add(coin)
     return sorted(coins)
 
 
