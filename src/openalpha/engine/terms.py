@@ -14,6 +14,7 @@ from openalpha.venue.kernel.setup import InstrumentSetup, OrderRequest
 __all__ = ["Terms", "plain_number"]
 
 _KNOWN = OrderTerms.__optional_keys__
+_PLAIN = frozenset(("instrument", "tag", "reduce_only"))
 _TIFS = {"GTC": at.GTC, "IOC": at.IOC, "FOK": at.FOK}
 # A float that misses a whole number of ticks or lots by its last bits means that number.
 _SLACK = 1e-6
@@ -44,9 +45,10 @@ class Terms:
     def step_at(self, ts_ms: int) -> tuple[int, int]:
         """Return tick and lot, in units, in force at a moment."""
         now = self._steps[0]
-        for step in self._steps[1:]:
-            if step[0] <= ts_ms:
-                now = step
+        if len(self._steps) > 1:
+            for step in self._steps[1:]:
+                if step[0] <= ts_ms:
+                    now = step
         return now[1], now[2]
 
     def lots(self, qty: object, ts_ms: int) -> int:
@@ -75,6 +77,12 @@ class Terms:
         InputError
             If a term is unknown or not a usable value, or terms contradict each other.
         """
+        if terms.keys() <= _PLAIN:
+            # A market order, the most frequent one by far.
+            reduces = bool(terms.get("reduce_only", False))
+            made = OrderRequest(side, self.lots(qty, ts_ms), reduce_only=reduces)
+            self._attach(made, self._exits)
+            return made
         unknown = terms.keys() - _KNOWN
         if unknown:
             raise InputError(
