@@ -248,7 +248,10 @@ def _notes(strategy: EventStrategy, context: EventContext) -> list[str]:
     notes = order_notes(context)
     for name, what in (("on_trade", "trades"), ("on_book", "order books")):
         if getattr(type(strategy), name) is not getattr(EventStrategy, name):
-            notes.append(f"{name} was never called: a history of bars has no {what}")
+            notes.append(
+                f"{name} was never called: a history of bars has no {what} (fills.feed = book "
+                "plays recorded ones back)"
+            )
     return notes
 
 

@@ -126,8 +126,18 @@ def run_messages(
             f"{len(tape.trades):,} trades and {len(tape.depth):,} levels played back "
             f"({tape.fingerprint[:12]}); spread, impact and participation are the book's own",
             *fee_notes([tape.history.instrument], settings.venue.costs),
+            *_latency_note(settings.venue.costs.latency_ms),
             *order_notes(context),
         ],
+    )
+
+
+def _latency_note(latency_ms: int) -> tuple[str, ...]:
+    if latency_ms:
+        return ()
+    return (
+        "no latency: orders act right after the message they answer, which flatters; set "
+        "costs.latency_ms",
     )
 
 

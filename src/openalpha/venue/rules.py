@@ -8,7 +8,7 @@ from openalpha.core.instruments import Instrument, Kind
 from openalpha.core.units import decimals_of, to_units
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.setup import AccountSetup, InstrumentSetup, Tier
-from openalpha.venue.settings import TIERS, CostSettings, FillSettings, MarginSettings
+from openalpha.venue.settings import LOWEST_TIER, TIERS, CostSettings, FillSettings, MarginSettings
 
 __all__ = ["account_setup", "cash_decimals", "fee_notes", "fees_bps", "instrument_setup"]
 
@@ -67,7 +67,8 @@ def _schedule(instrument: Instrument, costs: CostSettings) -> tuple[Decimal, Dec
     if costs.preset == "none":
         return Decimal(0), Decimal(0), "costs.preset = none"
     if fees is not None and not market.startswith(_TIERED):
-        return fees.maker_bps, fees.taker_bps, f"lowest tier of {market}"
+        ignored = "" if costs.tier == LOWEST_TIER else f" ({costs.tier} is a tier of Bybit's)"
+        return fees.maker_bps, fees.taker_bps, f"lowest tier of {market}{ignored}"
     kind = "spot" if instrument.kind is Kind.SPOT else "linear"
     maker, taker = (Decimal(text) for text in TIERS[costs.tier][kind])
     if market.startswith(_TIERED):

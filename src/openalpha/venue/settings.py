@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from openalpha.core.errors import ConfigError
 
-__all__ = ["TIERS", "CostSettings", "FillSettings", "MarginSettings"]
+__all__ = ["LOWEST_TIER", "TIERS", "CostSettings", "FillSettings", "MarginSettings"]
 
 TIERS: dict[str, dict[str, tuple[str, str]]] = {
     "VIP0": {"linear": ("2.0", "5.5"), "spot": ("10.0", "10.0")},
@@ -24,6 +24,9 @@ rates of the lowest tier (`Instrument.fees`).
 """
 
 
+LOWEST_TIER = "VIP0"
+
+
 @dataclass(frozen=True, slots=True)
 class CostSettings:
     """Fees, spread, impact, participation, latency and funding."""
@@ -36,7 +39,7 @@ class CostSettings:
         },
     )
     tier: str = field(
-        default="VIP0",
+        default=LOWEST_TIER,
         metadata={
             "help": "fee tier of the account at Bybit; other venues charge their lowest tier",
             "choices": tuple(TIERS),

@@ -377,7 +377,10 @@ def test_callbacks_a_history_cannot_call_are_noted() -> None:
             raise AssertionError
 
     run = play(Hopeful(), market([100, 101]))
-    assert run.notes[1:] == ("on_trade was never called: a history of bars has no trades",)
+    assert run.notes[1:] == (
+        "on_trade was never called: a history of bars has no trades (fills.feed = book plays "
+        "recorded ones back)",
+    )
 
 
 def test_settings_that_do_not_go_with_event_strategies() -> None:

@@ -193,7 +193,8 @@ def known(market: str, fees: FeeSchedule | None = None) -> Instrument:
         (
             known("binance_usdm", FeeSchedule(Decimal(2), Decimal(5))),
             {"tier": "VIP5"},
-            "fees 2 bps maker, 5 bps taker: lowest tier of binance_usdm",
+            "fees 2 bps maker, 5 bps taker: lowest tier of binance_usdm (VIP5 is a tier of "
+            "Bybit's)",
         ),
         (
             known("moon_linear"),
