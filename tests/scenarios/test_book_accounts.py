@@ -297,3 +297,12 @@ def test_a_closed_market_is_settled_at_a_price_without_a_fee() -> None:
     assert ended(venue)[protects] is R.CANCELLED_POSITION_CLOSED
     venue.settle(1, 0, 5, leg=0, price=105, reason=R.SETTLED)
     assert len(fills(venue)) == 3
+
+
+def test_a_coin_that_was_deposited_can_be_sold() -> None:
+    spot = InstrumentSetup(at.SPOT, base_coin=1)
+    venue = BookMachine((spot,), (AccountSetup((1_000, 0)), AccountSetup((1_000, 0))))
+    venue.transfer(0, 1, 1, 5)
+    send(venue, 1, order(0, -1, 5, 100))
+    send(venue, 2, order(1, 1, 2))
+    assert venue.balances(0) == [1_200, 3] and venue.balances(1) == [800, 2]

@@ -110,6 +110,11 @@ class BookMachine:
     def transfer(self, account: int, coin: int, ts_ms: int, amount: int) -> None:
         """Book a deposit (+) or withdrawal (-), in the coin's cash units."""
         drive.transfer(self.arena, account, coin, ts_ms, int(EffectKind.TRANSFER), amount)
+        for number, setup in enumerate(self.instruments):
+            if setup.kind == at.SPOT and setup.base_coin == coin:
+                # A spot position is the coin's balance (A1).
+                balance = self.arena[self._account(account) + at.AC_BALANCES + coin]
+                self.arena[self._leg(account, number, 0) + at.P_QTY] = balance
 
     # what the venue arranges
 
