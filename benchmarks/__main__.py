@@ -13,7 +13,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.ledger import ledger
 from benchmarks.rows import Bench, Line
+from benchmarks.tax import tax_rows
 from benchmarks.whole import first_backtest, memory
 
 ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
@@ -24,6 +26,8 @@ ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "prepare": Bench.preparing,
     "growth": Bench.growth,
     "memory": memory,
+    "ledger": ledger,
+    "tax": tax_rows,
 }
 
 
@@ -39,7 +43,8 @@ def main() -> int:
     _say_circumstances(console, bench)
     lines: list[Line] = []
     try:
-        bench.lay_out(8)
+        if wanted != ["tax"]:
+            bench.lay_out(8)
         for name in wanted:
             for line in ROWS[name](bench):
                 console.print(_sentence(line), highlight=False)

@@ -20,7 +20,7 @@ from decimal import (
     localcontext,
 )
 
-__all__ = ["CENT", "DOLLAR", "ZERO", "exact", "rounded", "share", "whole_dollars"]
+__all__ = ["CENT", "DOLLAR", "ZERO", "cut_off", "exact", "rounded", "share", "whole_dollars"]
 
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
@@ -69,6 +69,17 @@ def share(total: Decimal, part: Decimal, *, whole: Decimal) -> Decimal:
     if part == whole or not total:
         return total
     return (total * part / whole).quantize(_FINEST)
+
+
+def cut_off(amount: Decimal) -> Decimal:
+    """Return an amount with at most 18 decimals, as every running total of a share is kept.
+
+    Examples
+    --------
+    >>> cut_off(Decimal("0.1234567890123456789"))
+    Decimal('0.123456789012345679')
+    """
+    return amount.quantize(_FINEST)
 
 
 def rounded(amount: Decimal, quantum: Decimal = CENT) -> Decimal:

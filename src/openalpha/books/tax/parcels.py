@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from openalpha.books.tax.amounts import ZERO, share
+from openalpha.books.tax.amounts import ZERO, cut_off, share
 from openalpha.books.tax.dates import first_eligible_day
 from openalpha.books.tax.entity import Method
 
@@ -49,6 +49,7 @@ class Parcel:
     used: Decimal = ZERO
     used_cost: Decimal = ZERO
     used_third: Decimal = ZERO
+    unit: Decimal | None = None
 
     def __lt__(self, other: "Parcel") -> bool:
         # Pieces of one parcel that meet again in a pool have one key; any order of them will do.
@@ -73,7 +74,12 @@ class Parcel:
         """Use up some of the parcel, 0 < qty <= left, and return that piece with its cost."""
         used = self.used + qty
         assert used <= self.qty
-        cost = share(self.cost, used, whole=self.qty)
+        if used == self.qty:
+            cost = self.cost
+        else:
+            if self.unit is None:
+                self.unit = self.cost / self.qty
+            cost = cut_off(self.unit * used)
         piece_cost = cost - self.used_cost
         third = ZERO
         if self.third:
@@ -90,10 +96,10 @@ class Parcel:
         The parcel itself is closed: slices already made keep the costs they were made with.
         """
         rest = self.rest()
+        later = (*rest.later, outlay)
         if outlay.element == 3:
-            third = rest.third + outlay.amount
-            return replace(rest, third=third, later=(*rest.later, outlay))
-        return replace(rest, cost=rest.cost + outlay.amount, later=(*rest.later, outlay))
+            return replace(rest, third=rest.third + outlay.amount, later=later)
+        return replace(rest, cost=rest.cost + outlay.amount, later=later)
 
     def rest(self, qty: Decimal | None = None) -> "Parcel":
         """Split off a quantity (all that is left if None) as a parcel of its own."""
@@ -113,6 +119,7 @@ class Parcel:
             used=ZERO,
             used_cost=ZERO,
             used_third=ZERO,
+            unit=None,
         )
 
     def outlays(self) -> tuple[Outlay, ...]:
@@ -172,7 +179,9 @@ def _youth(parcel: Parcel) -> Key:
 def _dearest(parcel: Parcel) -> Key:
     # Cost includes the fee; a tie goes to the oldest.
     day = parcel.acquired
-    return (-(parcel.cost / parcel.qty), 0 if day is None else day.toordinal(), parcel.order)
+    if parcel.unit is None:
+        parcel.unit = parcel.cost / parcel.qty
+    return (-parcel.unit, 0 if day is None else day.toordinal(), parcel.order)
 
 
 _KEYS = {

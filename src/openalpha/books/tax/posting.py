@@ -83,6 +83,8 @@ class TaxBook:
     # ---- acquiring
 
     def _acquire(self, event: Acquire) -> None:
+        if event.qty <= 0:
+            raise Refused(f"event {event.id} acquires {event.qty}; a quantity must be above zero")
         cost = event.cost
         if cost is None:
             self._ask("missing_cost", event.id, f"nobody stated what {event.asset} cost")
@@ -112,9 +114,9 @@ class TaxBook:
         self.slices += cut(sold, [piece], missing=ZERO)
 
     def _add(self, event: Any, qty: Decimal, cost: Decimal, fee: Decimal) -> None:
-        if qty <= 0:
-            if qty < 0:
-                raise Refused(f"event {event.id} acquires {qty}; a quantity is never negative")
+        if qty < 0:
+            raise Refused(f"event {event.id}: its fee is more than what it brought")
+        if not qty:
             return
         is_swap = isinstance(event, Swap)
         asset = event.in_asset if is_swap else event.asset
@@ -169,9 +171,9 @@ class TaxBook:
         if self._method is Method.MIN_TAX:  # the others do not look at the price
             unit = (sold.proceeds - sold.sale_cost) / sold.qty
         pieces = self._pool(sold.asset, wallet).take(sold.qty, Sale(sold.day, unit, lots))
-        missing = ZERO
-        if len(pieces) != 1 or pieces[0].qty != sold.qty:
-            missing = sold.qty - sum((piece.qty for piece in pieces), ZERO)
+        missing = sold.qty
+        for piece in pieces:
+            missing -= piece.qty
         if missing > 0:
             found = sold.qty - missing
             text = (

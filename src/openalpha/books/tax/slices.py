@@ -5,10 +5,14 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from openalpha.books.tax.amounts import ZERO, share
+from openalpha.books.tax.amounts import ZERO, cut_off
 from openalpha.books.tax.parcels import Parcel, Piece
 
 __all__ = ["OpenItem", "Revenue", "Slice", "Sold", "cut"]
+
+
+# Makes a row of millions from a tuple, three times as quick as calling its class.
+_new_row = tuple.__new__
 
 
 class Slice(NamedTuple):
@@ -108,19 +112,27 @@ def cut(sold: Sold, pieces: Sequence[Piece], *, missing: Decimal) -> list[Slice]
     name, kind, asset, day, whole, proceeds, sale_cost, agreed, is_personal = sold
     if missing <= 0 and len(pieces) == 1:
         only, qty, cost, third = pieces[0]
-        head = (name, kind, asset, only, qty, day, proceeds, cost, third, sale_cost)
-        return [Slice(*head, agreed, is_personal)]
+        row = (
+            name, kind, asset, only, qty, day, proceeds, cost, third, sale_cost, agreed, is_personal
+        )  # fmt: skip
+        return [_new_row(Slice, row)]
     rows: list[tuple[Parcel | None, Decimal, Decimal, Decimal]] = [*pieces]
     if missing > 0:
         rows.append((None, missing, ZERO, ZERO))
+    # One division for all slices; a running total is cut off, so that the parts add up.
+    unit = proceeds / whole
+    unit_fee = sale_cost / whole if sale_cost else ZERO
     slices = []
     done = proceeds_done = fees_done = ZERO
     for source, qty, cost, third in rows:
         done += qty
-        brought = share(proceeds, done, whole=whole)
-        fees = share(sale_cost, done, whole=whole)
+        if done == whole:
+            brought, fees = proceeds, sale_cost
+        else:
+            brought = cut_off(unit * done)
+            fees = cut_off(unit_fee * done) if sale_cost else ZERO
         own, fee = brought - proceeds_done, fees - fees_done
-        row = (name, kind, asset, source, qty, day, own, cost, third, fee)
-        slices.append(Slice(*row, agreed, is_personal))
+        made = (name, kind, asset, source, qty, day, own, cost, third, fee, agreed, is_personal)
+        slices.append(_new_row(Slice, made))
         proceeds_done, fees_done = brought, fees
     return slices

@@ -72,6 +72,8 @@ def gross_up(net_amount: Decimal, reductions: Iterable[str | Decimal]) -> Decima
     kept = Decimal(1)
     for reduction in reductions:
         kept *= 1 - (_named(reduction) if isinstance(reduction, str) else reduction)
+    if kept <= 0:
+        raise Refused("a trust's reductions must leave something of the gain")
     return net_amount / kept
 
 

@@ -6,10 +6,9 @@ stays counted; the list is printed with the reasons recorded for both orders.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
-from itertools import groupby
 from typing import NamedTuple
 
 from openalpha.books.tax.amounts import ZERO
@@ -51,26 +50,33 @@ def wash_flags(
     """
     bought = _purchases(events)
     flags = []
-    for disposal, group in groupby(slices, key=_disposal_of):
-        if disposal.endswith((".fee", ".paid")):
-            continue
-        pieces = list(group)
-        loss = -sum((piece.gain for piece in pieces if piece.gain < 0), ZERO)
-        if not loss:
-            continue
-        asset, day = pieces[0].asset, pieces[0].day
+    for pieces in _losing(slices):
+        first = pieces[0]
         # What was bought and sold again is not a repurchase of itself.
         own = {piece.lot for piece in pieces}
-        names = _near(bought.get(asset, ()), day, window_days, own)
+        names = _near(bought.get(first.asset, ()), first.day, window_days, own)
         if names:
-            apart = min(abs((when - day).days) for when, _ in names)
+            loss = -sum((piece.gain for piece in pieces if piece.gain < 0), ZERO)
+            apart = min(abs((when - first.day).days) for when, _ in names)
             purchases = tuple(name for _, name in names)
-            flags.append(WashFlag(disposal, asset, day, loss, purchases, apart))
+            flags.append(WashFlag(first.disposal, first.asset, first.day, loss, purchases, apart))
     return flags
 
 
-def _disposal_of(piece: Slice) -> str:
-    return piece.disposal
+def _losing(slices: Iterable[Slice]) -> Iterator[list[Slice]]:
+    """Yield the slices of each disposal that has a loss in any of them; fees in coin apart."""
+    group: list[Slice] = []
+    name, has_loss = "", False
+    for piece in slices:
+        if piece.disposal != name:
+            if has_loss:
+                yield group
+            group, name, has_loss = [], piece.disposal, False
+        group.append(piece)
+        if not has_loss and piece.gain < 0:
+            has_loss = not name.endswith((".fee", ".paid"))
+    if has_loss:
+        yield group
 
 
 def _purchases(events: Iterable[Event]) -> dict[str, list[tuple[date, str]]]:
@@ -98,13 +104,16 @@ def _near(
     rows: Sequence[tuple[date, str]], day: date, window: int, own: set[str | None]
 ) -> list[tuple[date, str]]:
     """Return the closest purchases on either side within the window, a few at most."""
+    if not rows:
+        return []
+    first, last = day - timedelta(days=window), day + timedelta(days=window)
     middle = bisect_left(rows, (day, ""))
     found: list[tuple[date, str]] = []
     for step, start in ((-1, middle - 1), (1, middle)):
         at, named = start, 0
         while 0 <= at < len(rows) and named < _NAMED_A_SIDE:
             when, name = rows[at]
-            if abs((when - day).days) > window:
+            if when < first or when > last:
                 break
             if name not in own:
                 found.append((when, name))

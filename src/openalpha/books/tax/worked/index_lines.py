@@ -97,7 +97,7 @@ def _line(row: Row, element: Any) -> tuple[Decimal, Decimal, Decimal, bool]:
         event_cpi, spent_cpi = part.number("cpi_num"), part.number("cpi_den", "cpi")
         is_third = part.text("element") == "3"
     else:
-        values = element if isinstance(element, list) else [element]
+        values = element if isinstance(element, list) and element else [element]
         numbers = [parse_decimal(value, what=what) for value in values]
         cost = numbers[0]
         spent_cpi = numbers[-1] if len(numbers) > 1 else None

@@ -20,7 +20,14 @@ from openalpha.books.tax.slices import OpenItem, Slice
 from openalpha.books.tax.trusts import Share, TrustGain, attribute
 from openalpha.books.tax.worked.index_lines import add_indexed_gain
 from openalpha.books.tax.worked.reading import Reading, read_events
-from openalpha.books.tax.worked.row import HOME_ZONE, Row, Unsupported, parse_decimal
+from openalpha.books.tax.worked.row import (
+    HOME_ZONE,
+    Row,
+    Unsupported,
+    as_object,
+    as_objects,
+    parse_decimal,
+)
 from openalpha.core.errors import InputError
 
 __all__ = ["Outcome", "run_example"]
@@ -265,10 +272,10 @@ def run_example(example: Mapping[str, Any], *, tables: Tables) -> Outcome:
     InputError
         If it cannot be read, or names an event type that is not known.
     """
-    settings = example.get("settings") or {}
+    settings = as_object(example.get("settings"), what="settings")
     zone = str(settings.get("time_zone", settings.get("tz", example.get("tz", HOME_ZONE))))
     regime = str(example.get("regime", "pre-2027"))
-    rows = list(example.get("events") or [])
+    rows = as_objects(example.get("events") or [], what="events")
     reading = read_events(rows, regime=regime, zone=zone)
     add_indexed_gain(reading)
     policy = _policy(example, reading, settings)
@@ -292,7 +299,8 @@ def _policy(example: Mapping[str, Any], reading: Reading, settings: Mapping[str,
     if "stock_value" in chosen:
         chosen["stock_value"] = StockValue(str(chosen["stock_value"]))
     if "wash_window_days" in chosen:
-        chosen["wash_window_days"] = int(str(chosen["wash_window_days"]))
+        days = parse_decimal(chosen["wash_window_days"], what="wash_window_days")
+        chosen["wash_window_days"] = int(days)
     treatment = Treatment(str(settings.get("treatment", "capital")))
     return Policy(
         entity=_entity(str(example.get("entity", "individual"))),
@@ -314,7 +322,7 @@ def _entity(text: str) -> Entity:
 
 
 def _carry_in(example: Mapping[str, Any], reading: Reading) -> CarryIn:
-    stated = example.get("carry_in") or {}
+    stated = as_object(example.get("carry_in"), what="carry_in")
     unknown = set(stated) - {"prior_net_capital_losses", "quarantined"}
     if unknown:
         raise Unsupported(f"unknown carry_in {', '.join(sorted(unknown))}")
@@ -335,7 +343,8 @@ def _prior(stated: Any, year: int) -> tuple[tuple[int, Decimal], ...]:
     if isinstance(stated, Mapping):
         rows = [(parse_year(str(key)), value) for key, value in stated.items()]
     elif isinstance(stated, list):
-        rows = [(parse_year(str(row["year"])), row["amount"]) for row in stated]
+        objects = as_objects(stated, what=what)
+        rows = [(parse_year(str(row.get("year"))), row.get("amount")) for row in objects]
     else:
         rows = [(0, stated)]
     found = [(made, parse_decimal(value, what=what)) for made, value in rows]

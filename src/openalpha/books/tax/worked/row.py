@@ -9,10 +9,13 @@ from typing import Any
 from openalpha.books.tax.dates import local_date, zone_of
 from openalpha.core.errors import InputError
 
-__all__ = ["HOME_ZONE", "Row", "Unsupported", "parse_decimal"]
+__all__ = ["HOME_ZONE", "Row", "Unsupported", "as_object", "as_objects", "parse_decimal"]
 
 HOME_ZONE = "Australia/Sydney"
 _WHEN = ("date", "ts", "time", "utc", "datetime", "timestamp", "contract")
+_LARGEST = Decimal(10) ** 20
+_DECIMALS = 38
+_YEARS = range(1900, 2200)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -41,7 +44,38 @@ def parse_decimal(value: Any, *, what: str) -> Decimal:
         raise InputError(f"{what} is {value!r}, which is not a number") from None
     if not number.is_finite():
         raise InputError(f"{what} is {value!r}, which is not a finite number")
+    exponent = number.as_tuple().exponent
+    if abs(number) >= _LARGEST or (isinstance(exponent, int) and exponent < -_DECIMALS):
+        raise InputError(f"{what} is {value!r}; numbers go to 10^20 with at most 38 decimals")
     return number
+
+
+def as_object(value: Any, *, what: str) -> Mapping[str, Any]:
+    """Return a JSON object; nothing stands for an empty one.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InputError(f"{what} must be an object, not {type(value).__name__}")
+    return value
+
+
+def as_objects(value: Any, *, what: str) -> list[Mapping[str, Any]]:
+    """Return a JSON list of objects.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
+        raise InputError(f"{what} must be a list of objects")
+    return value
 
 
 class Row:
@@ -110,7 +144,8 @@ class Row:
         """Return a list of [name, number] pairs."""
         rows = self.fields.get(name) or ()
         what = f"event {self.id}: {name}"
-        if not isinstance(rows, Sequence) or any(len(row) != 2 for row in rows):
+        is_list = isinstance(rows, Sequence) and not isinstance(rows, str)
+        if not is_list or any(not isinstance(row, list) or len(row) != 2 for row in rows):
             raise InputError(f"{what} must be a list of [id, quantity] pairs")
         return tuple((str(key), parse_decimal(value, what=what)) for key, value in rows)
 
@@ -142,6 +177,8 @@ class Row:
 
     def _moment(self, text: str, name: str) -> tuple[date, int | None]:
         what = f"event {self.id}: {name} {text!r}"
+        if text[:4].isdigit() and int(text[:4]) not in _YEARS:
+            raise InputError(f"{what} lies outside the years 1900 to 2199")
         try:
             if _DAY.fullmatch(text):
                 return date.fromisoformat(text), None

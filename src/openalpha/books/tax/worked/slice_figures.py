@@ -11,7 +11,7 @@ from openalpha.books.tax.parcels import Parcel
 from openalpha.books.tax.slices import Slice
 from openalpha.books.tax.worked.comparing import Group, differences
 from openalpha.books.tax.worked.outcome import Outcome
-from openalpha.books.tax.worked.row import Unsupported
+from openalpha.books.tax.worked.row import Unsupported, as_objects
 
 __all__ = ["SLICE_FIGURES", "year_text"]
 
@@ -29,8 +29,7 @@ def year_text(year: int) -> str:
 
 def _disposals(outcome: Outcome, expected: Any) -> Any:
     """Match every expected row with a slice of its event; each slice of the event must be met."""
-    if not isinstance(expected, list):
-        raise Unsupported("disposals must be a list")
+    expected = as_objects(expected, what="disposals")
     by_event: dict[str, list[Slice]] = {}
     for piece in outcome.slices:
         by_event.setdefault(piece.disposal, []).append(piece)
@@ -104,9 +103,8 @@ def _is_new_law(outcome: Outcome, piece: Slice) -> bool:
 
 
 def _new_parcels(outcome: Outcome, expected: Any) -> Any:
-    if not isinstance(expected, list):
-        raise Unsupported("new_parcels must be a list")
-    assets = {row.get("asset") for row in expected}
+    expected = as_objects(expected, what="new_parcels")
+    assets = {str(row.get("asset")) for row in expected}
     free = [p for p in _all_parcels(outcome) if p.asset in assets]
     found: list[Any] = []
     for row in expected:
@@ -168,7 +166,7 @@ def _remaining(outcome: Outcome, expected: Any) -> Any:
             totals[parcel.id] = totals.get(parcel.id, ZERO) + parcel.left
         return [[name, qty] for name, qty in totals.items()]
     found: list[Any] = []
-    for row in expected:
+    for row in as_objects(expected, what="remaining"):
         same = [
             p
             for p in held
