@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from openalpha.core.clock import ManualClock, SystemClock
 from openalpha.venue.twin import Exchange, ListingSpec, Reply, Request, TwinSettings
+from openalpha.venue.twin.sockets import Hub, Session
 
 START_MS = 1_700_000_000_000
 BTC = ListingSpec("linear", "BTCUSDT", Decimal(60_000))
@@ -112,6 +113,31 @@ class Client:
             if row["coin"] == coin:
                 return Decimal(row["walletBalance"])
         return Decimal(0)
+
+
+class Ear:
+    """A socket of a client in this process."""
+
+    def __init__(self, hub: Hub, path: str, *, query: str = "") -> None:
+        self.hub = hub
+        session = hub.open(path, query=query)
+        assert session is not None
+        self.session: Session = session
+
+    def say(self, **message: Any) -> list[dict[str, Any]]:
+        self.hub.receive(self.session, json.dumps(message))
+        return self.hear()
+
+    def hear(self) -> list[dict[str, Any]]:
+        self.hub.publish(self.hub.exchange.take_pushes())
+        self.hub.pump()
+        return [json.loads(text) for text in self.session.take()]
+
+    def login(self, client: Client, *, expires: object = None) -> dict[str, Any]:
+        stamp = expires or self.hub.exchange.now_ms() + 10_000
+        text = f"GET/realtime{stamp}".encode()
+        signed = hmac.new(client.secret.encode(), text, hashlib.sha256).hexdigest()
+        return self.say(op="auth", args=[client.key, stamp, signed])[0]
 
 
 def admin(exchange: Exchange, path: str, **params: Any) -> Any:

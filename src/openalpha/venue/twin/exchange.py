@@ -70,7 +70,6 @@ class Exchange:
         self.market = make_market(self.state, clock.now_ms())
         self.limits = Limits()
         self.faults = Faults(settings.seed)
-        self.skew_ms = 0
         self.keep: Callable[[dict[str, Any]], object] | None = None
         self.on_socket_fault: Callable[[str, str], int] | None = None
 
@@ -127,7 +126,7 @@ class Exchange:
                 ext = result.ext
         except Refused as refused:
             result, code, message = {}, refused.code, refused.message
-        stamp = self.state.now_ms + self.skew_ms - age_ms
+        stamp = self.state.now_ms + self.state.skew_ms - age_ms
         body = dumps(envelope(result, ts_ms=stamp, code=code, message=message, ext=ext))
         return Reply(404 if code == 10017 else 200, body.encode(), headers)
 
@@ -142,7 +141,7 @@ class Exchange:
         if not (reads or writes):
             raise Refused(10017, "Path not found or method not supported")
         account, key = authenticate(
-            self.state.accounts, request, now_ms=self.state.now_ms + self.skew_ms
+            self.state.accounts, request, now_ms=self.state.now_ms + self.state.skew_ms
         )
         permit(key, writes=writes)
         params = read_params(request)

@@ -60,9 +60,9 @@ def _add_fault(exchange: "Exchange", params: Params) -> dict[str, Any]:
         if kind is None:
             return {"seed": exchange.faults.seed}
     if kind == "clock_skew":
-        exchange.skew_ms = int(params.get("size_ms", 0))
-        exchange.faults.note("clock_skew", str(exchange.skew_ms), uid="", ts_ms=now_ms)
-        return {"skew_ms": exchange.skew_ms}
+        exchange.state.skew_ms = int(params.get("size_ms", 0))
+        exchange.faults.note("clock_skew", str(exchange.state.skew_ms), uid="", ts_ms=now_ms)
+        return {"skew_ms": exchange.state.skew_ms}
     if kind in ("half_open", "close_sockets", "restart"):
         if exchange.on_socket_fault is None:
             raise Refused(10001, "no sockets are served here")

@@ -65,6 +65,7 @@ class State:
     accounts: Accounts = field(default_factory=Accounts)
     records: list[Record] = field(default_factory=list)
     now_ms: int = 0
+    skew_ms: int = 0
     seq: int = 0
     ids: int = 0
     pushes: list[Push] = field(default_factory=list)

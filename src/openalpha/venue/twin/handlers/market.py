@@ -36,10 +36,8 @@ BOOK_LIMITS = {"spot": 200, "linear": 500, "inverse": 500}
 def _server_time(state: State, params: Params) -> dict[str, Any]:
     """Answer GET /v5/market/time."""
     del params
-    return {
-        "timeSecond": str(state.now_ms // 1000),
-        "timeNano": f"{state.now_ms}000000",
-    }
+    now_ms = state.now_ms + state.skew_ms
+    return {"timeSecond": str(now_ms // 1000), "timeNano": f"{now_ms}000000"}
 
 
 def _tickers(state: State, params: Params) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class Hub:
             if session.account is not None:
                 raise Refused(20001, "Repeat auth")
             wanted = list(args) if isinstance(args, list) else []
-            now_ms = self.exchange.now_ms() + self.exchange.skew_ms
+            now_ms = self.exchange.now_ms() + self.exchange.state.skew_ms
             account, _ = authenticate_socket(self.exchange.state.accounts, wanted, now_ms=now_ms)
             session.account = account
             if session.family == "private":

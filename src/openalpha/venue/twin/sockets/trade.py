@@ -69,7 +69,7 @@ class TradeDesk:
             "header": {
                 **(verdict.headers() if verdict else {}),
                 "Traceid": f"{session.conn_id}-{len(session.requests)}",
-                "Timenow": str(self.exchange.now_ms() + self.exchange.skew_ms),
+                "Timenow": str(self.exchange.now_ms() + self.exchange.state.skew_ms),
             },
             "connId": session.conn_id,
         }
@@ -112,6 +112,6 @@ class TradeDesk:
             window = int(fields.get("X-BAPI-RECV-WINDOW") or RECV_WINDOW_MS)
         except (TypeError, ValueError):
             raise Refused(10001, "Params Error: X-BAPI-TIMESTAMP") from None
-        now_ms = self.exchange.now_ms() + self.exchange.skew_ms
+        now_ms = self.exchange.now_ms() + self.exchange.state.skew_ms
         if not now_ms - window <= stamp < now_ms + AHEAD_MS:
             raise Refused(10002, "invalid request, please check your server timestamp")
