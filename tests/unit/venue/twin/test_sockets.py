@@ -1,6 +1,5 @@
 """The three socket families, without a network: what is said, in which order, and when."""
 
-import json
 from typing import Any
 
 import pytest
