@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from openalpha.books.tax import worked
+from openalpha.books.tax import Refused, worked
 from openalpha.books.tax.worked import known_event_types, known_figures
 from openalpha.books.tax.worked.reading import read_events
 
@@ -40,6 +40,10 @@ def test_each_event_has_meaning_fields_and_a_readable_example(name: str) -> None
     before = [{"type": "sell", "date": "2005-07-01", "usd": "1200", "audusd": "0.50", "qty": "1"}]
     if name == "indexed_cost_base":
         before = [{"type": "buy", "date": "2027-07-01", "aud": "100000"}]
+    if name == "deceased":
+        with pytest.raises(Refused, match="registered tax agent"):
+            read_events([example])
+        return
     read_events([*before, example])
 
 

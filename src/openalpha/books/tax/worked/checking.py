@@ -115,7 +115,17 @@ def _check(example: Mapping[str, Any], tables: Tables) -> list[Mismatch]:
 def _is_in_whole_dollars(example: Mapping[str, Any]) -> bool:
     settings = example.get("settings") or {}
     is_said = bool(_WHOLE_DOLLARS.search(str(example.get("note", ""))))
-    return is_said or settings.get("rounding") == "dollar"
+    is_set = isinstance(settings, Mapping) and settings.get("rounding") == "dollar"
+    return is_said or is_set or _is_translated_to_dollars(example)
+
+
+def _is_translated_to_dollars(example: Mapping[str, Any]) -> bool:
+    """Say whether foreign currency was translated and every expected figure is without cents."""
+    events = example.get("events")
+    rows = events if isinstance(events, list) else []
+    is_foreign = any(isinstance(row, Mapping) and "audusd" in row for row in rows)
+    figures = [str(value) for value in example["expected"].values()]
+    return is_foreign and all(re.fullmatch(r"-?\d+", text) for text in figures)
 
 
 def _refusal(
@@ -129,6 +139,8 @@ def _refusal(
             if name != "must_raise":
                 figure(outcome, name, expected=value)
     except Refused:
+        return []
+    if any(item.code.startswith("refer_") for item in outcome.assessment.open_items):
         return []
     return [f"it was expected to be refused ({wanted}), but was worked out"]
 

@@ -247,6 +247,7 @@ _FIGURES: dict[str, Figure] = {
     "18V": lambda outcome, _: outcome.statement.carried_forward,
     "net_capital_gain": lambda outcome, _: outcome.net_capital_gain,
     "net": lambda outcome, _: outcome.net_capital_gain,
+    "net_income": lambda outcome, _: outcome.net_income,
     "after_losses": lambda outcome, _: outcome.statement.after_losses,
     "carried_forward": lambda outcome, _: outcome.statement.carried_forward,
     "distributed_loss": lambda outcome, _: ZERO,

@@ -13,6 +13,9 @@ from openalpha.books.tax.worked.row import Row, Unsupported, parse_decimal
 __all__ = ["IndexedLine", "StatedIndex", "add_indexed_gain", "index_lines", "stated_index"]
 
 
+_ELEMENTS = {"first": "1", "second": "2", "third": "3", "fourth": "4", "fifth": "5"}
+
+
 class IndexedLine(NamedTuple):
     """One cost, its factor, and the indexed cost, in AUD."""
 
@@ -78,7 +81,12 @@ def _lines(row: Row) -> list[tuple[Decimal, Decimal, Decimal, bool]]:
     elements = row.fields.get("elements")
     costs = row.fields.get("cost")
     if isinstance(costs, list):
+        spent = row.fields.get("cpi_den")
+        if isinstance(spent, list) and len(spent) == len(costs):
+            costs = [[cost, number] for cost, number in zip(costs, spent, strict=True)]
         elements, costs = costs, None
+    if isinstance(elements, Mapping):
+        elements = [{"cost": cost, "element": _ELEMENTS.get(e, e)} for e, cost in elements.items()]
     if costs is not None:
         numbers = elements if isinstance(elements, list) else []
         is_third = bool(numbers) and all(str(number) == "3" for number in numbers)
@@ -103,7 +111,8 @@ def _line(row: Row, element: Any) -> tuple[Decimal, Decimal, Decimal, bool]:
         spent_cpi = numbers[-1] if len(numbers) > 1 else None
         event_cpi = numbers[1] if len(numbers) > 2 else None
     event_cpi = row.number("cpi_num") if event_cpi is None else event_cpi
-    spent_cpi = row.number("cpi_den") if spent_cpi is None else spent_cpi
+    if spent_cpi is None and not isinstance(row.fields.get("cpi_den"), list):
+        spent_cpi = row.number("cpi_den")
     if event_cpi is None or spent_cpi is None:
         raise Unsupported(f"{what} lack the index numbers cpi_num and cpi_den")
     return cost, event_cpi, spent_cpi, is_third

@@ -224,11 +224,7 @@ class Outcome:
             for row in self.reading.facts.get(kind, []):
                 stated = row.fields.get("entitled", row.fields if kind[0] == "s" else None)
                 if isinstance(stated, Mapping):
-                    return {
-                        str(name): parse_decimal(value, what=f"entitlement of {name}")
-                        for name, value in stated.items()
-                        if name not in ("id", "type", "date", "note", "source", "asset", "tz")
-                    }
+                    return _fractions(stated)
         return {}
 
     # ---- other laws
@@ -349,6 +345,18 @@ def _prior(stated: Any, year: int) -> tuple[tuple[int, Decimal], ...]:
         rows = [(0, stated)]
     found = [(made, parse_decimal(value, what=what)) for made, value in rows]
     return tuple((made, amount) for made, amount in found if amount)
+
+
+def _fractions(stated: Mapping[str, Any]) -> dict[str, Decimal]:
+    """Read entitlements as fractions; percentages are told by adding up to more than one."""
+    plain = ("id", "type", "date", "note", "source", "asset", "tz")
+    found = {
+        str(name): parse_decimal(value, what=f"entitlement of {name}")
+        for name, value in stated.items()
+        if name not in plain
+    }
+    is_percent = Decimal(1) < sum(found.values(), ZERO) <= 100 and max(found.values()) > 1
+    return {name: value / 100 if is_percent else value for name, value in found.items()}
 
 
 def _case(example: Mapping[str, Any], row: Row) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from openalpha.books.tax.gains import CATEGORIES, is_indexable, may_discount
 from openalpha.books.tax.worked.comparing import Group, OneOf
 from openalpha.books.tax.worked.index_lines import index_lines, stated_index
 from openalpha.books.tax.worked.outcome import Outcome
-from openalpha.books.tax.worked.row import Unsupported
+from openalpha.books.tax.worked.row import Unsupported, parse_decimal
 
 __all__ = ["REFORM_FIGURES"]
 
@@ -146,9 +146,21 @@ def _step_part(left: Mapping[str, Decimal], key: str) -> Decimal:
     return left[plain]
 
 
+def _numbered(outcome: Outcome, number: int, value: Any) -> Any:
+    """Return a step of a list; an object may carry its own number as `step`."""
+    if not isinstance(value, Mapping) or "step" not in value:
+        return _one_step(outcome, f"step{number}", value)
+    own = int(parse_decimal(value["step"], what="step"))
+    step = _one_step(outcome, f"step{own}", value)
+    if not isinstance(step, Group) or step.part is None:
+        return step
+    inner = step.part
+    return Group(None, lambda key, given: Decimal(own) if key == "step" else inner(key, given))
+
+
 def _steps(outcome: Outcome, expected: Any) -> Any:
     if isinstance(expected, list):
-        return [_one_step(outcome, f"step{i + 1}", value) for i, value in enumerate(expected)]
+        return [_numbered(outcome, i + 1, value) for i, value in enumerate(expected)]
 
     def part(name: str, value: Any) -> Any:
         named = [category for category in CATEGORIES if category in name]

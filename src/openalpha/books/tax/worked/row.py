@@ -12,7 +12,7 @@ from openalpha.core.errors import InputError
 __all__ = ["HOME_ZONE", "Row", "Unsupported", "as_object", "as_objects", "parse_decimal"]
 
 HOME_ZONE = "Australia/Sydney"
-_WHEN = ("date", "ts", "time", "utc", "datetime", "timestamp", "contract")
+_WHEN = ("date", "ts", "time", "utc", "ts_utc", "time_utc", "datetime", "timestamp", "contract")
 _LARGEST = Decimal(10) ** 20
 _DECIMALS = 38
 _YEARS = range(1900, 2200)

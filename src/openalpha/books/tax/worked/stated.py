@@ -7,11 +7,13 @@ from typing import Any
 
 from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.dates import REFORM_START, first_eligible_day, held_twelve_months
+from openalpha.books.tax.entity import Refused
 from openalpha.books.tax.events import Acquire, Cost, Dispose, ForexItem, Money, StatedGain
+from openalpha.books.tax.gains import CATEGORIES
 from openalpha.books.tax.indexation import index_factor
 from openalpha.books.tax.trusts import gross_up
 from openalpha.books.tax.worked.reading import Reading, amount_of, asset_of, quantity_of
-from openalpha.books.tax.worked.row import Row, parse_decimal
+from openalpha.books.tax.worked.row import Row, Unsupported, parse_decimal
 from openalpha.core.errors import InputError
 
 __all__ = ["STATED_READERS", "is_long_held", "reductions_of"]
@@ -56,10 +58,14 @@ def _gain(row: Row, found: Reading) -> None:
     amount = row.need("gain", "amount", "aud")
     day = row.day()
     is_new = found.is_reform if day is None else day >= REFORM_START
-    category = "non_residential"
+    category = row.text("category", "non_residential")
+    if category not in CATEGORIES:
+        raise Unsupported(f"event {row.id}: unknown category {category!r}")
     if row.text("asset_class") == "residential":
         category = "residential"
     is_long = is_long_held(row)
+    if category.startswith("deferred"):
+        is_new = False
     if is_new and row.flag("discountable"):
         # From 1 July 2027 what still carries the discount is what was deferred.
         category = f"deferred_{category}"
@@ -166,10 +172,18 @@ def _money(kind: str, *, sign: int) -> Callable[[Row, Reading], None]:
 
 def _index(row: Row, found: Reading) -> None:
     """Keep a cost to index; index numbers without one give the factor of every cost."""
-    if row.fields.get("cost") is None and row.fields.get("elements") is None:
+    has_cost = any(row.fields.get(name) is not None for name in ("cost", "elements", "unindexed"))
+    if not has_cost and "cpi_num" in row:
         found.factor = index_factor(row.need("cpi_num"), row.need("cpi_den"))
         return
     found.fact(row)
+
+
+def _refuse(row: Row, _: Reading) -> None:
+    raise Refused(
+        "a deceased estate is outside this program: cost base, holding period and residence pass "
+        f"on by rules of their own; see a registered tax agent (event {row.id})"
+    )
 
 
 def _fact(row: Row, found: Reading) -> None:
@@ -202,6 +216,7 @@ STATED_READERS: dict[str, Callable[[Row, Reading], None]] = {
     "residential": _categorised("residential"),
     "trust_distribution": _trust_distribution,
     "settle": _settle,
+    "deceased": _refuse,
     "sell_loss": _sell_loss,
     "rebuy": _rebuy,
     "business_loss": _money("business_loss", sign=-1),
