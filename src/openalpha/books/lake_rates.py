@@ -96,7 +96,7 @@ class LakeRates:
         if key not in self._closes:
             block = self.lake.read(key)
             self._closes[key] = _Closes(
-                block.frame["ts_ms"].to_numpy() + key.timeframe_ms,
+                block.frame["ts"].to_numpy() + key.timeframe_ms,
                 block.frame["close"].to_numpy(),
                 block.price_decimals,
             )

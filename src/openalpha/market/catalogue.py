@@ -35,7 +35,7 @@ __all__ = [
 UNNAMED = "frame:DATA"
 """Id of an instrument nobody named."""
 
-_QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD", "EUR", "BTC", "ETH")
+_QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD", "EUR", "AUD", "BTC", "ETH")
 
 
 class HasRoot(Protocol):
