@@ -9,6 +9,7 @@ from openalpha.books.tax.events import StatedGain
 from openalpha.books.tax.indexation import index_factor
 from openalpha.books.tax.worked.reading import Reading
 from openalpha.books.tax.worked.row import Row, Unsupported, parse_decimal
+from openalpha.core.errors import InputError
 
 __all__ = ["IndexedLine", "StatedIndex", "add_indexed_gain", "index_lines", "stated_index"]
 
@@ -91,6 +92,8 @@ def _lines(row: Row) -> list[tuple[Decimal, Decimal, Decimal, bool]]:
         numbers = elements if isinstance(elements, list) else []
         is_third = bool(numbers) and all(str(number) == "3" for number in numbers)
         return [(row.need("cost"), row.need("cpi_num"), row.need("cpi_den"), is_third)]
+    if elements is not None and not isinstance(elements, list):
+        raise InputError(f"event {row.id}: elements must be a list or an object of costs")
     return [_line(row, element) for element in elements or []]
 
 
