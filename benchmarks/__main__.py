@@ -16,6 +16,7 @@ from rich.table import Table
 from benchmarks.ledger import ledger
 from benchmarks.rows import Bench, Line
 from benchmarks.tax import tax_rows
+from benchmarks.twin import twin_rows
 from benchmarks.whole import first_backtest, memory
 
 ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
@@ -28,6 +29,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "memory": memory,
     "ledger": ledger,
     "tax": tax_rows,
+    "twin": twin_rows,
 }
 
 
@@ -43,7 +45,7 @@ def main() -> int:
     _say_circumstances(console, bench)
     lines: list[Line] = []
     try:
-        if wanted != ["tax"]:
+        if not {"tax", "twin"}.issuperset(wanted):
             bench.lay_out(8)
         for name in wanted:
             for line in ROWS[name](bench):

@@ -7,7 +7,8 @@ covers them, and one sync covers all that wait.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 from openalpha.core.errors import StorageError
@@ -49,9 +50,13 @@ class App:
         self.on_failure: Callable[[], None] | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._commit: asyncio.Task[None] | None = None
+        self._kept: asyncio.Future[None] | None = None
         self._saving: asyncio.Task[None] | None = None
         self._saved_s = 0.0
         self._disk = asyncio.Lock()
+        self._turn = asyncio.Lock()
+        self._dirty: dict[int, Outlet] = {}
+        self._flushing: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection, as ASGI asks."""
@@ -105,13 +110,14 @@ class App:
             return True
         number = journal.written
         while journal.synced < number and self.failure is None:
-            if self._commit is None or self._commit.done():
-                self._commit = asyncio.create_task(self._sync())
-            await asyncio.shield(self._commit)
+            if self._kept is None:
+                self._kept = asyncio.get_running_loop().create_future()
+                self._commit = asyncio.create_task(self._sync(self._kept))
+            await asyncio.shield(self._kept)
         return self.failure is None
 
-    async def _sync(self) -> None:
-        """Put on the disk what waits, in another thread."""
+    async def _sync(self, kept: asyncio.Future[None]) -> None:
+        """Put on the disk what waits, in another thread; one sync serves all who wait."""
         journal = self.journal
         assert journal is not None, "asked for where there is a journal"
         try:
@@ -125,6 +131,9 @@ class App:
             _log.error("journal failed error=%s", failure)
             if self.on_failure is not None:
                 self.on_failure()
+        finally:
+            self._kept = None
+            kept.set_result(None)
 
     async def _save(self) -> None:
         journal = self.journal
@@ -168,13 +177,16 @@ class App:
             query=scope["query_string"].decode("latin-1"),
             peer=scope["client"][0] if scope.get("client") else "",
         )
-        if session is None:
+        write = scope.get("openalpha.write")
+        if session is None or write is None:
+            # Without a way to the transport (another server than ours) there are no sockets.
             await send({"type": "websocket.close", "code": 1008})
             return
         await send({"type": "websocket.accept"})
-        something = asyncio.Event()
-        session.wake = something.set
-        writer = asyncio.create_task(self._write_all(session, something, send))
+        closing = asyncio.Event()
+        outlet = Outlet(session, closing, write, send)
+        session.wake = lambda: self._wake(outlet)
+        writer = asyncio.create_task(self._end(outlet))
         reader = asyncio.create_task(self._read_all(session, receive))
         try:
             await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
@@ -185,6 +197,37 @@ class App:
                 with contextlib.suppress(asyncio.CancelledError, OSError, RuntimeError):
                     await task
             self.hub.close(session)
+
+    def _wake(self, outlet: "Outlet") -> None:
+        """Note that a session has something to send; all that have are written together."""
+        if outlet.session.is_closed:
+            outlet.closing.set()
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._dirty[outlet.session.number] = outlet
+
+    def _flush(self) -> None:
+        """Write what waits in all sessions, now or as soon as the disk has what it follows from."""
+        dirty, self._dirty = self._dirty, {}
+        journal = self.journal
+        if not self._flushing and (journal is None or journal.synced == journal.written):
+            _write_frames(dirty.values())
+            return
+        task = asyncio.create_task(self._flush_synced(list(dirty.values())))
+        self._flushing.add(task)
+        task.add_done_callback(self._flushing.discard)
+
+    async def _flush_synced(self, outlets: "list[Outlet]") -> None:
+        texts = [(outlet, outlet.session.take()) for outlet in outlets]
+        # The order of messages is that of flushes: one after the other.
+        async with self._turn:
+            if await self._synced():
+                _write_texts(texts)
+
+    async def _end(self, outlet: "Outlet") -> None:
+        """Close the connection once its session is."""
+        await outlet.closing.wait()
+        await outlet.send({"type": "websocket.close", "code": 1000})
 
     async def _read_all(self, session: Session, receive: Receive) -> None:
         while True:
@@ -197,18 +240,42 @@ class App:
             self.hub.receive(session, text)
             self._tell()
 
-    async def _write_all(self, session: Session, something: asyncio.Event, send: Send) -> None:
-        while True:
-            await something.wait()
-            something.clear()
-            texts = session.take()
-            if texts and not await self._synced():
-                return
-            for text in texts:
-                await send({"type": "websocket.send", "text": text})
-            if session.is_closed:
-                await send({"type": "websocket.close", "code": 1000})
-                return
+
+@dataclass(slots=True)
+class Outlet:
+    """Where a session's messages go: straight to its transport."""
+
+    session: Session
+    closing: asyncio.Event
+    write: Callable[[bytes], object]
+    send: Send
+
+
+def _write_frames(outlets: Iterable[Outlet]) -> None:
+    _write_texts([(outlet, outlet.session.take()) for outlet in outlets])
+
+
+def _write_texts(waiting: list[tuple[Outlet, list[str]]]) -> None:
+    """Write messages; what many sessions hear is framed once."""
+    frames: dict[str, bytes] = {}
+    for outlet, texts in waiting:
+        if not texts:
+            continue
+        for text in texts:
+            if text not in frames:
+                frames[text] = _frame(text)
+        outlet.write(b"".join(frames[text] for text in texts))
+
+
+def _frame(text: str) -> bytes:
+    """Return a text message as one WebSocket frame from the server, which masks none."""
+    body = text.encode()
+    size = len(body)
+    if size < 126:
+        return bytes((0x81, size)) + body
+    if size < 2**16:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + body
+    return b"\x81\x7f" + size.to_bytes(8, "big") + body
 
 
 async def _read(scope: Scope, receive: Receive) -> Request:

@@ -66,6 +66,7 @@ def _rebuilt(journal: Journal, settings: TwinSettings, start_ms: int) -> Exchang
         for key, listing in whole["state"].listings.items():
             listing.tape.follow(exchange.state.listings[key].tape)
         exchange.state, exchange.market = whole["state"], whole["market"]
+        exchange.state.audience.clear()
     for record in journal.read(after):
         exchange.redo(record)
     return exchange

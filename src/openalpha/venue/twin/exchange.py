@@ -87,11 +87,11 @@ class Exchange:
     def advance(self, until_ms: int | None = None) -> None:
         """Let the market take every step that is due by a moment (default: now)."""
         until_ms = self.now_ms() if until_ms is None else until_ms
-        told = len(self.state.pushes)
+        told = self.state.told
         while self.market.next_ms <= until_ms:
             self.market.step(self.state)
         self.state.now_ms = max(self.state.now_ms, until_ms)
-        if len(self.state.pushes) > told:
+        if self.state.told > told:
             # What accounts are about to hear must not be unlearnt by a crash.
             self.note({"ts": self.state.now_ms})
 

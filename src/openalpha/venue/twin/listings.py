@@ -35,7 +35,10 @@ _TWIN_TIERS = (
 
 @dataclass(slots=True)
 class Listing:
-    """One market: its rules, its place in its pool's machine, what has traded."""
+    """One market: its rules, its place in its pool's machine, what has traded.
+
+    `key` is category and symbol, which together name a market; tick and lot are in units.
+    """
 
     category: str
     instrument: Instrument
@@ -49,16 +52,17 @@ class Listing:
     version: int = 0
     funding_rate_e12: int = 0
     next_funding_ms: int = 0
+    symbol: str = field(init=False)
+    key: str = field(init=False)
+    tick: int = field(init=False)
+    lot: int = field(init=False)
 
-    @property
-    def symbol(self) -> str:
-        """Return the market's name."""
-        return self.instrument.symbol
-
-    @property
-    def key(self) -> str:
-        """Return category and symbol, which together name a market."""
-        return f"{self.category}:{self.instrument.symbol}"
+    def __post_init__(self) -> None:
+        rule = self.instrument.steps[-1]
+        self.symbol = self.instrument.symbol
+        self.key = f"{self.category}:{self.symbol}"
+        self.tick = to_units(rule.tick_size, self.price_decimals)
+        self.lot = to_units(rule.lot_size, self.qty_decimals)
 
     @property
     def price_decimals(self) -> int:
@@ -74,16 +78,6 @@ class Listing:
     def is_spot(self) -> bool:
         """Say whether coins themselves change hands."""
         return self.instrument.kind is Kind.SPOT
-
-    @property
-    def tick(self) -> int:
-        """Return the tick in price units."""
-        return to_units(self.instrument.steps[-1].tick_size, self.price_decimals)
-
-    @property
-    def lot(self) -> int:
-        """Return the lot in quantity units."""
-        return to_units(self.instrument.steps[-1].lot_size, self.qty_decimals)
 
     def notional(self, qty: int, price: int) -> int:
         """Return the value of a quantity at a price in units of 10^-`value_decimals`."""

@@ -71,6 +71,8 @@ class State:
     pushes: list[Push] = field(default_factory=list)
     funds: dict[str, int] = field(default_factory=dict)
     funding: dict[str, deque[tuple[int, int]]] = field(default_factory=dict)
+    told: int = 0
+    audience: dict[int, set[str]] = field(default_factory=dict)
     liquidations: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=1_000))
 
     def next_id(self) -> str:
@@ -160,10 +162,19 @@ class State:
                 return listing.tape.index, listing.price_decimals
         return 1, 0
 
+    def is_heard(self, account: int, topic: str) -> bool:
+        """Count something an account is to be told; say whether any socket listens for it.
+
+        `audience` holds, for each account, what its sockets subscribed.
+        """
+        if account <= 0:
+            return False
+        self.told += 1
+        return topic in self.audience.get(account, ())
+
     def push(self, account: int, topic: str, *, rows: list[dict[str, Any]]) -> None:
         """Put rows on the way to an account's private sockets."""
-        if rows and account > 0:
-            self.pushes.append(Push(account, topic, rows, self.now_ms))
+        self.pushes.append(Push(account, topic, rows, self.now_ms))
 
 
 def make_state(settings: TwinSettings, now_ms: int) -> State:

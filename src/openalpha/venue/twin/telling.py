@@ -11,27 +11,32 @@ __all__ = ["tell"]
 
 
 def tell(state: State, changes: Changes) -> None:
-    """Queue the private pushes of an event, each account's together."""
-    orders: dict[int, list[dict[str, Any]]] = {}
-    for order in changes.orders.values():
-        row = order_ws_row(order, state.listings[order.listing])
-        orders.setdefault(order.account, []).append(row)
+    """Queue the private pushes of an event, each account's together, for those who listen."""
     executions: dict[int, list[dict[str, Any]]] = {}
     for account, row in changes.executions:
-        executions.setdefault(account, []).append(row)
+        if state.is_heard(account, "execution"):
+            executions.setdefault(account, []).append(row)
+    orders = _orders(state, changes)
     positions: dict[int, list[dict[str, Any]]] = {}
     for account, key, leg in changes.positions:
-        if account > 0:
+        if state.is_heard(account, "position"):
             positions.setdefault(account, []).append(_position(state, account, key, leg))
-    for account, rows in executions.items():
-        state.push(account, "execution", rows=rows)
-    for account, rows in orders.items():
-        state.push(account, "order", rows=rows)
-    for account, rows in positions.items():
-        state.push(account, "position", rows=rows)
+    for topic, told in (("execution", executions), ("order", orders), ("position", positions)):
+        for account, rows in told.items():
+            state.push(account, topic, rows=rows)
     for account in changes.wallets:
-        if account > 0:
-            state.push(account, "wallet", rows=[wallet_row(state, state.accounts.rows[account])])
+        if state.is_heard(account, "wallet"):
+            row = wallet_row(state, state.accounts.rows[account])
+            state.push(account, "wallet", rows=[row])
+
+
+def _orders(state: State, changes: Changes) -> dict[int, list[dict[str, Any]]]:
+    orders: dict[int, list[dict[str, Any]]] = {}
+    for order in changes.orders.values():
+        if state.is_heard(order.account, "order"):
+            row = order_ws_row(order, state.listings[order.listing])
+            orders.setdefault(order.account, []).append(row)
+    return orders
 
 
 def _position(state: State, account: int, key: str, leg: int) -> dict[str, Any]:

@@ -72,6 +72,14 @@ class Hub:
             self._leave(session, name)
         if session.account is not None:
             self._accounts.get(session.account.number, {}).pop(session.number, None)
+            self._hear(session)
+
+    def _hear(self, session: Session) -> None:
+        """Note what an account's sockets listen for: nothing else need be written."""
+        assert session.account is not None, "asked for private sockets"
+        number = session.account.number
+        names = {name for one in self._accounts.get(number, {}).values() for name in one.topics}
+        self.exchange.state.audience[number] = {name.partition(".")[0] for name in names}
 
     def _leave(self, session: Session, name: str) -> None:
         session.topics.pop(name, None)
@@ -159,8 +167,11 @@ class Hub:
         for name in names:
             if not joins:
                 self._leave(session, name)
+                if session.family == "private":
+                    self._hear(session)
             elif session.family == "private":
                 session.topics[name] = None
+                self._hear(session)
             else:
                 told.append(self._join(session, name))
         self._say(session, message, op)
