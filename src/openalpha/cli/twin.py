@@ -29,6 +29,10 @@ def twin(  # noqa: PLR0913, PLR0917 - the options of a command
     latency_ms: Annotated[
         int, typer.Option(help="Milliseconds an order takes to the book.", min=0)
     ] = 0,
+    lockstep: Annotated[
+        bool,
+        typer.Option("--lockstep", help="Time stands still until POST /twin/clock moves it."),
+    ] = False,
     lift_limits: Annotated[
         bool, typer.Option("--lift-limits", help="Answer without rate limits.")
     ] = False,
@@ -43,7 +47,7 @@ def twin(  # noqa: PLR0913, PLR0917 - the options of a command
     quiet: QuietOption = False,
 ) -> None:
     """Serve a synthetic exchange that unmodified Bybit clients can trade on."""
-    from openalpha.core.clock import SystemClock
+    from openalpha.core.clock import ManualClock, SystemClock
     from openalpha.venue.twin import Exchange, TwinSettings
     from openalpha.venue.twin.asgi import App
     from openalpha.venue.twin.durable import open_twin
@@ -58,10 +62,12 @@ def twin(  # noqa: PLR0913, PLR0917 - the options of a command
     screen.remark("Opening the market (compiles the kernel at first)")
     warm()
     journal = None
+    now = SystemClock()
+    clock = ManualClock(now.now_ms()) if lockstep else now
     if state is None:
-        exchange = Exchange(settings, SystemClock())
+        exchange = Exchange(settings, clock)
     else:
-        exchange, journal = open_twin(state, settings, clock=SystemClock())
+        exchange, journal = open_twin(state, settings, clock=clock)
     exchange.limits.is_lifted = lift_limits
 
     def ready() -> None:

@@ -238,6 +238,16 @@ def _set_funding(state: State, market: Market, params: Params) -> dict[str, Any]
     return {"symbol": listing.symbol, "rate": plain(units, 12)}
 
 
+def _set_latency(state: State, market: Market, params: Params) -> dict[str, Any]:
+    """Set how long orders, cancels and amends take to the book: POST /twin/latency {"ms": …}."""
+    del market
+    text = str(params.get("ms"))
+    if not text.isdigit() or int(text) > 60_000:
+        raise Refused(10001, "ms is a whole number, 0 to 60000")
+    state.latency_ms = int(text)
+    return {"ms": state.latency_ms}
+
+
 def _disconnected(state: State, market: Market, params: Params) -> dict[str, Any]:
     """Cancel all of an account's orders of some categories: its sockets are dead (DCP)."""
     del market
@@ -288,6 +298,7 @@ ACTIONS = {
     "/twin/fees": _set_tier,
     "/twin/market": _market_event,
     "/twin/instrument": _set_status,
+    "/twin/latency": _set_latency,
     "/twin/dcp": _disconnected,
     "/twin/funding": _set_funding,
 }

@@ -36,7 +36,7 @@ def place(state: State, order: Order) -> Order:
     """
     listing = state.listings[order.listing]
     gather_coins(state, order.account, listing=listing, side=order.side)
-    order.order_id = state.next_id()
+    order.order_id = order.order_id or state.next_id()
     order.seq = state.next_seq()
     _register(state, order)
     changes = Changes()

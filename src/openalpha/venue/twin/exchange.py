@@ -23,6 +23,7 @@ from openalpha.venue.twin.handlers.user import query_api
 from openalpha.venue.twin.limits import Limits, Verdict
 from openalpha.venue.twin.market import make_market
 from openalpha.venue.twin.own import own_reply
+from openalpha.venue.twin.sending import arrive
 from openalpha.venue.twin.settings import TwinSettings
 from openalpha.venue.twin.state import Push, make_state
 from openalpha.venue.twin.wire import Params, Reply, Request, dumps, envelope, read_params
@@ -88,8 +89,15 @@ class Exchange:
         """Let the market take every step that is due by a moment (default: now)."""
         until_ms = self.now_ms() if until_ms is None else until_ms
         told = self.state.told
-        while self.market.next_ms <= until_ms:
-            self.market.step(self.state)
+        while True:
+            arrival = self.state.due[0].ts_ms if self.state.due else until_ms + 1
+            # A command that arrives at the stamp of a step comes after it.
+            if self.market.next_ms <= min(arrival, until_ms):
+                self.market.step(self.state)
+            elif arrival <= until_ms:
+                arrive(self.state)
+            else:
+                break
         self.state.now_ms = max(self.state.now_ms, until_ms)
         if self.state.told > told:
             # What accounts are about to hear must not be unlearnt by a crash.

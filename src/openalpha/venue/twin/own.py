@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from openalpha.core.clock import ManualClock
 from openalpha.venue.twin import admin
 from openalpha.venue.twin.codes import Refused
 from openalpha.venue.twin.wire import Params, Reply, Request, dumps, read_params
@@ -46,9 +47,24 @@ def _answer(exchange: "Exchange", request: Request) -> dict[str, Any]:
         return {"lifted": exchange.limits.is_lifted}
     if path == "/twin/faults":
         return _add_fault(exchange, params)
+    if path == "/twin/clock":
+        return _move_clock(exchange, params)
     if path in admin.ACTIONS:
         return exchange.arrange(path, params)
     raise Refused(10017, "no such address of the twin")
+
+
+def _move_clock(exchange: "Exchange", params: Params) -> dict[str, Any]:
+    """Move a twin's own clock on: lock-step. POST /twin/clock {"advance_ms": 60000}."""
+    clock = exchange.clock
+    if not isinstance(clock, ManualClock):
+        raise Refused(10001, "this twin runs on the wall clock; start it with --lockstep")
+    text = str(params.get("advance_ms"))
+    if not text.isdigit():
+        raise Refused(10001, "advance_ms is a whole number")
+    clock.advance(int(text))
+    exchange.advance()
+    return {"now_ms": exchange.now_ms()}
 
 
 def _add_fault(exchange: "Exchange", params: Params) -> dict[str, Any]:

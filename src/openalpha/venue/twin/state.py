@@ -13,7 +13,7 @@ from openalpha.venue.twin.orders import Order
 from openalpha.venue.twin.settings import TwinSettings
 from openalpha.venue.twin.tape import Tape
 
-__all__ = ["KEPT_ROWS", "Holding", "Push", "Record", "State", "make_state"]
+__all__ = ["KEPT_ROWS", "Due", "Holding", "Push", "Record", "State", "make_state"]
 
 KEPT_ROWS = 100_000
 """Closed orders, executions, ledger rows an account's history keeps; older ones are forgotten."""
@@ -26,6 +26,19 @@ class Push(NamedTuple):
     topic: str
     rows: list[dict[str, Any]]
     ts_ms: int
+
+
+class Due(NamedTuple):
+    """A command on its way to the book: it arrives at a stamp, in the order it was sent.
+
+    `what` is place, cancel or amend; `changes` are an amend's quantity, limit and trigger.
+    """
+
+    ts_ms: int
+    seq: int
+    what: str
+    order: Order
+    changes: tuple[int, int, int] = (0, 0, 0)
 
 
 @dataclass(slots=True)
@@ -72,6 +85,8 @@ class State:
     funds: dict[str, int] = field(default_factory=dict)
     funding: dict[str, deque[tuple[int, int]]] = field(default_factory=dict)
     told: int = 0
+    latency_ms: int = 0
+    due: list[Due] = field(default_factory=list)
     audience: dict[int, set[str]] = field(default_factory=dict)
     liquidations: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=1_000))
 
@@ -186,7 +201,7 @@ def make_state(settings: TwinSettings, now_ms: int) -> State:
         f"{spec.category}:{spec.symbol}": listings[f"{spec.category}:{spec.symbol}"]
         for spec in settings.listings
     }
-    state = State(settings, pools, ordered, now_ms=now_ms)
+    state = State(settings, pools, ordered, now_ms=now_ms, latency_ms=settings.latency_ms)
     # Number 0 is the venue's own in every machine: it keeps numbers equal to places in the lists.
     state.accounts.add(Account(0, 0))
     state.records.append(Record())

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from openalpha.venue.twin import desk
 from openalpha.venue.twin.accounts import Account
 from openalpha.venue.twin.codes import Refused
 from openalpha.venue.twin.intake import price_of, read_order
 from openalpha.venue.twin.numbers import read_decimal, units_of
 from openalpha.venue.twin.orders import Order
 from openalpha.venue.twin.rows import order_row
+from openalpha.venue.twin.sending import send_amend, send_cancel, send_order
 from openalpha.venue.twin.state import State
 from openalpha.venue.twin.wire import Params, page
 
@@ -30,7 +30,7 @@ def _create(state: State, account: Account, params: Params) -> dict[str, Any]:
     """Answer POST /v5/order/create."""
     listing = state.listing(params)
     order = read_order(state, account, params=params, listing=listing)
-    desk.place(state, order)
+    send_order(state, order)
     return {"orderId": order.order_id, "orderLinkId": order.link_id}
 
 
@@ -67,7 +67,7 @@ def _amend(state: State, account: Account, params: Params) -> dict[str, Any]:
     if trigger and order.status != "Untriggered":
         raise Refused(10001, "the order has been triggered")
     if not stays:
-        desk.amend(state, order, qty=qty, limit=limit, trigger=trigger)
+        send_amend(state, order, changes=(qty, limit, trigger))
     for name in exits:
         price = price_of(params, name, listing=listing)
         if name == "takeProfit":
@@ -95,7 +95,7 @@ def _new_quantity(params: Params, order: Order, state: State) -> int:
 def _cancel(state: State, account: Account, params: Params) -> dict[str, Any]:
     """Answer POST /v5/order/cancel."""
     order = _found(state, account, params)
-    desk.cancel(state, order)
+    send_cancel(state, order)
     return {"orderId": order.order_id, "orderLinkId": order.link_id}
 
 
@@ -114,7 +114,7 @@ def _cancel_all(state: State, account: Account, params: Params) -> dict[str, Any
         if not order.is_open or (wanted and order.order_filter != wanted):
             continue
         gone.append({"orderId": order.order_id, "orderLinkId": order.link_id})
-        desk.cancel(state, order)
+        send_cancel(state, order)
     return {"list": gone, "success": "1"}
 
 
