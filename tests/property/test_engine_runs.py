@@ -202,10 +202,6 @@ def test_a_finer_price_unit_changes_no_fill_and_no_cash(seed, count):
     agree_in_finer_units(in_whole_positions(case(seed, count)))
 
 
-@pytest.mark.xfail(
-    reason="a part of a position releases its cost rounded to value units, which depend on d "
-    "(rule A3): the profit of a partial close differs by less than one of them"
-)
 @check(max_examples=10)
 @given(seeds, counts)
 def test_a_finer_price_unit_changes_no_partial_close(seed, count):

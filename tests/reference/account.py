@@ -7,7 +7,17 @@ from openalpha.core.instruments import Kind
 from openalpha.core.messages import EffectKind
 from openalpha.core.orders import Role
 from openalpha.core.reasons import Reason
-from tests.reference.money import E8, cash, ceil, fee_effect, floor, notional_cash, sign, value
+from tests.reference.money import (
+    E8,
+    cash,
+    cash_up,
+    ceil,
+    fee_effect,
+    floor,
+    notional_cash,
+    sign,
+    value,
+)
 from tests.reference.scenario import FillRow
 from tests.reference.state import State
 
@@ -67,13 +77,13 @@ def _change_position(state: State, fill: Execution) -> tuple[int, int, int]:
     realised = 0
     if closed > 0:
         released = ceil(Fraction(p.cost * closed, abs(p.qty)))
-        realised = cash(rules, value(rules, s * closed, fill.price) - released)
+        realised = cash(rules, value(rules, s * closed, fill.price)) - released
         p.isolated -= floor(Fraction(p.isolated * closed, abs(p.qty)))
         p.cost -= released
         p.qty -= s * closed
     opening = fill.qty + s * closed
     if opening != 0:
-        p.cost += value(rules, opening, fill.price)
+        p.cost += cash_up(rules, value(rules, opening, fill.price))
         p.qty += opening
         if state.is_isolated:
             worth = notional_cash(rules, abs(opening), fill.price)
@@ -89,11 +99,11 @@ def _apply_spot(state: State, fill: Execution) -> Applied:
     rate = _fee_rate(state, fill)
     realised = 0
     if fill.qty > 0:
-        p.cost += fill.qty * fill.price
+        p.cost += cash_up(rules, fill.qty * fill.price)
         fee, fee_coin = floor(Fraction(-fill.qty * rate, E8)), base
     else:
         released = ceil(Fraction(p.cost * -fill.qty, p.qty))
-        realised = cash(rules, -fill.qty * fill.price - released)
+        realised = cash(rules, -fill.qty * fill.price) - released
         p.cost -= released
         fee, fee_coin = fee_effect(rules, -fill.qty, fill.price, rate), 0
     state.post(0, EffectKind.TRADE, quote, fill.instrument)

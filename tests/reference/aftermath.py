@@ -66,7 +66,8 @@ def _make_exits(state: State, entry: Order) -> None:
     if venue.rules.kind is Kind.INVERSE:
         average = Fraction(abs(p.qty) * venue.rules.k_inverse, abs(p.cost))
     else:
-        average = Fraction(abs(p.cost), abs(p.qty))
+        rules = venue.rules
+        average = Fraction(abs(p.cost) * rules.den, abs(p.qty) * rules.num)
     state.last_group += 1
     # toward(x): rounded toward the loss side of the entry, away(x): toward the profit side.
     is_long = p.qty > 0

@@ -62,7 +62,7 @@ def _row(state: State, i: int, bar: int) -> Bar:
 def _event_ms(state: State, bar: int, k: int) -> int:
     """P1."""
     length = state.case.market.timeframe_ms
-    return state.case.market.ts_ms[bar] + k * length // 3
+    return state.case.market.ts_ms[bar] + (length - 1 if k == 3 else k * length // 3)
 
 
 def _start_bar(state: State, i: int, bar: int, open_ms: int) -> None:
@@ -134,6 +134,8 @@ def _event(state: State, i: int, bar: int, k: int, column: int) -> None:
         venue.last = pb
     if k == OPEN:
         state.now_ms = t1
+        while early := _next_flight(state, i, t1, before_jump=True):
+            _land(state, early, pb)
         travel(state, i, pb, is_jump=True)
         while flight := _next_flight(state, i, t1):
             _land(state, flight, pb)
@@ -169,8 +171,13 @@ def _base(side: int, point: int, pa: int, at_event: bool) -> int:
     return max(point, pa) if side > 0 else min(point, pa)
 
 
-def _next_flight(state: State, i: int, until_ms: int) -> Flight | None:
-    """E2: in order of arrival, then sequence; P6 holds back what this event made."""
+def _next_flight(
+    state: State, i: int, until_ms: int, *, before_jump: bool = False
+) -> Flight | None:
+    """E2: in order of arrival, then sequence; P6 holds back what this event made.
+
+    Before the jump of an opening only cancels of orders that stand are carried out.
+    """
     due = [
         f
         for f in state.flights
@@ -179,6 +186,8 @@ def _next_flight(state: State, i: int, until_ms: int) -> Flight | None:
         and f.born_at < state.event_counter
         and not is_terminal(f.order.status)
     ]
+    if before_jump:
+        due = [f for f in due if f.action == "cancel" and f.order.is_live]
     return min(due, key=lambda f: (f.arrival_ms, f.seq), default=None)
 
 

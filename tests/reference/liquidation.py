@@ -64,8 +64,8 @@ def _liquidate_isolated(state: State, instrument: int, leg: int) -> None:
             _close_at_mark(state, instrument, leg, part)
         else:
             p = venue.legs[leg]
-            backing = floor(Fraction(p.isolated * venue.rules.den, venue.rules.num))
-            _take_over(state, instrument, leg, p.cost - backing)
+            lost = Fraction((p.cost - p.isolated) * venue.rules.den, venue.rules.num)
+            _take_over(state, instrument, leg, ceil(lost))
 
 
 def _one_cross_step(state: State) -> None:
@@ -83,7 +83,7 @@ def _one_cross_step(state: State) -> None:
     else:
         assert venue.mark is not None
         worth_now = value(venue.rules, venue.legs[at[1]].qty, venue.mark)
-        lost = ceil(Fraction(margin.equity(state) * venue.rules.den, venue.rules.num))
+        lost = floor(Fraction(margin.equity(state) * venue.rules.den, venue.rules.num))
         _take_over(state, *at, worth_now - lost)
 
 

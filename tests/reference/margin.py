@@ -8,7 +8,6 @@ from openalpha.core.reasons import Reason
 from tests.reference.money import (
     E8,
     cash,
-    cash_up,
     ceil,
     floor,
     impact_e8,
@@ -53,7 +52,7 @@ def unrealised(venue: Venue, leg: int) -> int:
     if p.qty == 0:
         return 0
     assert venue.mark is not None
-    return cash(venue.rules, value(venue.rules, p.qty, venue.mark) - p.cost)
+    return cash(venue.rules, value(venue.rules, p.qty, venue.mark)) - p.cost
 
 
 def equity(state: State) -> int:
@@ -85,7 +84,7 @@ def maintenance_of_account(state: State) -> int:
 def entry_worth(state: State, instrument: int, leg: int) -> int:
     """L1: the entry notional of a leg, in cash."""
     venue = state.venues[instrument]
-    return cash_up(venue.rules, abs(venue.legs[leg].cost))
+    return abs(venue.legs[leg].cost)
 
 
 def needed(rules: InstrumentCase, opening: int, qty: int, price: int, side: int) -> int:

@@ -129,9 +129,23 @@ def test_orders_that_end_others(engine: str, story: Story) -> None:
         ended={1: R.CANCELLED_BY_NEW_TARGET},
     ),
     Story(
-        "the open comes before a cancel that arrives with it",
+        "a cancel that arrives with an open comes before it",
         (F, F, (95, 95, 95, 95)),
         (New(0, BUY, 2, 98), Cancel(1, 1)),
+        (),
+        ended={1: R.CANCELLED_BY_USER},
+    ),
+    Story(
+        "a stop cancelled at the close does not trigger in the gap",
+        (F, F, (90, 90, 90, 90)),
+        (New(0, BUY, 2), STOP_95, Cancel(1, 2)),
+        ((60, 1, 2, 100, R.MARKET),),
+        ended={2: R.CANCELLED_BY_USER},
+    ),
+    Story(
+        "the open comes before an amend that arrives with it",
+        (F, F, (95, 95, 95, 95)),
+        (New(0, BUY, 2, 98), Amend(1, 1, limit=90)),
         ((120, 1, 2, 98, R.LIMIT_RESTED),),
     ),
     Story(

@@ -155,7 +155,7 @@ def test_the_path_of_a_bar(engine: str, story: Story) -> None:
         "arriving at the next open",
         (F, (100, 110, 90, 100), flat(103)),
         (New(0, BUY, 1),),
-        ((120, 1, 1, 100, R.MARKET),),
+        ((120, 1, 1, 103, R.MARKET),),
         latency_ms=60,
     ),
     Story(

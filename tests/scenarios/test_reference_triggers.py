@@ -144,7 +144,7 @@ def test_stops_and_take_profits(engine: str, story: Story) -> None:
         # low 98 first, then 110, then 105 on the way to the close
         (F, F, (100, 110, 98, 104)),
         (LONG, TRAIL_5),
-        (IN, (180, 2, -2, 105, R.TRAILING)),
+        (IN, (179, 2, -2, 105, R.TRAILING)),
     ),
     Story(
         "it starts from the price at its arrival",
@@ -157,14 +157,14 @@ def test_stops_and_take_profits(engine: str, story: Story) -> None:
         # 94 does not trigger; 108 activates at the high of bar 3; 103 on the way to 100
         (F, F, (100, 101, 94, 100), (100, 108, 99, 100)),
         (LONG, replace(TRAIL_5, activation=108)),
-        (IN, (240, 2, -2, 103, R.TRAILING)),
+        (IN, (239, 2, -2, 103, R.TRAILING)),
     ),
     Story(
         "a short trails downward",
         # high first: 101; best 90 after the low; 95 on the way to the close
         (F, F, (100, 101, 90, 96)),
         (New(0, SELL, 2), replace(TRAIL_5, side=BUY)),
-        ((60, 1, -2, 100, R.MARKET), (180, 2, 2, 95, R.TRAILING)),
+        ((60, 1, -2, 100, R.MARKET), (179, 2, 2, 95, R.TRAILING)),
     ),
     Story(
         "a gap below fills at the open",
@@ -191,7 +191,7 @@ def test_trailing_stops(engine: str, story: Story) -> None:
         # limit 96 fills on the way to 90, whose stop 92 (96 - 4 % = 92.16) waits for the next move
         (F, (100, 100, 90, 100)),
         (New(0, BUY, 2, 96, exits=ExitsCase(stop_e6=40_000)),),
-        ((100, 1, 2, 96, R.LIMIT_RESTED), (120, 2, -2, 92, R.STOP)),
+        ((100, 1, 2, 96, R.LIMIT_RESTED), (119, 2, -2, 92, R.STOP)),
     ),
     Story(
         "stop and take-profit attached: the take-profit ends the stop",
@@ -232,7 +232,7 @@ def test_trailing_stops(engine: str, story: Story) -> None:
         (F, (100, 101, 90, 100), (100, 104, 98, 98)),
         (New(0, BUY, 2, exits=ExitsCase(trailing_e6=50_000, activation_e6=40_000)),),
         # 90 does not act; 104 activates at the high of bar 2; 99 on the way to 98
-        (IN, (180, 2, -2, 99, R.TRAILING)),
+        (IN, (179, 2, -2, 99, R.TRAILING)),
     ),
     Story(
         "a time exit closes after its time",
@@ -243,10 +243,10 @@ def test_trailing_stops(engine: str, story: Story) -> None:
         position=0,
     ),
     Story(
-        "a time exit due exactly at the close fills there",
+        "a time exit due as the bar ends fills at the next open",
         (F, (100, 102, 99, 101), flat(103)),
         (New(0, BUY, 2, exits=ExitsCase(time_exit_ms=60)),),
-        (IN, (120, 2, -2, 101, R.TIME_EXIT)),
+        (IN, (120, 2, -2, 103, R.TIME_EXIT)),
     ),
     Story(
         "a stop takes the time exit along",

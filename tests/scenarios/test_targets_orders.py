@@ -83,10 +83,10 @@ STORIES = [
     ),
     Story(
         "a new target cancels the entry still working; flat means flat",
-        # Two more units fill at the open at which the cancel arrives; the close takes them along.
+        # The cancel made at the close comes before the next open: no more of the entry fills.
         THIN,
         [1, 0, 0, 0, 0, 0, 0, 0],
-        [(1, "+2", "100"), (2, "+2", "100"), (3, "-2", "100"), (4, "-2", "100")],
+        [(1, "+2", "100"), (2, "-2", "100")],
         {"costs": {"participation": "0.1"}},
     ),
     Story(

@@ -44,8 +44,7 @@ class Terms(NamedTuple):
     is_inverse : bool
     multiplier : Decimal
     step : Decimal
-        What cost is counted in: 10^-(price and quantity decimals) of unmultiplied value; for an
-        inverse contract the unit its settle coin is booked in.
+        The unit the settle coin is booked in: what cost and profit are counted in.
     """
 
     is_inverse: bool
@@ -61,9 +60,8 @@ def terms_of(instrument: Instrument, cash_decimals: int) -> Terms:
     cash_decimals : int
         Decimals the settle coin is booked in.
     """
-    is_inverse = instrument.kind is Kind.INVERSE
-    decimals = cash_decimals if is_inverse else instrument.price_decimals + instrument.qty_decimals
-    return Terms(is_inverse, instrument.multiplier, Decimal(1).scaleb(-decimals))
+    step = Decimal(1).scaleb(-cash_decimals)
+    return Terms(instrument.kind is Kind.INVERSE, instrument.multiplier, step)
 
 
 def money_of(instrument: Instrument) -> str:
@@ -92,7 +90,8 @@ def value_of(terms: Terms, qty: Decimal, *, price: Decimal) -> Decimal:
 def after_fill(held: Held, terms: Terms, *, qty: Decimal, price: Decimal) -> Held:
     """Return the position after a signed quantity was filled at a price.
 
-    What closes releases its share of the cost, rounded up; the rest opens at its own value.
+    What closes releases its share of the cost, the rest opens at its own value; both are rounded up
+    to the coin's unit.
 
     Examples
     --------
@@ -106,7 +105,8 @@ def after_fill(held: Held, terms: Terms, *, qty: Decimal, price: Decimal) -> Hel
         cost = EXACT.subtract(cost, _released(held, terms, closing))
         opening = EXACT.add(qty, closing if held.qty > 0 else closing.copy_negate())
     if opening:
-        cost = EXACT.add(cost, value_of(terms, opening, price=price))
+        worth = value_of(terms, opening, price=price)
+        cost = EXACT.add(cost, _to_step(worth, terms.step, ROUND_CEILING))
     return Held(EXACT.add(held.qty, qty), cost)
 
 
@@ -119,16 +119,16 @@ def unrealised(held: Held, terms: Terms, *, price: Decimal) -> Decimal:
     >>> unrealised(Held(Decimal(2), Decimal(201)), linear, price=Decimal(110))
     Decimal('19')
     """
-    return EXACT.subtract(value_of(terms, held.qty, price=price), held.cost)
+    worth = value_of(terms, held.qty, price=price)
+    return EXACT.subtract(_to_step(worth, terms.step, ROUND_FLOOR), held.cost)
 
 
 def _released(held: Held, terms: Terms, closing: Decimal) -> Decimal:
     """Return the share of the cost that a closing quantity frees, rounded up to the step."""
     if closing == abs(held.qty):
         return held.cost
-    scale = Decimal(1) if terms.is_inverse else terms.multiplier
-    share = _ROUGH.divide(EXACT.multiply(held.cost, closing), EXACT.multiply(abs(held.qty), scale))
-    return EXACT.multiply(_to_step(share, terms.step, ROUND_CEILING), scale)
+    share = _ROUGH.divide(EXACT.multiply(held.cost, closing), abs(held.qty))
+    return _to_step(share, terms.step, ROUND_CEILING)
 
 
 def _to_step(value: Decimal, step: Decimal, rounding: str) -> Decimal:

@@ -107,7 +107,10 @@ class EventContext:
             held = 0  # dust that cannot be sold is no position
         price = math.nan
         if held and cost:
-            paid = abs(held) * setup.k / abs(cost) if setup.kind == at.INVERSE else cost / held
+            if setup.kind == at.INVERSE:
+                paid = abs(held) * setup.k / abs(cost)
+            else:
+                paid = cost * setup.den / (held * setup.num)
             price = paid / terms.price_scale
         return held / terms.qty_scale, price
 

@@ -47,13 +47,13 @@ def test_quantity_and_cost_follow_the_rules(
         assert held.cost == 0, "nothing held costs nothing"
 
 
-@given(fills, st.sampled_from(["0.001", "0.1", "10", "0.25"]))
+@given(fills, st.sampled_from(["0.001", "0.01", "0.1"]))
 def test_a_multiplier_multiplies(trades: list[tuple[int, int]], multiplier: str) -> None:
     plain, times = FLAT, FLAT
     for qty, price in trades:
         of = {"qty": Decimal(qty), "price": Decimal(price)}
         plain = after_fill(plain, Terms(False, Decimal(1), Decimal(1)), **of)
-        times = after_fill(times, Terms(False, Decimal(multiplier), Decimal(1)), **of)
+        times = after_fill(times, Terms(False, Decimal(multiplier), Decimal(multiplier)), **of)
     assert times == Held(plain.qty, plain.cost * Decimal(multiplier))
 
 

@@ -32,16 +32,16 @@ def _add_leg(m: I64, prices: I64, i: int, p: int, equity: Curve, start: int, sto
     prices : int64[n, 4 or more], of the mark or the bars.
     """
     held = m[p + P_QTY]
-    cost = 0 if m[i + I_KIND] == SPOT else m[p + P_COST]
+    cost = 0.0 if m[i + I_KIND] == SPOT else float(m[p + P_COST])
     per_unit = float(m[i + I_NUM]) / float(m[i + I_DEN])
     if m[i + I_KIND] == INVERSE:
         for j in range(start, stop):
             if prices[j, B_CLOSE] != 0:
-                equity[j] += float(value(m, i, held, prices[j, B_CLOSE]) - cost) * per_unit
+                equity[j] += float(value(m, i, held, prices[j, B_CLOSE])) * per_unit - cost
     else:
         for j in range(start, stop):
             if prices[j, B_CLOSE] != 0:
-                equity[j] += float(held * prices[j, B_CLOSE] - cost) * per_unit
+                equity[j] += float(held * prices[j, B_CLOSE]) * per_unit - cost
 
 
 @compiled

@@ -145,6 +145,7 @@ def apply_effect(m: I64, a: int, coin: int, kind: int, amount: int, i: int, fill
     m[e + E_AMOUNT] = amount
     m[e + E_INST] = m[i + I_NUMBER] if i > 0 else -1
     m[e + E_FILL] = fill
+    m[e + E_FILL + 1] = 0
     m[H_N_EFFECTS] = n + 1
 
 
@@ -158,14 +159,14 @@ def _apply_spot(m: I64, a: int, i: int, p: int, x: int, price: int, fee_e8: int,
     if x > 0:
         fee = mul_div(-x, fee_e8, E8)
         m[f + F_FEE_COIN] = coin
-        m[p + P_COST] += x * price
+        m[p + P_COST] += cash_up(m, i, x * price)
     else:
         fee = fee_of(m, i, -x, price, fee_e8)
         held = m[p + P_QTY]
         cost = m[p + P_COST]
         released = cost if held == -x else mul_div_up(cost, -x, held)
         m[p + P_COST] = cost - released
-        m[f + F_REALISED] = cash(m, i, -x * price - released)
+        m[f + F_REALISED] = cash(m, i, -x * price) - released
         m[f + F_CLOSED] = -x
     m[f + F_FEE] = fee
     apply_effect(m, a, m[f + F_FEE_COIN], FEE, fee, i, fill)
@@ -181,7 +182,7 @@ def _close_part(m: I64, a: int, i: int, p: int, closed: int, price: int, f: int)
     signed = closed if held > 0 else -closed
     released = cost if closed == size else mul_div_up(cost, closed, size)
     freed = m[p + P_MARGIN] if closed == size else mul_div(m[p + P_MARGIN], closed, size)
-    realised = cash(m, i, value(m, i, signed, price) - released)
+    realised = cash(m, i, value(m, i, signed, price)) - released
     m[p + P_COST] = cost - released
     m[p + P_MARGIN] -= freed
     m[p + P_QTY] = held - signed
@@ -193,7 +194,7 @@ def _close_part(m: I64, a: int, i: int, p: int, closed: int, price: int, f: int)
 @compiled
 def _open_part(m: I64, a: int, i: int, p: int, opened: int, price: int) -> None:
     """Add to a position: cost and, when isolated, its margin (A3, M7)."""
-    m[p + P_COST] += value(m, i, opened, price)
+    m[p + P_COST] += cash_up(m, i, value(m, i, opened, price))
     m[p + P_QTY] += opened
     if m[a + AC_MARGIN_MODE] == ISOLATED:
         amount = cash_up(m, i, notional(m, i, abs(opened), price))
@@ -234,6 +235,7 @@ def apply_fill(m: I64, a: int, i: int, p: int, x: int, price: int, fee_e8: int, 
     m[f + F_ORDER] = order
     m[f + F_QTY] = x
     m[f + F_PRICE] = price
+    m[f + F_FEE] = 0
     m[f + F_FEE_COIN] = ACCOUNT_COIN
     m[f + F_REALISED] = 0
     m[f + F_CLOSED] = 0
@@ -259,7 +261,7 @@ def unrealised(m: I64, i: int, p: int, price: int) -> int:
     held = m[p + P_QTY]
     if held == 0:
         return 0
-    return cash(m, i, value(m, i, held, price) - m[p + P_COST])
+    return cash(m, i, value(m, i, held, price)) - m[p + P_COST]
 
 
 @compiled

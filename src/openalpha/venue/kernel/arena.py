@@ -161,7 +161,10 @@ def _with_logs(m: I64, fixed: int, *, slots: int, rows: tuple[int, int, int], le
     logs_at = orders_at + n * slots * at.ORDER_COLS
     total = logs_at + sum(count * log[3] for count, log in zip(rows, LOGS, strict=True))
     total += n * 2 * levels * at.LEVEL_COLS
-    bigger = np.zeros(total, dtype=np.int64)
+    # The rows of the logs are written whole before they are read: making them costs nothing.
+    bigger = np.empty(total, dtype=np.int64)
+    bigger[fixed:logs_at] = 0
+    bigger[total - n * 2 * levels * at.LEVEL_COLS :] = 0
     bigger[:fixed] = m[:fixed]
     for i in range(n):
         block = at.HEAD_COLS + i * at.INST_COLS

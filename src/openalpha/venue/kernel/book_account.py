@@ -4,7 +4,6 @@ from openalpha.venue.kernel._compile import entry
 from openalpha.venue.kernel.account import (
     acct_at,
     apply_fill,
-    cash_up,
     inst_at,
     leg_at,
     unrealised,
@@ -105,8 +104,7 @@ def lock_margin(m: I64, account: int, number: int) -> None:
     for leg in range(2):
         p = leg_at(m, a, i, leg)
         is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
-        entry_cash = cash_up(m, i, abs(m[p + P_COST]))
-        m[p + P_MARGIN] = initial_margin(m, p, entry_cash) if is_isolated else 0
+        m[p + P_MARGIN] = initial_margin(m, p, abs(m[p + P_COST])) if is_isolated else 0
 
 
 @entry

@@ -105,6 +105,23 @@ def next_command(m: I64, i: int, until_ms: int) -> tuple[int, int, int]:
 
 
 @compiled
+def cancel_before(m: I64, i: int, until_ms: int) -> None:
+    """Carry out the cancels of standing orders that arrive by an opening, before its jump (E2)."""
+    while True:
+        best, when, seq = -1, until_ms, BIG
+        for k in range(m[i + I_N_ORDERS]):
+            o = order_at(m, i, k)
+            if m[o + O_STATUS] == FREE or m[o + O_STATUS] == SUBMITTED:
+                continue
+            at, number = m[o + O_CANCEL_AT], m[o + O_CANCEL_SEQ]
+            if at < when or (at == when and number < seq):
+                best, when, seq = o, at, number
+        if best < 0:
+            return
+        cancel_order(m, i, best, m[best + O_CANCEL_WHY])
+
+
+@compiled
 def _arrive(m: I64, i: int, o: int, base: int) -> bool:
     """Check an order on arrival; returns whether it is to execute, or waits or is refused (O4)."""
     kind = m[o + O_TKIND]

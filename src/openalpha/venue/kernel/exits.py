@@ -10,9 +10,11 @@ from openalpha.venue.kernel.layout import (
     H_NOW_MS,
     H_ORDER_ID,
     I64,
+    I_DEN,
     I_K,
     I_KIND,
     I_N_ORDERS,
+    I_NUM,
     I_TICK,
     INVERSE,
     MARKET,
@@ -61,8 +63,8 @@ TRAILING_REASON = int(Reason.TRAILING)
 @compiled
 def entry_scaled(m: I64, i: int, p: int, factor_e6: int, up: bool) -> int:
     """Return the leg's average entry × factor / 10^6, rounded to a tick up or down (O9)."""
-    over = abs(m[p + P_COST])
-    under = abs(m[p + P_QTY])
+    over = abs(m[p + P_COST]) * m[i + I_DEN]
+    under = abs(m[p + P_QTY]) * m[i + I_NUM]
     if m[i + I_KIND] == INVERSE:
         over, under = under * m[i + I_K], over
     tick = m[i + I_TICK]

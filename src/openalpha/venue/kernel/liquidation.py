@@ -7,7 +7,6 @@ from openalpha.venue.kernel.account import (
     LIQUIDATION_FEE,
     apply_effect,
     apply_fill,
-    cash_up,
     fee_of,
     inst_at,
     leg_at,
@@ -125,10 +124,10 @@ def bankruptcy_price(m: I64, a: int, i: int, p: int) -> int:
     """Return the price at which closing a leg leaves its account or its margin nothing (L3)."""
     held = m[p + P_QTY]
     if m[a + AC_MARGIN_MODE] == ISOLATED:
-        spare = m[p + P_COST] - mul_div(m[p + P_MARGIN], m[i + I_DEN], m[i + I_NUM])
+        spare = mul_div_up(m[p + P_COST] - m[p + P_MARGIN], m[i + I_DEN], m[i + I_NUM])
     else:
-        lacking = mul_div_up(margin_balance(m, a), m[i + I_DEN], m[i + I_NUM])
-        spare = value(m, i, held, m[i + I_MARK]) - lacking
+        lost = mul_div(margin_balance(m, a), m[i + I_DEN], m[i + I_NUM])
+        spare = value(m, i, held, m[i + I_MARK]) - lost
     return _price_of_value(m, i, p, spare)
 
 
@@ -200,7 +199,7 @@ def _next_of_legs(m: I64, a: int, before: int) -> tuple[int, int, int, bool]:
             if p != before:
                 m[H_LIQUIDATIONS] += 1
                 cancel_standing(m, i, m[a + AC_NUMBER], BY_LIQUIDATION)
-            return i, p, cash_up(m, i, abs(m[p + P_COST])), True
+            return i, p, abs(m[p + P_COST]), True
     return -1, NO_LEG, 0, False
 
 

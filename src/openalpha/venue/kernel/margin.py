@@ -280,5 +280,5 @@ def tier_allows(m: I64, i: int, p: int, qty_after: int, price: int) -> int:
 @compiled
 def isolated_gap(m: I64, i: int, p: int, price: int) -> int:
     """Return margin + open profit - maintenance of an isolated leg; <= 0 means liquidation (L1)."""
-    entry = cash_up(m, i, abs(m[p + P_COST]))
-    return m[p + P_MARGIN] + unrealised(m, i, p, price) - maintenance(m, i, entry)
+    kept = maintenance(m, i, abs(m[p + P_COST]))
+    return m[p + P_MARGIN] + unrealised(m, i, p, price) - kept

@@ -5,6 +5,7 @@ from openalpha.venue.kernel.account import ACCOUNT, acct_at, inst_at, leg_at, pa
 from openalpha.venue.kernel.acting import NOBODY, first_to_act
 from openalpha.venue.kernel.arith import mul_div
 from openalpha.venue.kernel.commands import (
+    cancel_before,
     carry_out,
     next_command,
     trigger_order,
@@ -196,6 +197,7 @@ def _run(m: I64, i: int, start: int, z: int, t1: int, is_jump: bool) -> None:
     t0 = m[i + I_EVENT_TS]
     here = start
     if is_jump:
+        cancel_before(m, i, t1)
         _move(m, i, start, z, True)
         here = z
     o, kind, arrival = next_command(m, i, t1)
@@ -239,7 +241,7 @@ def _column(m: I64, i: int, number: int) -> int:
 def _event_time(m: I64, i: int, number: int) -> int:
     """Return when one of the bar's four events happens (P1)."""
     frame = m[H_TIMEFRAME_MS]
-    return m[i + I_BAR_TS] + (frame if number == 3 else number * frame // 3)
+    return m[i + I_BAR_TS] + (frame - 1 if number == 3 else number * frame // 3)
 
 
 @compiled
@@ -315,7 +317,7 @@ def _look_ahead(m: I64, funding_ts: I64, i: int) -> None:
     if m[H_SKIP] != 0 and m[i + I_SLOW] != 0:
         refresh_watch(m, funding_ts, i)
         is_left = is_reached(
-            m, i, m[i + I_BAR + B_LOW], m[i + I_BAR + B_HIGH], m[i + I_BAR_TS] + m[H_TIMEFRAME_MS]
+            m, i, m[i + I_BAR + B_LOW], m[i + I_BAR + B_HIGH], _event_time(m, i, 3)
         )
         if m[i + I_MARK_ROW] >= 0:
             low, high = m[i + I_BAR_MARK + B_LOW], m[i + I_BAR_MARK + B_HIGH]
@@ -356,7 +358,6 @@ def process_bar(m: I64, mk: Market, j: int) -> bool:
             _copy_bar(m, mk, j, i)
             _begin_bar(m, i)
             settle_funding(m, mk.funding_ts, mk.funding_rate, i, mk.ts[j])
-    last_ms = mk.ts[j] + m[H_TIMEFRAME_MS] - 1
     for event in range(4):
         if event == 1 and _is_quiet(m, mk, j):
             is_quiet = m[H_SKIP] != 0
@@ -369,11 +370,11 @@ def process_bar(m: I64, mk: Market, j: int) -> bool:
                 _pass_event(m, i, event)
             else:
                 if event > 0:
-                    until = min(_event_time(m, i, event), last_ms)
+                    until = _event_time(m, i, event)
                     settle_funding(m, mk.funding_ts, mk.funding_rate, i, until)
                 _event(m, i, event)
             if event == 0:
                 _choose_path(m, i)
                 _look_ahead(m, mk.funding_ts, i)
-    m[H_NOW_MS] = last_ms + 1
+    m[H_NOW_MS] = mk.ts[j] + m[H_TIMEFRAME_MS]
     return is_quiet

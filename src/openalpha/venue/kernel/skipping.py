@@ -56,8 +56,8 @@ def settle_prices(m: I64, mk: Market, j: int) -> None:
 
 @compiled
 def _first_due(m: I64, mk: Market, i: int, start: int, stop: int) -> int:
-    """Return the first row that ends at or after the instrument's next moment, or `stop`."""
-    due = m[i + I_NEXT_TS] - m[H_TIMEFRAME_MS]
+    """Return the first row that ends after the instrument's next moment, or `stop`."""
+    due = m[i + I_NEXT_TS] - m[H_TIMEFRAME_MS] + 1
     if m[i + I_NEXT_TS] == BIG:
         return stop
     if mk.ts[start] >= due:

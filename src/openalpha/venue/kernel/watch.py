@@ -150,7 +150,7 @@ def refresh_watch(m: I64, funding_ts: I64, i: int) -> None:
     at = m[i + I_FUND_AT]
     p = leg_at(m, acct_at(m, ACCOUNT), i, 0)
     if at < m[i + I_FUND_END] and (m[p + P_QTY] != 0 or m[p + LEG_COLS + P_QTY] != 0):
-        m[i + I_NEXT_TS] = min(m[i + I_NEXT_TS], funding_ts[at] + 1)
+        m[i + I_NEXT_TS] = min(m[i + I_NEXT_TS], funding_ts[at])
     if m[i + I_MARK_ROW] < 0:
         m[i + I_ACT_LO] = max(m[i + I_ACT_LO], m[i + I_MARK_LO])
         m[i + I_ACT_HI] = min(m[i + I_ACT_HI], m[i + I_MARK_HI])
@@ -183,7 +183,7 @@ def is_slow(m: I64, mk: Market, i: int, j: int) -> bool:
     n, row = m[i + I_NUMBER], m[i + I_MARK_ROW]
     if mk.bars[n, j, B_VOLUME] == ABSENT:
         return False
-    until_ms = mk.ts[j] + m[H_TIMEFRAME_MS]
+    until_ms = mk.ts[j] + m[H_TIMEFRAME_MS] - 1
     if is_reached(m, i, mk.bars[n, j, B_LOW], mk.bars[n, j, B_HIGH], until_ms):
         return True
     return row >= 0 and is_mark_reached(m, i, mk.mark[row, j, B_LOW], mk.mark[row, j, B_HIGH])
@@ -199,7 +199,7 @@ def can_only_follow(m: I64, mk: Market, i: int, j: int) -> bool:
     low, high = mk.bars[n, j, B_LOW], mk.bars[n, j, B_HIGH]
     if low <= m[i + I_ACT_LO] or high >= m[i + I_ACT_HI]:
         return False
-    if mk.ts[j] + m[H_TIMEFRAME_MS] >= m[i + I_NEXT_TS]:
+    if mk.ts[j] + m[H_TIMEFRAME_MS] > m[i + I_NEXT_TS]:
         return False
     if row >= 0 and is_mark_reached(m, i, mk.mark[row, j, B_LOW], mk.mark[row, j, B_HIGH]):
         return False

@@ -135,8 +135,8 @@ def position_row(state: State, account: Account, *, listing: Listing, leg: int) 
         "symbol": listing.symbol,
         "side": SIDES[side],
         "size": fixed(abs(qty), listing.qty_decimals),
-        "avgPrice": mean_price(listing, qty=abs(qty), value=abs(cost)) if qty else "0",
-        "positionValue": plain(abs(cost), listing.value_decimals) if qty else "",
+        "avgPrice": _entry_price(listing, qty=abs(qty), cost=abs(cost)) if qty else "0",
+        "positionValue": plain(abs(cost), CASH) if qty else "",
         "tradeMode": 0,
         "autoAddMargin": int(holding.is_auto_margin),
         "positionStatus": "Normal",
@@ -162,7 +162,7 @@ def position_row(state: State, account: Account, *, listing: Listing, leg: int) 
         "curRealisedPnl": plain(holding.realised_now, CASH),
         "cumRealisedPnl": plain(holding.realised, CASH),
         "adlRankIndicator": 2 if qty else 0,
-        "breakEvenPrice": mean_price(listing, qty=abs(qty), value=abs(cost)) if qty else "",
+        "breakEvenPrice": _entry_price(listing, qty=abs(qty), cost=abs(cost)) if qty else "",
         "isReduceOnly": False,
         "mmrSysUpdatedTime": "",
         "leverageSysUpdatedTime": "",
@@ -199,6 +199,14 @@ def _exits_of(state: State, account: Account, listing: Listing, leg: int) -> dic
     return found
 
 
+def _entry_price(listing: Listing, *, qty: int, cost: int) -> str:
+    """Return the average price of a position from its cost in units of the settle coin."""
+    if listing.instrument.kind is Kind.INVERSE:
+        return mean_price(listing, qty=qty, value=cost)
+    decimals = min(listing.price_decimals + 6, 12)
+    return quotient(cost * 10**listing.qty_decimals, qty * 10**CASH, decimals=decimals)
+
+
 def _liquidation_price(state: State, account: Account, listing: Listing, leg: int) -> str:
     """Estimate the mark at which the account would be liquidated by this market alone.
 
@@ -210,7 +218,7 @@ def _liquidation_price(state: State, account: Account, listing: Listing, leg: in
     mark = machine.mark(number)
     shown = machine.leg_state(account.number, number, leg).tolist()
     if account.is_isolated:
-        entry = abs(cost) * 10**CASH // 10**listing.value_decimals
+        entry = abs(cost)
         needed = entry * _maintenance_rate(listing, entry) - _deduction(listing, entry)
         spare, rate = margin + shown[told.L_UNREALISED] - max(needed, 0.0), 0.0
     else:
