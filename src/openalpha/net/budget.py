@@ -5,8 +5,6 @@ time. What matters more may empty it further, so data can never starve orders. A
 lost or damaged counts as an empty bucket: rather too slow than blocked by the venue.
 """
 
-import fcntl
-import json
 import math
 import re
 import time
@@ -15,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import IO
 
 from openalpha.core.clock import Clock
-from openalpha.core.errors import StorageError, VenueUnavailable
+from openalpha.core.errors import VenueUnavailable
+from openalpha.net.locked import change_record
 
-__all__ = ["Priority", "RateBudget", "RateLimit"]
+__all__ = ["RESERVED", "Priority", "RateBudget", "RateLimit", "lock_wait_s"]
 
 
 class Priority(IntEnum):
@@ -33,8 +31,8 @@ class Priority(IntEnum):
     UI = 4
 
 
-# The part of the bucket each must leave to those before it.
-_RESERVED = {
+# The part of a budget each must leave to those before it.
+RESERVED = {
     Priority.RISK: 0.0,
     Priority.ORDERS: 0.1,
     Priority.RECONCILE: 0.2,
@@ -42,6 +40,12 @@ _RESERVED = {
     Priority.UI: 0.5,
 }
 _LONGEST_NAP_S = 1.0
+_MOST_TOKENS = 100_000
+
+
+def lock_wait_s(priority: Priority) -> float:
+    """Return how long a class waits for another process that holds the file."""
+    return 0.2 if priority is Priority.RISK else 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +135,11 @@ class RateBudget:
 
     def _try(self, priority: Priority) -> float:
         """Take one request; return 0, or the seconds to wait before trying again."""
-        with self._bucket() as bucket:
+        with self._bucket(lock_wait_s(priority)) as bucket:
             blocked_s = (bucket.blocked_until_ms - bucket.updated_ms) / 1000
             if blocked_s > 0:
                 return blocked_s
-            left = bucket.tokens - 1 - _RESERVED[priority] * self._limit.burst
+            left = bucket.tokens - 1 - RESERVED[priority] * self._limit.burst
             if left >= 0:
                 bucket.tokens -= 1
                 return 0.0
@@ -143,42 +147,31 @@ class RateBudget:
             return math.ceil(-left / self._limit.per_s * 1000) / 1000
 
     @contextmanager
-    def _bucket(self) -> Iterator[_Bucket]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a+", encoding="utf-8") as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                bucket = self._refilled(handle)
-                yield bucket
-                handle.seek(0)
-                handle.truncate()
-                json.dump([bucket.tokens, bucket.updated_ms, bucket.blocked_until_ms], handle)
-        except OSError as error:
-            raise StorageError(
-                f"{self._path} cannot be written ({error.strerror or error}); "
-                "free space or permissions"
-            ) from None
+    def _bucket(self, wait_at_most_s: float = 5.0) -> Iterator[_Bucket]:
+        with change_record(self._path, wait_at_most_s=wait_at_most_s) as record:
+            bucket = self._refilled(record)
+            yield bucket
+            record[:] = [bucket.tokens, bucket.updated_ms, bucket.blocked_until_ms]
 
-    def _refilled(self, handle: IO[str]) -> _Bucket:
+    def _refilled(self, record: list[object]) -> _Bucket:
         now_ms = self._clock.now_ms()
-        bucket = _read(handle, self._limit.burst)
+        bucket = _read(record)
         if bucket is None:
-            return _Bucket(self._limit.burst * _RESERVED[Priority.DATA], now_ms, 0)
+            return _Bucket(self._limit.burst * RESERVED[Priority.DATA], now_ms, 0)
         # A clock set back must neither refill nor block for ever.
         if now_ms < bucket.updated_ms:
             bucket.blocked_until_ms -= bucket.updated_ms - now_ms
         passed_s = max(0, now_ms - bucket.updated_ms) / 1000
+        # Another program may keep the same bucket with a larger burst: the smaller one holds here.
         bucket.tokens = min(self._limit.burst, bucket.tokens + passed_s * self._limit.per_s)
         bucket.updated_ms = now_ms
         return bucket
 
 
-def _read(handle: IO[str], burst: float) -> _Bucket | None:
-    handle.seek(0)
-    text = handle.read()
-    try:
-        tokens, updated_ms, blocked_until_ms = json.loads(text)
-        bucket = _Bucket(float(tokens), int(updated_ms), int(blocked_until_ms))
-    except (ValueError, TypeError):
-        return None
-    return bucket if 0 <= bucket.tokens <= burst else None
+def _read(record: list[object]) -> _Bucket | None:
+    match record:
+        case [float() | int() as tokens, int() as updated_ms, int() as blocked_until_ms] if (
+            0 <= tokens <= _MOST_TOKENS
+        ):
+            return _Bucket(float(tokens), updated_ms, blocked_until_ms)
+    return None
