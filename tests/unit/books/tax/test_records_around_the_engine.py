@@ -84,6 +84,7 @@ def test_portfolios_have_accounts_of_their_own() -> None:
     assert years[2025].revenue == D(60)
     assert years[2025].statement.net == D(50)  # (110 - 10) / 2: the bot's parcels are not touched
     assert years[2025].statement.carried_forward == 0
+    assert found[""].years[2025].statement.applied_prior == 0  # set off once, for all together
 
 
 def test_a_change_of_account_is_refused() -> None:
