@@ -27,6 +27,7 @@ from tests.fakes.books import ME, filled, moved
 where = sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1])
 ledger, name, most = Ledger(open_database(where), SystemClock()), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
+sys.stdin.readline()
 for number in range(most):
     keys = [f"{name}/{number}/{part}" for part in range(3)]
     fill = filled(number, "0.01", "100", venue=name)._replace(key=keys[1])
@@ -37,10 +38,19 @@ for number in range(most):
 
 def start(address: Path | str, name: str, most: int = 1_000_000) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITER, str(address), name, str(most)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    """Let a writer begin: two that are told so at once do get into each other's way."""
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
 
 
 def said(process: subprocess.Popen[str]) -> list[int]:
@@ -69,6 +79,7 @@ def test_killed_at_any_moment_the_chain_verifies(address: Path | str) -> None:
     for number in range(5):
         name = f"writer{number}"
         process = start(address, name)
+        go(process)
         # Some are killed in their first batch, the others after it, however slow the machine is.
         assert process.stdout is not None
         first = [process.stdout.readline()] if number % 2 else []
@@ -87,6 +98,8 @@ def test_killed_at_any_moment_the_chain_verifies(address: Path | str) -> None:
 @pytest.mark.parametrize("batches", [40])
 def test_two_writers_make_one_chain(address: Path | str, batches: int) -> None:
     writers = [start(address, name, batches) for name in ("one", "two")]
+    for writer in writers:
+        go(writer)
     assert [len(said(writer)) for writer in writers] == [batches, batches]
     keys = keys_in(address)
     assert len(keys) == len(set(keys)) == 2 * 3 * batches
