@@ -9,6 +9,7 @@ from openalpha.books.tax.events import Acquire, Dispose, Event, ForexItem, Moved
 from openalpha.books.tax.gains import is_indexable
 from openalpha.books.tax.indexation import Cpi
 from openalpha.books.tax.minimum_tax import minimum_tax
+from openalpha.books.tax.near import near_borders
 from openalpha.books.tax.parcels import Parcel, Sale, make_pool
 
 D = Decimal
@@ -135,3 +136,16 @@ def test_losses_brought_in_may_be_of_several_years() -> None:
     rows: list[Event] = [StatedGain("g", date(2025, 8, 1), D(100))]
     carry = CarryIn(((2022, D(70)), (2020, D(60))))
     assert assess(rows, Policy(), carry_in=carry).years[2026].statement.carried == ((2022, D(30)),)
+
+
+def test_fills_near_a_border_of_the_calendar_are_named() -> None:
+    hour = 3_600_000
+    first_of_july = 1_751_292_000_000  # 2025-07-01 00:00 in Sydney
+    rows: list[Event] = [
+        Acquire("far", date(2025, 5, 1), "BTC", D(1), D(1), ts_ms=first_of_july - 15 * hour),
+        Acquire("near", date(2025, 7, 1), "BTC", D(1), D(1), ts_ms=first_of_july + 13 * hour),
+        Dispose("s", date(2026, 5, 2), "BTC", D(1), D(2), ts_ms=1_777_651_200_000),
+    ]
+    found = near_borders(rows, assess(rows, Policy()).slices, zone="Australia/Sydney")
+    assert [text.split()[0] for text in found] == ["near", "s"]
+    assert "12 months" in found[1]

@@ -129,7 +129,6 @@ class Outcome:
     @cached_property
     def company(self) -> CompanyTax:
         """Tax of the example as a company."""
-        year = min(self.year, max(s.from_year for s in self.tables.scales))
         facts = self.fact("base_rate_entity")
         is_base = False
         if facts is not None:
@@ -137,7 +136,7 @@ class Outcome:
             turnover = facts.number("aggregated_turnover", "turnover")
             passive = facts.number("passive_share", "passive")
             is_base = stated is True or is_base_rate_entity(
-                turnover, passive, tables=self.tables, year=year
+                turnover, passive, tables=self.tables, year=self.year
             )
         return company_tax(
             self.net_income, is_base_rate=is_base, tables=self.tables, year=self.year
