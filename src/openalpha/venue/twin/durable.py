@@ -1,11 +1,14 @@
 """A twin that survives: taken up from its folder where it was, its records kept as they come."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from openalpha.core.clock import Clock
+from openalpha.market.history import History
 from openalpha.venue.twin.exchange import Exchange
 from openalpha.venue.twin.journal import Journal, read_genesis
+from openalpha.venue.twin.replay import BarFeed
 from openalpha.venue.twin.settings import TwinSettings
 
 __all__ = ["open_twin", "whole_state"]
@@ -24,7 +27,14 @@ class _Fixed:
         return self.ts_ms
 
 
-def open_twin(folder: Path, settings: TwinSettings, *, clock: Clock) -> tuple[Exchange, Journal]:
+def open_twin(
+    folder: Path,
+    settings: TwinSettings,
+    *,
+    clock: Clock,
+    histories: Mapping[str, History] | None = None,
+    begin_ms: int | None = None,
+) -> tuple[Exchange, Journal]:
     """Take a twin up from its folder, or begin one there.
 
     Parameters
@@ -33,6 +43,10 @@ def open_twin(folder: Path, settings: TwinSettings, *, clock: Clock) -> tuple[Ex
     settings : TwinSettings
         Used for a new twin; an old one keeps its own.
     clock : Clock
+    histories : mapping of market key to History, optional
+        Markets to replay: the same at every start.
+    begin_ms : int, optional
+        First moment of a new twin; now if not given.
 
     Raises
     ------
@@ -44,9 +58,9 @@ def open_twin(folder: Path, settings: TwinSettings, *, clock: Clock) -> tuple[Ex
     try:
         genesis = read_genesis(folder)
         if genesis is None:
-            genesis = (settings, clock.now_ms())
+            genesis = (settings, clock.now_ms() if begin_ms is None else begin_ms)
             journal.begin(settings, start_ms=genesis[1])
-        exchange = _rebuilt(journal, genesis[0], genesis[1])
+        exchange = _rebuilt(journal, genesis[0], start_ms=genesis[1], histories=histories)
     except BaseException:
         journal.close()
         raise
@@ -56,16 +70,26 @@ def open_twin(folder: Path, settings: TwinSettings, *, clock: Clock) -> tuple[Ex
     return exchange, journal
 
 
-def _rebuilt(journal: Journal, settings: TwinSettings, start_ms: int) -> Exchange:
+def _rebuilt(
+    journal: Journal,
+    settings: TwinSettings,
+    *,
+    start_ms: int,
+    histories: Mapping[str, History] | None,
+) -> Exchange:
     """Return the exchange as its newest whole state and the records after it leave it."""
-    exchange = Exchange(settings, _Fixed(start_ms))
+    exchange = Exchange(settings, _Fixed(start_ms), histories=histories)
     found = journal.load()
     after = 0
     if found is not None and found[1].get("version") == STATE_VERSION:
         after, whole = found
         for key, listing in whole["state"].listings.items():
             listing.tape.follow(exchange.state.listings[key].tape)
+        replayed = {
+            key: feed for key, feed in exchange.market.feeds.items() if isinstance(feed, BarFeed)
+        }
         exchange.state, exchange.market = whole["state"], whole["market"]
+        exchange.market.feeds.update(replayed)
         exchange.state.audience.clear()
     for record in journal.read(after):
         exchange.redo(record)

@@ -4,10 +4,11 @@ What changes state is written down as a record before it is answered; the same r
 on a fresh state, give the same state. Between two records the market walks its own grid of time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from openalpha.core.clock import Clock
+from openalpha.market.history import History
 from openalpha.venue.twin import admin
 from openalpha.venue.twin.accounts import Account, Key
 from openalpha.venue.twin.auth import authenticate, permit
@@ -55,6 +56,8 @@ class Exchange:
     settings : TwinSettings
     clock : Clock
         Asked at every request; the market catches up with it first.
+    histories : mapping of market key to History, optional
+        Markets to replay, by `linear:BTCUSDT`; the others are synthetic.
 
     Examples
     --------
@@ -65,10 +68,16 @@ class Exchange:
     (200, True)
     """
 
-    def __init__(self, settings: TwinSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: TwinSettings,
+        clock: Clock,
+        *,
+        histories: Mapping[str, History] | None = None,
+    ) -> None:
         self.clock = clock
         self.state = make_state(settings, clock.now_ms())
-        self.market = make_market(self.state, clock.now_ms())
+        self.market = make_market(self.state, clock.now_ms(), histories=histories)
         self.limits = Limits()
         self.faults = Faults(settings.seed)
         self.keep: Callable[[dict[str, Any]], object] | None = None

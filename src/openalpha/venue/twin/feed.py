@@ -14,12 +14,14 @@ class Step:
 
     `levels` are int64[n, 3]: side (+1 bid, -1 ask), price, quantity; of each side best first.
     `prints` are (price, quantity, taker side); a price of 0 means the best opposite price there is.
+    `funding` is a rate (10^-12) to settle at now, where the feed knows the true one.
     """
 
     levels: I64
     prints: list[tuple[int, int, int]] = field(default_factory=list)
     mark: int = 0
     index: int = 0
+    funding: int | None = None
 
 
 class Feed(Protocol):

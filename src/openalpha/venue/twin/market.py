@@ -1,18 +1,23 @@
 """The market's side of the twin: steps of the feeds, funding, status, events by script."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from openalpha.core.clock import MINUTE_MS
 from openalpha.core.instruments import Kind
+from openalpha.market.history import History
 from openalpha.venue.kernel import book_market as event
 from openalpha.venue.kernel.layout import I64
 from openalpha.venue.twin.desk import follow
 from openalpha.venue.twin.feed import Feed, Step
 from openalpha.venue.twin.listings import Listing, Pool
+from openalpha.venue.twin.replay import BarFeed
+from openalpha.venue.twin.settings import TwinSettings
 from openalpha.venue.twin.state import State
 from openalpha.venue.twin.synthetic import SyntheticFeed, backfill
-from openalpha.venue.twin.tape import Print
+from openalpha.venue.twin.tape import CANDLE_COLS, Print
 
 __all__ = ["Market", "make_market"]
 
@@ -50,7 +55,10 @@ class Market:
             listing.tape.state_prices(ts_ms, mark=step.mark, index=step.index)
             for price, qty, side in step.prints:
                 self._print(state, listing, ts_ms, trade=(price, qty, side))
-            self._premium(listing, step)
+            if isinstance(feed, BarFeed):
+                self._settle(state, listing, ts_ms, rate=step.funding)
+            else:
+                self._premium(listing, step)
         self._fund(state, pool, ts_ms)
         follow(state, pool)
 
@@ -89,16 +97,27 @@ class Market:
             interval = listing.instrument.funding_interval_ms
             if listing.is_spot or not interval:
                 continue
+            if isinstance(self.feeds.get(listing.key), BarFeed):
+                continue
             if listing.next_funding_ms == 0:
                 listing.next_funding_ms = (ts_ms // interval + 1) * interval
             if ts_ms < listing.next_funding_ms:
                 continue
-            follow(state, pool)
-            pool.machine.on_funding(listing.number, ts_ms, listing.funding_rate_e12)
-            state.funding[listing.key].append((listing.next_funding_ms, listing.funding_rate_e12))
-            follow(state, pool)
+            self._settle(state, listing, ts_ms, rate=listing.funding_rate_e12)
             self.premiums.pop(listing.key, None)
             listing.next_funding_ms = (ts_ms // interval + 1) * interval
+
+    def _settle(self, state: State, listing: Listing, ts_ms: int, *, rate: int | None) -> None:
+        """Settle funding at a rate; without one there is nothing to settle."""
+        interval = listing.instrument.funding_interval_ms
+        if rate is None or listing.is_spot or not interval:
+            return
+        follow(state, listing.pool)
+        listing.funding_rate_e12 = rate
+        listing.pool.machine.on_funding(listing.number, ts_ms, rate)
+        state.funding[listing.key].append((ts_ms, rate))
+        listing.next_funding_ms = (ts_ms // interval + 1) * interval
+        follow(state, listing.pool)
 
 
 def _quotes(listing: Listing, step: Step, ts_ms: int) -> I64:
@@ -114,14 +133,26 @@ def _quotes(listing: Listing, step: Step, ts_ms: int) -> I64:
     return rows
 
 
-def make_market(state: State, now_ms: int) -> Market:
-    """Give every market its synthetic feed, its past and its first quotes."""
+def make_market(
+    state: State, now_ms: int, *, histories: Mapping[str, History] | None = None
+) -> Market:
+    """Give every market its feed, its past and its first quotes.
+
+    Parameters
+    ----------
+    histories : mapping of market key to History, optional
+        Markets that replay a recording instead of a synthetic walk.
+    """
     settings = state.settings
     first = now_ms - now_ms % settings.step_ms + settings.step_ms
     feeds: dict[str, Feed] = {}
     # Markets of one coin move together: what separates them is their own grid.
     bases = list(dict.fromkeys(one.instrument.base for one in state.listings.values()))
     for listing in state.listings.values():
+        recorded = (histories or {}).get(listing.key)
+        if recorded is not None:
+            feeds[listing.key] = _replayed(listing, recorded, settings, now_ms=now_ms)
+            continue
         seed = settings.seed * 1_000 + bases.index(listing.instrument.base)
         feed = SyntheticFeed.of(
             listing, seed=seed, step_ms=settings.step_ms, levels=settings.levels
@@ -139,3 +170,21 @@ def make_market(state: State, now_ms: int) -> Market:
     market.step(state)
     market.next_ms = first
     return market
+
+
+def _replayed(
+    listing: Listing, recorded: History, settings: TwinSettings, *, now_ms: int
+) -> BarFeed:
+    """Return the feed of a recording; the bars before now are the market's past."""
+    feed = BarFeed.of(listing, recorded, step_ms=settings.step_ms, levels=settings.levels)
+    past = int(np.searchsorted(feed.ts_ms + feed.timeframe_ms, now_ms, side="right"))
+    if past and feed.timeframe_ms % MINUTE_MS == 0:
+        rows = np.zeros((past, CANDLE_COLS), dtype=np.int64)
+        rows[:, 0] = feed.ts_ms[:past]
+        rows[:, 1:6] = feed.prices[:past]
+        rows[:, 6] = feed.prices[:past, 4] * feed.prices[:past, 3]
+        rows[:, 7:11] = rows[:, 11:15] = feed.prices[:past, :4]
+        listing.tape.fill_with(rows, is_past=True)
+    else:
+        listing.tape.begin(now_ms, int(feed.prices[0, 0]))
+    return feed
