@@ -12,6 +12,7 @@ from openalpha.venue.kernel.setup import OrderRequest
 from openalpha.venue.twin.accounts import Account
 from openalpha.venue.twin.changes import Changes
 from openalpha.venue.twin.codes import Refused, refusal_of
+from openalpha.venue.twin.deleveraging import deleverage
 from openalpha.venue.twin.exits import due_exits
 from openalpha.venue.twin.history import record_all
 from openalpha.venue.twin.listings import Listing, Pool
@@ -210,6 +211,8 @@ def _finish(state: State, pool: Pool, changes: Changes) -> None:
     """Tell the accounts, then place the exits that fills have made due."""
     _note_waiting(pool, changes.orders.values())
     tell(state, changes)
+    if state.taken and deleverage(state, pool):
+        follow(state, pool)
     for exit_order in due_exits(state, changes):
         try:
             place(state, exit_order)

@@ -5,6 +5,7 @@ from typing import Any
 from openalpha.core.reasons import Reason
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.twin.changes import Changes
+from openalpha.venue.twin.deleveraging import take_over
 from openalpha.venue.twin.ledger import take_effects
 from openalpha.venue.twin.listings import Listing, Pool
 from openalpha.venue.twin.numbers import fixed
@@ -118,6 +119,8 @@ def _venue_order(state: State, listing: Listing, row: list[int]) -> Order:
         last_on_created=listing.pool.machine.last(listing.number),
     )
     state.records[order.account].orders[order.order_id] = order
+    if reason is Reason.LIQUIDATION_TAKEOVER:
+        take_over(state, listing, qty=-row[at.F_QTY], price=row[at.F_PRICE])
     if reason in (Reason.LIQUIDATION_PARTIAL, Reason.LIQUIDATION_TAKEOVER):
         state.liquidations.append(
             {

@@ -85,6 +85,7 @@ class State:
     funds: dict[str, int] = field(default_factory=dict)
     funding: dict[str, deque[tuple[int, int]]] = field(default_factory=dict)
     told: int = 0
+    taken: list[tuple[str, int, int]] = field(default_factory=list)
     latency_ms: int = 0
     due: list[Due] = field(default_factory=list)
     audience: dict[int, set[str]] = field(default_factory=dict)

@@ -187,3 +187,21 @@ def _anything(me: Client, rng: random.Random) -> None:
             wait(me.exchange, 100)
         case _:
             me.post("/v5/order/create", **params)
+
+
+def test_without_a_fund_winners_are_deleveraged_until_it_is_whole() -> None:
+    venue = new_exchange(BTC, insurance_fund=D(0))
+    loser, winner, other = (Client.of(venue, USDT=sum_) for sum_ in ("1000", "50000", "50000"))
+    loser.order("Buy", "0.15")
+    winner.order("Sell", "0.1")
+    admin(venue, "/twin/market", symbol="BTCUSDT", event="gap", size=-0.02)
+    wait(venue, 200)
+    other.order("Sell", "0.1")
+    admin(venue, "/twin/market", symbol="BTCUSDT", event="gap", size=-0.3)
+    wait(venue, 3_000)
+    assert loser.position()["size"] == "0.000"
+    rows = winner.get("/v5/execution/list", category="linear", execType="AdlTrade")["list"]
+    assert rows and winner.position()["size"] == "0.000"
+    assert rows[0]["createType"] == "CreateByAdl_PassThrough" and rows[0]["execFee"] == "0"
+    for client in (loser, winner, other):
+        check_books(client)
