@@ -3,6 +3,8 @@
 Nothing else in the program opens a connection of its own for HTTP.
 """
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -106,12 +108,16 @@ class HttpTransport:
     ----------
     timeout_s : float
         Longest wait for a connection, and for each next piece of an answer.
+    total_s : float or None
+        Longest time from sending to the last piece of an answer, or a server that drips could hold
+        us for ever; at most one `timeout_s` is added to it. None: as long as pieces come.
     """
 
-    def __init__(self, *, timeout_s: float = 15.0) -> None:
+    def __init__(self, *, timeout_s: float = 15.0, total_s: float | None = None) -> None:
         import httpx
 
         self._timeout_s = timeout_s
+        self._total_s = total_s
         limits = httpx.Limits(max_connections=16, max_keepalive_connections=8)
         # A proxy of the environment is used, but never towards this very machine.
         direct = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
@@ -124,6 +130,7 @@ class HttpTransport:
         import httpx
 
         host = host_of(request.url)
+        ends = time.monotonic() + (math.inf if self._total_s is None else self._total_s)
         try:
             with self._client.stream(
                 request.method,
@@ -131,7 +138,7 @@ class HttpTransport:
                 headers=dict(request.headers),
                 content=request.body or None,
             ) as answer:
-                return _whole(answer, host)
+                return _whole(answer, host, ends=ends)
         except httpx.TimeoutException:
             raise VenueUnavailable(f"{host} did not answer within {self._timeout_s:g} s") from None
         except httpx.HTTPError as error:
@@ -156,12 +163,14 @@ class HttpTransport:
         self.close()
 
 
-def _whole(answer: "httpx.Response", host: str) -> Response:
+def _whole(answer: "httpx.Response", host: str, *, ends: float) -> Response:
     pieces, size = [], 0
     for piece in answer.iter_bytes():
         size += len(piece)
         if size > _LARGEST_BODY:
             raise VenueUnavailable(f"{host} sent more than {_LARGEST_BODY} bytes in one answer")
+        if time.monotonic() > ends:
+            raise VenueUnavailable(f"{host} did not finish its answer in time")
         pieces.append(piece)
     headers = {name.lower(): value for name, value in answer.headers.items()}
     return Response(answer.status_code, headers, b"".join(pieces))
