@@ -1,5 +1,6 @@
 """Our own Bybit client on a twin in this process: no socket between, time by hand."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +21,13 @@ URL = "http://127.0.0.1:8315"
 def answer_of(exchange: Exchange) -> Callable[[Request], Response]:
     """What a network that leads to this exchange gives back."""
 
+    alone = threading.Lock()
+
     def answer(request: Request) -> Response:
+        with alone:
+            return ask(request)
+
+    def ask(request: Request) -> Response:
         parts = urlsplit(request.url)
         headers = {name.lower(): value for name, value in request.headers.items()}
         reply = exchange.request(

@@ -74,15 +74,18 @@ class Orders:
             It was not placed.
         """
         call = Call("/v5/order/create", order.params(), is_write=True)
-        for tries in range(1, _TRIES + 1):
+        started_ms = self._channel.earliest_ms()
+        for _ in range(_TRIES):
             try:
                 result = self._channel.call(call).result
                 return Placed(str(result.get("orderId") or ""), order.link_id)
             except BybitRefused as refused:
-                if refused.code not in DUPLICATE or tries == 1:
+                if refused.code not in DUPLICATE:
                     raise
-                # An earlier try arrived after all.
+                # An earlier try arrived after all, or the network sent this one twice.
                 found = self._look_twice(order.category, order.symbol, order.link_id)
+                if found is not None and found.created_ms < started_ms:
+                    raise
             except FateUnknown:
                 found = self._look_twice(order.category, order.symbol, order.link_id)
             if found is not None:
