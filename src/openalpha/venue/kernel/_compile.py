@@ -152,7 +152,8 @@ _INNER: dict[str, Any] = {
 
 def compiled(function: F) -> F:
     """Compile a function of the kernel that only compiled code calls."""
-    wrapped: F = _for_compiled_callers(njit(**_INNER, **_OPTIONS)(function))
+    # Said, for it is inherited: what an inlined function calls would be inlined with it, and so on.
+    wrapped: F = _for_compiled_callers(njit(forceinline=False, **_INNER, **_OPTIONS)(function))
     return wrapped
 
 
@@ -166,8 +167,7 @@ def _fetch_ahead(_typing: Any, array: Any, place: Any) -> Any:
     """Ask for the memory of `array` at a flat place, to be there when it is read. Reads nothing."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        from llvmlite import ir
-
+        ir: Any = vars(cgutils)["ir"]
         held = context.make_array(signature.args[0])(context, builder, args[0])
         pointer = builder.bitcast(builder.gep(held.data, [args[1]]), ir.IntType(8).as_pointer())
         number = ir.IntType(32)

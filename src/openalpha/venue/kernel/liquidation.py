@@ -1,7 +1,7 @@
 """Liquidation as the venue does it: cancel, reduce tier by tier, take over (rules L)."""
 
 from openalpha.core.reasons import Reason
-from openalpha.venue.kernel._compile import compiled
+from openalpha.venue.kernel._compile import compiled, inlined
 from openalpha.venue.kernel.account import (
     INSURANCE,
     LIQUIDATION_FEE,
@@ -222,7 +222,7 @@ def next_reduction(m: I64, a: int, before: int) -> tuple[int, int, int, bool]:
     return _next_of_cross(m, a, before)
 
 
-@compiled
+@inlined
 def check_liquidation(m: I64, a: int, i: int) -> bool:
     """Liquidate what must be after an instrument moved; the guard proves most checks needless.
 
@@ -234,6 +234,12 @@ def check_liquidation(m: I64, a: int, i: int) -> bool:
     if m[H_DIRTY] == 0 and m[H_SKIP] != 0:
         if m[i + I_GUARD_LO] <= m[i + I_MARK] <= m[i + I_GUARD_HI]:
             return False
+    return _is_liquidated(m, a)
+
+
+@compiled
+def _is_liquidated(m: I64, a: int) -> bool:
+    """Look at the account, liquidate what must be, and find the guard bands anew."""
     if m[H_SKIP] != 0 and refresh_guard(m, a):
         m[H_DIRTY] = 0
         return False
