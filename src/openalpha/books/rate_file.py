@@ -8,13 +8,18 @@ from openalpha.books.rates import Rate, RateTable
 from openalpha.core.clock import parse_ms
 from openalpha.core.errors import InputError
 
-__all__ = ["read_rates"]
+__all__ = ["read_rates", "read_rows"]
 
 _COLUMNS = ("coin", "quote", "time", "rate", "source")
 
 
 def read_rates(path: Path) -> RateTable:
-    """Read a CSV of rates; each is good from its time on for at most five days.
+    """Read a CSV of rates; each is good from its time on for at most five days."""
+    return RateTable(read_rows(path))
+
+
+def read_rows(path: Path) -> list[tuple[str, str, Rate]]:
+    """Read the rows of a CSV of rates.
 
     Parameters
     ----------
@@ -38,8 +43,7 @@ def read_rates(path: Path) -> RateTable:
             f"the header lacks {', '.join(sorted(missing))}; write {','.join(_COLUMNS)}",
             where=str(path),
         )
-    rows = [_row(line, f"{path}, line {lines.line_num}") for line in lines]
-    return RateTable(rows)
+    return [_row(line, f"{path}, line {lines.line_num}") for line in lines]
 
 
 def _row(line: dict[str, str], where: str) -> tuple[str, str, Rate]:

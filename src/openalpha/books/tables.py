@@ -33,6 +33,10 @@ __all__ = [
     "OPEN_ITEMS",
     "POSTINGS",
     "QUOTES",
+    "STATED_RATES",
+    "TAX_FILES",
+    "TAX_RECORDS",
+    "TAX_SETTLEMENTS",
     "and_",
     "func",
     "or_",
@@ -185,6 +189,61 @@ OPEN_ITEMS = Table(
     sqlite_with_rowid=False,
 )
 """How many entries moved a coin for which no AUD rate was known, and none has been given since."""
+
+TAX_FILES = Table(
+    "tax_files",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("entity", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("family", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),
+    UniqueConstraint("entity", "sha256"),
+)
+"""Exchange histories imported for an entity."""
+
+TAX_RECORDS = Table(
+    "tax_records",
+    METADATA,
+    Column("entity", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("file_id", ForeignKey("tax_files.id"), nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("ts_ms", BigInteger, nullable=False),
+    Column("said", Text, nullable=False),
+    Index(None, "file_id"),
+    sqlite_with_rowid=False,
+)
+"""What they say, once under its natural key, with the first file and line that said it."""
+
+TAX_SETTLEMENTS = Table(
+    "tax_settlements",
+    METADATA,
+    Column("entity", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What a person said an open item was; the last word on a key holds."""
+
+STATED_RATES = Table(
+    "stated_rates",
+    METADATA,
+    Column("coin", Text, primary_key=True),
+    Column("quote", Text, primary_key=True),
+    Column("ts_ms", BigInteger, primary_key=True),
+    Column("publisher", Text, primary_key=True),
+    Column("rate", ExactDecimal, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Published rates: good from `ts_ms`, the beginning of their day, on."""
 
 APPEND_ONLY = ("ledger_entries", "ledger_postings", "ledger_quotes", "ledger_fills")
 """Tables whose rows triggers keep from being changed or deleted."""

@@ -7,12 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from openalpha.cli import tax_import
 from openalpha.cli.conventions import JsonOption, QuietOption, Screen, write_text
 from openalpha.core.errors import InputError, StorageError
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Australian tax: check examples, explain figures.")
+
+app.registered_commands += tax_import.app.registered_commands
 
 FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="A JSON list of worked examples (schema in docs).")

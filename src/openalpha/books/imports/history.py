@@ -1,0 +1,218 @@
+"""The whole of what was imported, ready for a report: events, open items, reconciliation."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, tzinfo
+from decimal import Decimal
+from typing import NamedTuple
+
+from openalpha.books.imports.contracts import realise
+from openalpha.books.imports.items import ImportItem, item_of
+from openalpha.books.imports.merging import Merged, in_time_order, merge
+from openalpha.books.imports.reconcile import Check, reconcile
+from openalpha.books.imports.records import Kind, Record
+from openalpha.books.imports.storing import Settlement
+from openalpha.books.imports.symbols import FIAT
+from openalpha.books.imports.tax_events import EventMaker
+from openalpha.books.imports.transfers import Transfer, match_internal, match_transfers
+from openalpha.books.rates import Rate, RateSource
+from openalpha.books.tax.amounts import exact
+from openalpha.books.tax.events import Event, in_order
+
+__all__ = ["ImportedHistory", "imported_history"]
+
+
+class ImportedHistory(NamedTuple):
+    """What an entity's imported files come to.
+
+    Parameters
+    ----------
+    events : list of Event
+        For the tax engine, in order; an event's id is its record's key, which `sources` explains.
+    open_items : list of ImportItem
+        What blocks a final report.
+    settled : list of ImportItem
+        What a person said a word on.
+    checks : list of Check
+        Balances by venue, account and coin.
+    transfers : list of Transfer
+        Withdrawals matched with deposits.
+    aside : int
+        Records that another kind of file says too; they count once.
+    sources : mapping of key to Record
+    rates : mapping of (coin, ts_ms) to Rate
+        What valued what.
+    """
+
+    events: list[Event]
+    open_items: list[ImportItem]
+    settled: list[ImportItem]
+    checks: list[Check]
+    transfers: list[Transfer]
+    aside: int
+    sources: Mapping[str, Record]
+    rates: Mapping[tuple[str, int], Rate]
+
+
+def imported_history(
+    records: Iterable[Record],
+    *,
+    rates: RateSource,
+    zone: tzinfo = UTC,
+    settlements: Mapping[str, Settlement] | None = None,
+    until_ms: int | None = None,
+) -> ImportedHistory:
+    """Merge, match, value and check imported records. The order of imports changes nothing.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        Of one entity.
+    rates : RateSource
+        Values coins in AUD.
+    zone : tzinfo
+        The taxpayer's: whose days they are.
+    settlements : mapping of key to Settlement
+        What a person said open items were.
+    until_ms : int or None
+        Reconcile balances up to this moment, the end of an income year; None takes all.
+    """
+    said = settlements or {}
+    with exact():
+        every = list(records)
+        merged = merge(every)
+        realised = realise(merged.records)
+        maker = EventMaker(rates, zone=zone, settlements=said)
+        items = list(realised.items)
+        matched = match_transfers(r for r in realised.records if r.key not in said)
+        moved = {id(record) for pair in matched.transfers for record in pair}
+        for transfer in matched.transfers:
+            maker.transfer(transfer)
+        for record in realised.records:
+            if record.key in said:
+                maker.settled(record, said[record.key])
+            elif id(record) not in moved:
+                maker.record(record)
+        moving = (Kind.DEPOSIT, Kind.WITHDRAWAL)
+        judged = [r for r in realised.records if r.key in said and r.kind in moving]
+        items += _unexplained(realised.records, matched.alone + judged)
+        items += _earned(realised.records) + _without_funding(realised.records)
+        items += _foreign(maker.foreign)
+        checks, broken = reconcile(_with_states(merged), until_ms=until_ms)
+        items += _openings(checks) + broken + maker.items
+        events = in_order(sorted(maker.events, key=_instant))
+    return ImportedHistory(
+        events,
+        [item for item in items if item.key not in said],
+        [item for item in items if item.key in said],
+        checks,
+        matched.transfers,
+        len(merged.aside),
+        {record.key: record for record in every},
+        maker.used,
+    )
+
+
+def _instant(event: Event) -> tuple[int, bool, str]:
+    """Sort by instant; of one instant coins come in before they go out."""
+    ts_ms = event.ts_ms if event.ts_ms is not None else -1
+    qty = getattr(event, "qty", Decimal(0))
+    is_out = type(event).__name__ != "Acquire" and qty >= 0
+    return ts_ms, is_out, event.id
+
+
+def _with_states(merged: Merged) -> list[Record]:
+    """Return what states balances: a record set aside says its own account's all the same."""
+    return in_time_order(record for record in (*merged.records, *merged.aside) if record.balances)
+
+
+def _unexplained(records: Iterable[Record], alone: Iterable[Record]) -> list[ImportItem]:
+    items = []
+    for record in records:
+        if record.kind in (Kind.UNKNOWN, Kind.LEG):
+            items.append(
+                item_of("unknown_row", record, text=record.text or "the row has no meaning")
+            )
+    for record in alone:
+        coin, amount = record.moves[0]
+        if coin in FIAT:
+            continue  # money in the bank: no event, and no parcel
+        side = "left to" if amount < 0 else "came from"
+        text = (
+            f"{abs(amount)} {coin} {side} a place no file tells of; import that place's history, "
+            f"or settle it: openalpha tax settle {record.key[:10]} --as own|buy|sell|income|gift"
+        )
+        items.append(item_of(f"unmatched_{record.kind.value}", record, text=text))
+    for record in match_internal(records):
+        coin, amount = record.moves[0]
+        text = (
+            f"{amount} {coin} moved between accounts of {record.venue}, and the other account's "
+            "history is not imported; import it, or settle it --as own"
+        )
+        items.append(item_of("missing_other_side", record, text=text))
+    return items
+
+
+def _earned(records: Iterable[Record]) -> list[ImportItem]:
+    """Ask where principal came from that the venue gave back and never got."""
+    lent: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    items = []
+    for record in records:
+        if record.kind is Kind.EARN and record.moves:
+            coin, amount = record.moves[0]
+            lent[record.venue, coin] -= amount
+            missing = -lent[record.venue, coin]
+            if missing > 0:
+                lent[record.venue, coin] = Decimal(0)
+                text = (
+                    f"{missing} {coin} came back from an earn product that no file shows going in; "
+                    "import the earlier history, or settle it --as own|buy"
+                )
+                item = item_of("missing_subscription", record, text=text)
+                items.append(item._replace(amount=missing))
+    return items
+
+
+def _without_funding(records: Iterable[Record]) -> list[ImportItem]:
+    """Ask about funding where closed profits, which leave it out, are all there is."""
+    found: dict[str, Record] = {}
+    for record in records:
+        if record.family == "bybit closed pnl":
+            found.setdefault(record.venue, record)
+    text = (
+        "closed profits leave funding out; import the transaction log of these months, or settle "
+        "this with the reason why there was none"
+    )
+    return [
+        item_of("funding_unknown", record, text=text)._replace(key=f"funding/{venue}", ts_ms=-1)
+        for venue, record in found.items()
+    ]
+
+
+def _openings(checks: Iterable[Check]) -> list[ImportItem]:
+    """Ask where coins came from that an account held before its first row."""
+    items = []
+    for check in checks:
+        if check.opening > 0 and check.coin not in FIAT:
+            text = (
+                f"{check.venue} {check.account} held {check.opening} {check.coin} before the first "
+                "row: import the earlier history, or a CSV of your own that says when it was "
+                "bought and for what, then settle this --as own"
+            )
+            key = f"opening/{check.venue}/{check.account}/{check.coin}"
+            item = ImportItem("opening_balance", key, text, -1, check.coin, check.opening)
+            items.append(item)
+    return items
+
+
+def _foreign(found: Mapping[str, Record]) -> list[ImportItem]:
+    text = (
+        "{} was held and moved; gains and losses on the currency itself (Division 775) are not "
+        "worked out from imports: settle this with your agent's word"
+    )
+    return [
+        item_of("foreign_currency", record, text=text.format(coin))._replace(
+            key=f"currency/{coin}", ts_ms=-1, coin=coin, amount=None
+        )
+        for coin, record in sorted(found.items())
+    ]

@@ -1,0 +1,325 @@
+"""Turns merged records into the events of the tax engine, each valued in AUD at its time."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
+
+from openalpha.books.imports.items import ImportItem, item_of
+from openalpha.books.imports.records import Kind, Move, Record
+from openalpha.books.imports.storing import Settlement
+from openalpha.books.imports.symbols import FIAT
+from openalpha.books.imports.transfers import Transfer
+from openalpha.books.rates import Rate, RateSource
+from openalpha.books.tax.events import (
+    Acquire,
+    CoinFee,
+    Derivative,
+    Dispose,
+    Event,
+    Money,
+    Moved,
+    Swap,
+)
+from openalpha.core.clock import format_ms
+
+__all__ = ["EventMaker"]
+
+ZERO = Decimal(0)
+_TO_POOL = {"unified", "derivatives", "trading", "futures"}
+
+
+class EventMaker:
+    """Makes events of records and remembers what it could not value.
+
+    Parameters
+    ----------
+    rates : RateSource
+        Values coins in AUD.
+    zone : tzinfo
+        The taxpayer's: whose days they are.
+    settlements : mapping of key to Settlement
+    """
+
+    def __init__(
+        self, rates: RateSource, *, zone: tzinfo, settlements: Mapping[str, Settlement]
+    ) -> None:
+        self.rates = rates
+        self.zone = zone
+        self.settlements = settlements
+        self.events: list[Event] = []
+        self.items: list[ImportItem] = []
+        self.used: dict[tuple[str, int], Rate] = {}
+        self.foreign: dict[str, Record] = {}
+
+    def record(self, record: Record) -> None:
+        """Make the events of a record that explains itself."""
+        if record.kind is Kind.TRADE:
+            self._trade(record)
+        elif record.kind is Kind.CONTRACT:
+            self._contract(record)
+        elif record.kind is Kind.INCOME:
+            self._income(record, record.label)
+        elif record.moves and record.kind in (Kind.DEPOSIT, Kind.WITHDRAWAL):
+            self._note_foreign(record, record.moves[0].coin)
+
+    def transfer(self, transfer: Transfer) -> None:
+        """Make the event of coins that moved between own wallets."""
+        out, into = transfer
+        coin = out.moves[0].coin
+        if coin in FIAT:
+            self._note_foreign(out, coin)
+            return
+        lost = transfer.left - transfer.arrived
+        self.events.append(
+            Moved(
+                out.key,
+                self._day(out),
+                coin,
+                transfer.left,
+                transfer.arrived,
+                self._value(Move(coin, lost), out) if lost else None,
+                source=_wallet(out),
+                target=_wallet(into),
+                ts_ms=out.ts_ms,
+            )
+        )
+
+    def settled(self, record: Record, settlement: Settlement) -> None:
+        """Make the events of what a person said a record was."""
+        if settlement.way in ("own", "ignore"):
+            return
+        for number, move in enumerate(record.moves):
+            key = record.key if not number else f"{record.key}.{number}"
+            self._settle(record, settlement, key=key, move=move)
+        if not record.moves and settlement.aud is not None and settlement.way in ("sell", "lost"):
+            # A loss of a contract whose file lacks its entry: money, and no coin.
+            self.events.append(
+                Derivative(
+                    record.key,
+                    self._day(record),
+                    "liquidation",
+                    -settlement.aud,
+                    record.contract,
+                    ts_ms=record.ts_ms,
+                )
+            )
+
+    def _settle(self, record: Record, settlement: Settlement, *, key: str, move: Move) -> None:
+        aud = settlement.aud
+        if aud is None and settlement.way != "lost":
+            aud = self._value(Move(move.coin, abs(move.amount)), record)
+        common = {"wallet": _wallet(record), "ts_ms": record.ts_ms}
+        day, qty = self._day(record), abs(move.amount)
+        if move.coin in FIAT:
+            if settlement.way == "income":
+                self.events.append(Money(key, day, aud or ZERO, "reward", ts_ms=record.ts_ms))
+            return
+        if move.amount > 0:
+            income = aud if settlement.way == "income" else ZERO
+            kind = {"income": "reward", "gift": "gift"}.get(settlement.way, "buy")
+            self.events.append(
+                Acquire(key, day, move.coin, qty, aud, kind=kind, income=income or ZERO, **common)  # type: ignore[arg-type]
+            )
+        elif move.amount < 0:
+            is_lost = settlement.way == "lost"
+            self.events.append(
+                Dispose(
+                    key,
+                    day,
+                    move.coin,
+                    qty,
+                    (aud or ZERO) if is_lost else aud,
+                    kind="C1" if is_lost else "A1",
+                    reason=settlement.reason,
+                    **common,  # type: ignore[arg-type]
+                )
+            )
+
+    # ---- trades
+
+    def _trade(self, record: Record) -> None:
+        got, given = sorted(record.moves, key=lambda move: -move.amount)
+        given = Move(given.coin, -given.amount)
+        money, coin_fee = self._fees(record)
+        key, day = record.key, self._day(record)
+        wallet, at = _wallet(record), record.ts_ms
+        for move in (got, given):
+            self._note_foreign(record, move.coin)
+        if got.coin in FIAT and given.coin in FIAT:
+            return
+        if given.coin in FIAT:
+            self.events.append(
+                Acquire(
+                    key,
+                    day,
+                    got.coin,
+                    got.amount,
+                    self._value(given, record),
+                    money,
+                    coin_fee=coin_fee,
+                    wallet=wallet,
+                    ts_ms=at,
+                )
+            )
+        elif got.coin in FIAT:
+            self.events.append(
+                Dispose(
+                    key,
+                    day,
+                    given.coin,
+                    given.amount,
+                    self._value(got, record),
+                    money,
+                    coin_fee=coin_fee,
+                    wallet=wallet,
+                    ts_ms=at,
+                )
+            )
+        else:
+            # What was received, and only where that has no rate what was given (TAX: swaps).
+            value = self._worth(got, record)
+            if value is None:
+                value = self._value(given, record)
+            self.events.append(
+                Swap(
+                    key,
+                    day,
+                    given.coin,
+                    given.amount,
+                    got.coin,
+                    got.amount,
+                    value,
+                    money,
+                    coin_fee,
+                    wallet=wallet,
+                    ts_ms=at,
+                )
+            )
+
+    def _fees(self, record: Record) -> tuple[Decimal, CoinFee | None]:
+        """Return the fee in AUD and the one in a coin; rebates in coins become income."""
+        money, coin_fee = ZERO, None
+        for number, fee in enumerate(record.fees):
+            if fee.coin in FIAT:
+                money += self._value(fee, record) or ZERO
+            elif fee.amount < 0:
+                self._receive(record, f"{record.key}.rebate{number}", fee, "rebate")
+            elif coin_fee is None:
+                coin_fee = CoinFee(fee.coin, fee.amount, self._value(fee, record))
+            elif coin_fee.asset == fee.coin:
+                value = self._value(fee, record)
+                both = None if None in (value, coin_fee.value) else value + coin_fee.value  # type: ignore[operator]
+                coin_fee = CoinFee(fee.coin, coin_fee.qty + fee.amount, both)
+            else:
+                value = self._value(fee, record) or ZERO
+                money += value
+                self.events.append(
+                    Dispose(
+                        f"{record.key}.fee{number}",
+                        self._day(record),
+                        fee.coin,
+                        fee.amount,
+                        value,
+                        wallet=_wallet(record),
+                        ts_ms=record.ts_ms,
+                    )
+                )
+        return money, coin_fee
+
+    # ---- money
+
+    def _contract(self, record: Record) -> None:
+        flows = [(record.label, move) for move in record.moves]
+        flows += [("fee", Move(fee.coin, -fee.amount)) for fee in record.fees]
+        for number, (kind, move) in enumerate(flows):
+            if not move.amount:
+                continue
+            value = self._value(move, record)
+            is_money = move.coin in FIAT
+            self._note_foreign(record, move.coin)
+            self.events.append(
+                Derivative(
+                    f"{record.key}.{number}",
+                    self._day(record),
+                    kind if kind != "rebate" else "fee",
+                    value if value is not None else ZERO,
+                    record.contract,
+                    "" if is_money else move.coin,
+                    ZERO if is_money else move.amount,
+                    _wallet(record),
+                    record.ts_ms,
+                    side=0 if not record.qty else (1 if record.qty > 0 else -1),
+                )
+            )
+
+    def _income(self, record: Record, kind: str) -> None:
+        for number, move in enumerate(record.moves):
+            key = record.key if not number else f"{record.key}.{number}"
+            self._receive(record, key, Move(move.coin, -abs(move.amount)), kind)
+
+    def _receive(self, record: Record, key: str, paid: Move, kind: str) -> None:
+        """Make income of a coin received; `paid` is negative, as a fee received back is."""
+        move = Move(paid.coin, -paid.amount)
+        if not move.amount:
+            return
+        value, day = self._value(move, record), self._day(record)
+        if move.coin in FIAT:
+            self.events.append(Money(key, day, value or ZERO, kind, ts_ms=record.ts_ms))
+            return
+        self.events.append(
+            Acquire(
+                key,
+                day,
+                move.coin,
+                move.amount,
+                value,
+                kind=kind,
+                income=value or ZERO,
+                wallet=_wallet(record),
+                ts_ms=record.ts_ms,
+            )
+        )
+
+    # ---- values
+
+    def _value(self, move: Move, record: Record) -> Decimal | None:
+        """Return what a move was worth in AUD; where nobody knows, an open item."""
+        value = self._worth(move, record)
+        if value is not None:
+            return value
+        key = f"{record.key}/{abs(move.amount).normalize():f}{move.coin}"
+        said = self.settlements.get(key)
+        at = format_ms(record.ts_ms)
+        text = (
+            f"no rate says what {abs(move.amount)} {move.coin} was worth in AUD at {at}; import "
+            "one with `openalpha rates import`, or settle it with --aud"
+        )
+        if all(item.key != key for item in self.items[-4:]):
+            item = item_of("missing_rate", record, text=text)
+            self.items.append(item._replace(key=key, coin=move.coin, amount=move.amount))
+        if said is None or said.aud is None:
+            return None
+        return said.aud if move.amount > 0 else -said.aud
+
+    def _worth(self, move: Move, record: Record) -> Decimal | None:
+        if move.coin == "AUD" or not move.amount:
+            return move.amount
+        rate = self.rates.rate(move.coin, "AUD", ts_ms=record.ts_ms)
+        if rate is None:
+            return None
+        self.used[move.coin, record.ts_ms] = rate
+        return move.amount * rate.rate
+
+    def _note_foreign(self, record: Record, coin: str) -> None:
+        if coin in FIAT and coin != "AUD":
+            self.foreign.setdefault(coin, record)
+
+    def _day(self, record: Record) -> date:
+        return datetime.fromtimestamp(record.ts_ms / 1000, UTC).astimezone(self.zone).date()
+
+
+def _wallet(record: Record) -> str:
+    account = record.account.split(" ")[0]
+    if record.venue == "bybit" and account in ("spot", *_TO_POOL):
+        account = "unified"
+    return f"{record.venue} {account}".strip()
