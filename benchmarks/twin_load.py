@@ -52,6 +52,7 @@ class Load:
         self,
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         path: str,
+        *,
         params: dict[str, Any],
     ) -> dict[str, Any]:
         reader, writer = streams
@@ -84,12 +85,12 @@ class Load:
             sent = time.perf_counter()
             if sent > self.ends_s:
                 break
-            answer = await self.ask(streams, "/v5/order/create", order)
+            answer = await self.ask(streams, "/v5/order/create", params=order)
             self.times_s.append(time.perf_counter() - sent)
             if order["orderType"] == "Limit" and answer["retCode"] == 0:
                 name = {"orderId": answer["result"]["orderId"]}
                 market = {"category": "linear", "symbol": "BTCUSDT"}
-                await self.ask(streams, "/v5/order/cancel", {**market, **name})
+                await self.ask(streams, "/v5/order/cancel", params={**market, **name})
         streams[1].close()
 
     async def listen(self, number: int, ready: asyncio.Semaphore) -> None:

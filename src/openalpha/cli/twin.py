@@ -1,6 +1,6 @@
 """`openalpha twin`: an exchange on this machine that speaks Bybit's protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,21 @@ __all__ = ["app"]
 
 app = typer.Typer()
 
+_MarketOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CATEGORY:SYMBOL=PRICE",
+        help="List this market, e.g. linear:BTCUSDT=60000; repeatable. Default: six.",
+    ),
+]
+_ReplayOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CATEGORY:SYMBOL[=INSTRUMENT]",
+        help="Replay this listed market from the lake (default: bybit_CATEGORY:SYMBOL).",
+    ),
+]
+
 
 @app.command()
 def twin(  # noqa: PLR0913, PLR0917 - the options of a command
@@ -24,20 +39,8 @@ def twin(  # noqa: PLR0913, PLR0917 - the options of a command
         "127.0.0.1"
     ),
     seed: Annotated[int, typer.Option(help="Which synthetic market.", min=0)] = 7,
-    market: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CATEGORY:SYMBOL=PRICE",
-            help="List this market, e.g. linear:BTCUSDT=60000; repeatable. Default: six.",
-        ),
-    ] = None,
-    replay: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CATEGORY:SYMBOL[=INSTRUMENT]",
-            help="Replay this listed market from the lake (default: bybit_CATEGORY:SYMBOL).",
-        ),
-    ] = None,
+    market: _MarketOption = None,
+    replay: _ReplayOption = None,
     timeframe: Annotated[str, typer.Option(help="Bars that are replayed.")] = "1m",
     start: Annotated[
         str | None, typer.Option(metavar="TIME", help="Where the replay begins.")
@@ -84,18 +87,24 @@ def twin(  # noqa: PLR0913, PLR0917 - the options of a command
     exchange.limits.is_lifted = lift_limits
 
     def ready() -> None:
-        screen.show(f"The twin listens on {url} · seed {exchange.state.settings.seed}")
-        for one in exchange.state.listings.values():
-            how = "replayed" if one.key in names else "synthetic"
-            screen.show(f"  {one.category:8}{one.symbol:10}{how}")
-        screen.remark(
-            f"""An account: curl -d '{{"balances":{{"USDT":"50000"}}}}' {url}/twin/accounts"""
-        )
-        screen.result(
-            {"schema": "openalpha.twin/1", "url": url, "seed": exchange.state.settings.seed}
-        )
+        _introduce(screen, exchange, url, replayed=names)
 
     serve(App(exchange, journal), listener, seconds=seconds, ready=ready)
+
+
+def _introduce(
+    screen: Screen, exchange: "Exchange", url: str, *, replayed: Mapping[str, str]
+) -> None:
+    """Say where the twin listens and what it lists."""
+    seed = exchange.state.settings.seed
+    screen.show(f"The twin listens on {url} · seed {seed}")
+    for one in exchange.state.listings.values():
+        how = "replayed" if one.key in replayed else "synthetic"
+        screen.show(f"  {one.category:8}{one.symbol:10}{how}")
+    screen.remark(
+        f"""An account: curl -d '{{"balances":{{"USDT":"50000"}}}}' {url}/twin/accounts"""
+    )
+    screen.result({"schema": "openalpha.twin/1", "url": url, "seed": seed})
 
 
 def _replayed(texts: Sequence[str], settings: "TwinSettings") -> dict[str, str]:

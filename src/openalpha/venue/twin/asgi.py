@@ -18,7 +18,7 @@ from openalpha.venue.twin.journal import Journal
 from openalpha.venue.twin.sockets import Hub, Session
 from openalpha.venue.twin.wire import Reply, Request
 
-__all__ = ["App"]
+__all__ = ["App", "Outlet"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
