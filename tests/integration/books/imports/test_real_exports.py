@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -18,11 +19,11 @@ def exports(real_data: Path) -> list[Path]:
     return sorted((real_data / "bybit_exports").glob("*.csv"))
 
 
-def run(*arguments: str) -> dict[str, object]:
+def run(*arguments: str) -> dict[str, Any]:
     program = rates_app if arguments[0] == "rates" else app
     done = CliRunner().invoke(program, [*arguments[1:], "--json", "-"], catch_exceptions=False)
     assert done.exit_code in (0, 4), done.output
-    found: dict[str, object] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
@@ -55,19 +56,19 @@ def test_importing_twice_changes_nothing_and_every_item_can_be_settled(
     names = [str(path) for path in exports(real_data)]
     first = run("tax", "import", *names)
     again = run("tax", "import", *reversed(names))
-    assert all(row["new"] for row in first["files"])  # type: ignore[attr-defined]
-    assert not any(row["new"] for row in again["files"])  # type: ignore[attr-defined]
+    assert all(row["new"] for row in first["files"])
+    assert not any(row["new"] for row in again["files"])
     assert again["open_items"] == first["open_items"]
     assert len(list((home / "books" / "sources").glob("*.csv"))) == len(names)
     run("rates", "import", str(real_data / "fx" / "raw" / "rba_f11.1-data.csv"))
     items = run("tax", "open")["items"]
     assert all(
         item["text"].count(", line ") or item["key"].startswith("opening/") for item in items
-    )  # type: ignore[attr-defined]
-    keys = [item["key"] for item in items]  # type: ignore[attr-defined]
+    )
+    keys = [item["key"] for item in items]
     told = run("tax", "settle", *keys, "--as", "buy", "--aud", "10", "--reason", "a test")
     assert told["open_items"] == 0
-    assert len(run("tax", "reconcile")["checks"]) == 14  # type: ignore[arg-type]
+    assert len(run("tax", "reconcile")["checks"]) == 14
 
 
 @pytest.mark.parametrize(
