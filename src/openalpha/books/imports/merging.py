@@ -46,8 +46,10 @@ def merge(records: Iterable[Record]) -> Merged:
     ordered = sorted(records, key=lambda r: (_RANK.get(r.family, -1), r.ts_ms, r.key))
     for record in ordered:
         is_order = record.family == "kucoin orders" and (record.venue, record.ref) in orders
-        print_of = _print(record)
-        twin = None if print_of is None else _twin(record, index[print_of], kept, used)
+        print_of, widest = _print(record), _widest(record)
+        slot = record.ts_ms // widest
+        near = [n for step in (-1, 0, 1) for n in index.get((print_of, slot + step), ())]
+        twin = None if print_of is None else _twin(record, near, kept, used)
         if is_order or twin is not None:
             aside.append(record)
             if twin is not None and record.ref and not kept[twin].ref:
@@ -55,7 +57,7 @@ def merge(records: Iterable[Record]) -> Merged:
             continue
         kept.append(record)
         if print_of is not None:
-            index[print_of].append(len(kept) - 1)
+            index[print_of, slot].append(len(kept) - 1)
     kept, more = _without_halves(kept)
     kept, summed = _without_sums(kept)
     return Merged(in_time_order(kept), aside + more + summed)
@@ -92,12 +94,17 @@ def _print(record: Record) -> Hashable | None:
     return None
 
 
+def _widest(record: Record) -> int:
+    """Return how far apart in time two files may state the same fact, in ms."""
+    is_transfer = record.kind in (Kind.DEPOSIT, Kind.WITHDRAWAL)
+    return _TRANSFER_MS if is_transfer else _MINUTE_MS
+
+
 def _twin(
     record: Record, at: list[int], kept: list[Record], used: set[tuple[int, str]]
 ) -> int | None:
     """Find the nearest record of another family that no other of this family was matched with."""
-    is_transfer = record.kind in (Kind.DEPOSIT, Kind.WITHDRAWAL)
-    widest = _TRANSFER_MS if is_transfer else _MINUTE_MS
+    widest = _widest(record)
     best: int | None = None
     for number in at:
         apart = abs(kept[number].ts_ms - record.ts_ms)

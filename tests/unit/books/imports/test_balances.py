@@ -3,6 +3,7 @@
 import random
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,13 @@ def test_balances_of_one_instant_are_put_in_the_order_that_fits() -> None:
         (check,) = checks
         assert told(check.opening, check.closing, check.stated, items) == (100, 101, 101, [])
         assert told(check.realised, check.fees, check.is_right) == (2, -1, True)
+
+
+@pytest.mark.parametrize("start", ["100", "105"])
+def test_there_and_back_in_one_instant_begins_where_the_last_row_ended(start: str) -> None:
+    rows = [changed("1", start, at=NOON_MS - 1), changed("5", "105"), changed("-5", "100")]
+    checks, items = reconcile(rows)
+    assert (checks[0].is_right, items) == (True, [])
 
 
 def test_a_gap_is_named_where_it_is() -> None:

@@ -1,6 +1,7 @@
 """Contracts and tax events: what records are worth, and what stays open."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,12 @@ from openalpha.books.imports.records import Kind, Record
 from openalpha.books.imports.storing import Settlement
 from openalpha.books.rate_chain import ChainedRates
 from openalpha.books.rates import NO_RATES, Rate, RateTable
+from openalpha.books.tax.amounts import exact
+from openalpha.books.tax.entity import Policy
 from openalpha.books.tax.events import Acquire, Derivative, Dispose, Event, Swap
+from openalpha.books.tax.posting import TaxBook
 from openalpha.core.clock import parse_ms
+from tests.fakes.exports import read
 from tests.fakes.imported import NOON_MS, bought, history, moves, record, told
 
 # ---- contracts
@@ -85,7 +90,7 @@ def test_the_day_is_the_taxpayers() -> None:
 
 
 def test_a_swap_is_worth_what_was_received_else_what_was_given() -> None:
-    event = only(bought("1 BTC, -100000 USDT", "0.001 BTC"))
+    event = only(bought("1 BTC, -90000 USDT", "0.001 BTC"))
     assert isinstance(event, Swap)
     assert told(event.value, event.out_asset, event.in_qty) == (150_000, "USDT", 1)
     assert event.coin_fee is not None and event.coin_fee.value == 150
@@ -165,3 +170,17 @@ def test_a_stablecoin_is_priced_over_the_dollar_and_never_assumed() -> None:
     assert found is not None and (found.rate, found.source) == (Decimal("1.497"), "market × RBA")
     assert ChainedRates(RateTable(rows[1:])).rate("USDT", "AUD", ts_ms=NOON_MS) is None
     assert ChainedRates(NO_RATES).rate("USD", "AUD", ts_ms=NOON_MS) is None
+
+
+def test_the_engine_reads_what_a_file_says(tmp_path: Path) -> None:
+    header = "time,type,received_coin,received_amount,sent_coin,sent_amount,fee_coin,fee_amount\n"
+    rows = (
+        "2025-08-01T12:00:00+10:00,buy,BTC,1,AUD,1000,AUD,10\n"
+        "2025-09-01T12:00:00+10:00,sell,AUD,600,BTC,0.4,AUD,6\n"
+    )
+    found = history(*read(tmp_path, header + rows).records)
+    book = TaxBook(Policy())
+    with exact():
+        book.post(found.events)
+        gains = [piece.gain for piece in book.slices]
+    assert (gains, book.open_items, found.open_items) == ([190], [], [])

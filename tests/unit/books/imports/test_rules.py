@@ -40,6 +40,11 @@ def test_a_trade_in_two_kinds_of_file_counts_once() -> None:
     assert not merge([logged, replace(listed, venue="okx")]).aside
 
 
+def test_two_equal_trades_of_one_kind_of_file_are_two() -> None:
+    one, other = bought("1 BTC, -100 USDT", ref="1"), bought("1 BTC, -100 USDT", ref="2")
+    assert len(merge([one, other]).records) == 2
+
+
 def test_the_chain_id_of_a_withdrawal_goes_to_the_row_that_is_kept() -> None:
     moved = record(Kind.WITHDRAWAL, "-5 USDT", family="bybit funding changes")
     listed = record(
