@@ -26,6 +26,8 @@ COMMANDS = (
     Entry("rates", "openalpha.cli.rates", "Import and show published rates in AUD."),
     Entry("strategy", "openalpha.cli.strategy", "List, show, start and check strategies."),
     Entry("twin", "openalpha.cli.twin", "Serve a synthetic exchange that speaks Bybit's protocol."),
+    Entry("keys", "openalpha.cli.keys", "Keep exchange keys, encrypted and never shown."),
+    Entry("stop", "openalpha.cli.stop", "Emergency stop: cancel all orders, close all positions."),
     Entry("config", "openalpha.cli.config", "Write, show and check the settings."),
     Entry("doctor", "openalpha.cli.doctor", "Check this machine, the home folder and the cache."),
     Entry("home", "openalpha.cli.home", "Look after the home folder."),

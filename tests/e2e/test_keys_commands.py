@@ -1,0 +1,140 @@
+"""`openalpha keys` and `openalpha stop` as a user types them, against a twin over HTTP."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openalpha.core.clock import SystemClock
+from openalpha.store.exchange_key import ExchangeKey
+from openalpha.venue.twin import Exchange, TwinSettings
+from tests.fakes.bybit import account, wire
+from tests.fakes.twin import BTC, BTC_SPOT, served
+
+SECRET = "a-very-secret-secret"
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Exchange:
+    return Exchange(
+        TwinSettings(listings=(BTC, BTC_SPOT), backfill_days=0, levels=50), SystemClock()
+    )
+
+
+@pytest.fixture(scope="module")
+def url(exchange: Exchange) -> Iterator[str]:
+    with served(exchange) as url:
+        yield url
+
+
+def openalpha(*arguments: str, typed: str = "", code: int = 0) -> tuple[str, str]:
+    """Run a command; returns what it printed on stdout, and on both."""
+    done = subprocess.run(
+        [sys.executable, "-m", "openalpha", *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        env={**os.environ},
+        timeout=120,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == code, said
+    assert "Traceback" not in said and SECRET not in said
+    return done.stdout, said
+
+
+def key_on(exchange: Exchange, **more: Any) -> ExchangeKey:
+    return account(exchange, api_secret=SECRET, **more)
+
+
+def test_the_life_of_a_key(exchange: Exchange, url: str, home: Path) -> None:
+    first = key_on(exchange)
+    typed = f"{first.api_key}\n{first.secret}\n"
+    _, said = openalpha("keys", "add", "twin", "--url", url, "--stdin", typed=typed)
+    assert "withdrawal  not permitted" in said and "no address" in said
+    assert first.api_key not in said
+    openalpha("keys", "add", "twin", "--url", url, "--stdin", typed=typed, code=1)
+    listed = json.loads(openalpha("keys", "list", "--json", "-")[0])
+    assert [row["name"] for row in listed["keys"]] == ["twin"]
+    shown = json.loads(openalpha("keys", "show", "twin", "--json", "-")[0])
+    assert shown["can_trade"] is True
+    second = key_on(exchange, ips=["127.0.0.1"])
+    sealed = (home / "vault.key").read_bytes()
+    openalpha("keys", "rotate", "twin", "--stdin", typed=f"{second.api_key}\n{SECRET}")
+    assert (home / "vault.key").read_bytes() != sealed
+    assert "127.0.0.1" in openalpha("keys", "show", "twin")[1]
+    openalpha("keys", "remove", "twin")
+    openalpha("keys", "show", "twin", code=1)
+    for path in home.rglob("*"):
+        assert path.is_dir() or SECRET.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"withdraw": True}, "may withdraw money"),
+        ({"expires_ms": 1_000}, "expired"),
+        ({"ips": ["10.9.8.7"]}, "not among those the key is bound to"),
+    ],
+)
+def test_a_key_that_will_not_do_is_not_kept(
+    exchange: Exchange, url: str, home: Path, more: dict[str, Any], words: str
+) -> None:
+    bad = key_on(exchange, **more)
+    typed = f"{bad.api_key}\n{SECRET}"
+    code = 5 if "ips" in more else 1
+    _, said = openalpha("keys", "add", "twin", "--url", url, "--stdin", typed=typed, code=code)
+    assert words in said
+    assert not (home / "keys.vault").exists()
+
+
+def test_a_twin_that_is_down_is_a_sentence(home: Path) -> None:
+    del home
+    there = ("--url", "http://127.0.0.1:9", "--stdin")
+    _, said = openalpha("keys", "add", "twin", *there, typed="k\ns", code=5)
+    assert "127.0.0.1:9 cannot be reached" in said
+
+
+def test_a_live_key_is_not_sent_in_clear(url: str, home: Path) -> None:
+    del home
+    _, said = openalpha("keys", "add", "live", "--url", url, "--stdin", typed="k\ns", code=1)
+    assert "cannot be the live server" in said
+
+
+def test_the_emergency_stop_leaves_nothing_open(exchange: Exchange, url: str, home: Path) -> None:
+    del home
+    key = key_on(exchange)
+    openalpha("keys", "add", "twin", "--url", url, "--stdin", typed=f"{key.api_key}\n{key.secret}")
+    client, _ = wire(exchange, ExchangeKey(key.api_key, key.secret, url))
+    from openalpha.core.orders import Side
+    from openalpha.venue.bybit.new_order import NewOrder
+
+    market = ("linear", "BTCUSDT", Side.BUY, Decimal("0.01"))
+    client.orders.create(NewOrder(*market, "e2e-1"))
+    client.orders.create(NewOrder(*market, "e2e-2", Decimal(40_000)))
+    assert "say so with --emergency" in openalpha("stop", "--env", "twin", code=1)[1]
+    told = openalpha("stop", "--emergency", "--env", "twin", "--json", "-")[0]
+    outcome = json.loads(told)["outcome"]
+    assert (outcome["is_done"], outcome["cancelled"], outcome["closing_orders"]) == (True, 1, 1)
+    assert client.positions.held("linear", settle="USDT") == []
+
+
+def test_it_imports_neither_kernel_nor_other_clients() -> None:
+    """The stop must start at once: no numba, no ccxt, no data frames."""
+    code = (
+        "import sys, openalpha.cli.stop, openalpha.settings, openalpha.venue.bybit.flatten;"
+        "import openalpha.store.keys;"
+        "heavy = {'numba', 'ccxt', 'numpy', 'polars', 'pandas', 'sqlalchemy'} & set(sys.modules);"
+        "sys.exit(', '.join(heavy) or None)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
