@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,6 +108,30 @@ def test_a_live_key_is_not_sent_in_clear(url: str, home: Path) -> None:
     del home
     _, said = openalpha("keys", "add", "live", "--url", url, "--stdin", typed="k\ns", code=1)
     assert "cannot be the live server" in said
+
+
+def test_what_is_typed_is_not_echoed(exchange: Exchange, url: str, home: Path) -> None:
+    del home
+    key = key_on(exchange)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "openalpha", "keys", "add", "twin", "--url", url]
+    running = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    said, waiting = b"", [(b"API key: ", key.api_key), (b"Secret: ", SECRET)]
+    while select.select([ours], [], [], 30)[0]:
+        try:
+            said += os.read(ours, 4096)
+        except OSError:  # the other end is closed: the command has ended
+            break
+        if waiting and waiting[0][0] in said:
+            os.write(ours, f"{waiting.pop(0)[1]}\n".encode())
+    running.kill()
+    running.wait(timeout=30)
+    os.close(ours)
+    assert b"Kept the key" in said
+    assert SECRET.encode() not in said and key.api_key.encode() not in said
 
 
 def test_the_emergency_stop_leaves_nothing_open(exchange: Exchange, url: str, home: Path) -> None:
