@@ -17,8 +17,11 @@ NIGHTLY_CASES = 25_000
 IN_KERNEL = pytest.mark.skipif(not HAS_KERNEL, reason="the kernel has no adapter yet")
 QUIET = list(HealthCheck)
 
+IN_THE_BOOK = (Reason.DELEVERAGED, Reason.SETTLED)
+"""Fills that only the price-time book makes."""
+
 REACHED = frozenset(
-    [f"fill {reason.name}" for reason in Reason if 0 < reason < 20]
+    [f"fill {reason.name}" for reason in Reason if 0 < reason < 20 and reason not in IN_THE_BOOK]
     + [f"exit {kind}" for kind in ("STOP", "TAKE_PROFIT", "TRAILING", "NONE")]
     + ["amended", "amend refused", "reduce-only cut", "working market"]
     + ["FUNDING", "INSURANCE", "liquidated by funding"]

@@ -175,7 +175,7 @@ def test_settings_are_those_of_the_toml_or_their_dataclasses(tmp_path):
     assert named.fills.equals(built.fills)
     assert named.metrics["fees"] > 0
     assert named.record["settings"] == built.record["settings"]
-    assert any("cost" in sentence.lower() for sentence in named.record["flattering"])
+    assert any("switched off" in sentence.lower() for sentence in named.record["flattering"])
 
 
 def test_missing_settlements_are_bounded_and_the_worse_run_is_shown(tmp_path):

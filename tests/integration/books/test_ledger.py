@@ -172,7 +172,7 @@ def test_fills_build_a_position_and_its_cost(ledger: Ledger) -> None:
     assert balance(ledger, position) == 2
     # 302 for 3; one releases 100.666666..., rounded up to the unit of price times quantity
     cost = Account("bybit:main", Category.COST, "USDT", str(of.id))
-    assert balance(ledger, cost) == Decimal("201.33333")
+    assert balance(ledger, cost) == Decimal("201.33333333")
     ledger.post(ME, [filled(4, "-3", "90")])
     assert balance(ledger, position) == -1
     assert balance(ledger, cost) == -90

@@ -25,9 +25,9 @@ class Signer:
 
     Examples
     --------
-    >>> Signer(ExchangeKey("k", "s", "https://venue.test")).headers("a=1", 5, window_ms=10)[
-    ...     "X-BAPI-SIGN"][:8]
-    'b4c1ea3c'
+    >>> signer = Signer(ExchangeKey("k", "s", "https://venue.test"))
+    >>> signer.headers("a=1", 5, window_ms=10)["X-BAPI-SIGN"][:8]
+    'd6af230c'
     """
 
     def __init__(self, key: ExchangeKey) -> None:
