@@ -18,11 +18,12 @@ from openalpha.cli.ledger_open import (
     AccountOption,
     EntityOption,
     EnvironmentOption,
+    LimitOption,
     SinceOption,
     UntilOption,
     account_in,
-    book_in,
     moments,
+    open_book,
     open_books,
 )
 from openalpha.core.errors import InputError
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Show, prove, export and correct the books.")
-
-LimitOption = Annotated[
-    int, typer.Option("--limit", metavar="N", min=1, help="Show at most so many.")
-]
 
 
 @app.callback()
@@ -93,9 +90,7 @@ def positions(
     from openalpha.cli.ledger_tables import positions_table
 
     screen = Screen(json_to, is_quiet=quiet)
-    loaded = read_settings(config, settings)
-    with open_books(loaded) as books:
-        book = book_in(books, loaded, environment=environment, entity=entity)
+    with open_book(config, settings, environment=environment, entity=entity) as (books, book):
         venue = account_in(books, book, account) if account else None
         rows = positions_of(books.database, book, venue=venue)
         screen.show(positions_table(rows) if rows else f"{book} holds no position.")
@@ -124,9 +119,7 @@ def pnl(
     from openalpha.cli.ledger_tables import pnl_table
 
     screen = Screen(json_to, is_quiet=quiet)
-    loaded = read_settings(config, settings)
-    with open_books(loaded) as books:
-        book = book_in(books, loaded, environment=environment, entity=entity)
+    with open_book(config, settings, environment=environment, entity=entity) as (books, book):
         venue = account_in(books, book, account) if account else None
         rows = profit_and_loss(books.database, book, venue=venue)
         screen.show(pnl_table(rows))
@@ -154,9 +147,7 @@ def equity(  # noqa: PLR0913, PLR0917 - the options of a command
     from openalpha.cli.ledger_tables import equity_table
 
     screen = Screen(json_to, is_quiet=quiet)
-    loaded = read_settings(config, settings)
-    with open_books(loaded) as books:
-        book = book_in(books, loaded, environment=environment, entity=entity)
+    with open_book(config, settings, environment=environment, entity=entity) as (books, book):
         venue = account_in(books, book, account)
         rows = equity_history(
             books.database, book, venue=venue, rates=books.rates, currency=currency or None,
@@ -192,9 +183,7 @@ def statement(  # noqa: PLR0913, PLR0917 - the options of a command
     from openalpha.cli.ledger_tables import statement_table
 
     screen = Screen(json_to, is_quiet=quiet)
-    loaded = read_settings(config, settings)
-    with open_books(loaded) as books:
-        book = book_in(books, loaded, environment=environment, entity=entity)
+    with open_book(config, settings, environment=environment, entity=entity) as (books, book):
         venue = account_in(books, book, account)
         span = moments(since, until)
         found = statement_of(
@@ -239,9 +228,7 @@ def trades(  # noqa: PLR0913, PLR0917 - the options of a command
     from openalpha.cli.ledger_tables import trades_table
 
     screen = Screen(json_to, is_quiet=quiet)
-    loaded = read_settings(config, settings)
-    with open_books(loaded) as books:
-        book = book_in(books, loaded, environment=environment, entity=entity)
+    with open_book(config, settings, environment=environment, entity=entity) as (books, book):
         venue = account_in(books, book, account) if account else None
         filters = _filters(since, until, limit, venue=venue, instrument=instrument, side=side)
         rows = trades_of(books.database, book, filters=filters)
@@ -271,9 +258,7 @@ def entries(  # noqa: PLR0913, PLR0917 - the options of a command
     from openalpha.cli.ledger_tables import entries_table
 
     screen = Screen(json_to, is_quiet=quiet)
-    loaded = read_settings(config, settings)
-    with open_books(loaded) as books:
-        book = book_in(books, loaded, environment=environment, entity=entity)
+    with open_book(config, settings, environment=environment, entity=entity) as (books, book):
         filters = _filters(since, until, limit, source=source, kind=kind)
         rows = entries_of(books.database, book, filters=filters)
         screen.show(entries_table(rows))
@@ -305,9 +290,7 @@ def export(  # noqa: PLR0913, PLR0917 - the options of a command
     if what not in ("trades", "entries"):
         raise InputError(f"--what was '{what}', expected trades or entries")
     screen = Screen(json_to, is_quiet=quiet)
-    loaded = read_settings(config, settings)
-    with open_books(loaded) as books:
-        book = book_in(books, loaded, environment=environment, entity=entity)
+    with open_book(config, settings, environment=environment, entity=entity) as (books, book):
         venue = account_in(books, book, account) if account else None
         if what == "trades":
             chosen = _filters(since, until, None, venue=venue, instrument=instrument)

@@ -1,12 +1,14 @@
 """Opens the ledger for a command and finds which book and account it speaks of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from openalpha.cli.conventions import read_settings
 from openalpha.core.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
@@ -18,12 +20,14 @@ __all__ = [
     "AccountOption",
     "EntityOption",
     "EnvironmentOption",
+    "LimitOption",
     "SinceOption",
     "UntilOption",
     "account_in",
     "amount_of",
     "book_in",
     "moments",
+    "open_book",
     "open_books",
 ]
 
@@ -47,6 +51,9 @@ AccountOption = Annotated[
         metavar="NAME",
         help="The venue account; for a backtest its run id, or the beginning of it.",
     ),
+]
+LimitOption = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, help="Show at most so many.")
 ]
 SinceOption = Annotated[
     str, typer.Option("--from", metavar="DATE", help="Events from this moment on, UTC.")
@@ -74,6 +81,26 @@ def open_books(loaded: "LoadedSettings", *, migrate: bool = False) -> "Iterator[
         yield books
     finally:
         books.database.close()
+
+
+@contextmanager
+def open_book(
+    config: Path | None,
+    settings: Sequence[str] | None,
+    *,
+    environment: str,
+    entity: str,
+) -> "Iterator[tuple[Ledger, Book]]":
+    """Open the ledger of the settings in force, and the book in it that a command speaks of.
+
+    Raises
+    ------
+    UnknownName
+        As `book_in`.
+    """
+    loaded = read_settings(config, settings)
+    with open_books(loaded) as books:
+        yield books, book_in(books, loaded, environment=environment, entity=entity)
 
 
 def book_in(ledger: "Ledger", loaded: "LoadedSettings", *, environment: str, entity: str) -> "Book":

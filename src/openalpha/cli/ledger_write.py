@@ -16,16 +16,18 @@ from openalpha.cli.conventions import (
 from openalpha.cli.ledger_open import (
     EntityOption,
     EnvironmentOption,
+    LimitOption,
     amount_of,
     book_in,
+    open_book,
     open_books,
 )
 
 if TYPE_CHECKING:
+    from openalpha.books.accounts import Book
     from openalpha.books.entries import Draft
     from openalpha.books.ledger import Ledger
     from openalpha.books.rates import RateSource
-    from openalpha.settings import LoadedSettings
 
 __all__ = ["app"]
 
@@ -37,9 +39,6 @@ AtOption = Annotated[
     str, typer.Option("--at", metavar="TIME", help="When it happened, UTC; now where not given.")
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with it.")]
-LimitOption = Annotated[
-    int, typer.Option("--limit", metavar="N", min=1, help="Show at most so many.")
-]
 
 
 @app.command()
@@ -75,7 +74,8 @@ def transfer(  # noqa: PLR0913, PLR0917 - the options of a command
             target=target,
             memo=reason,
         )
-        _post(screen, books, loaded, draft=draft, environment=environment, entity=entity)
+        book = book_in(books, loaded, environment=environment, entity=entity)
+        _post(screen, books, book, draft=draft)
 
 
 @app.command()
@@ -111,10 +111,10 @@ def adjust(  # noqa: PLR0913, PLR0917 - the options of a command
             memo=reason,
             corrects=corrects,
         )
+        book = book_in(books, loaded, environment=environment, entity=entity)
         if corrects is not None:
-            book = book_in(books, loaded, environment=environment, entity=entity)
             entry_of(books.database, book, seq=corrects)
-        _post(screen, books, loaded, draft=draft, environment=environment, entity=entity)
+        _post(screen, books, book, draft=draft)
 
 
 @app.command()
@@ -132,11 +132,9 @@ def correct(
     from openalpha.books.manual import entry_of, reversal
 
     screen = Screen(json_to, is_quiet=quiet)
-    loaded = read_settings(config, settings)
-    with open_books(loaded) as books:
-        book = book_in(books, loaded, environment=environment, entity=entity)
+    with open_book(config, settings, environment=environment, entity=entity) as (books, book):
         draft = reversal(entry_of(books.database, book, seq=entry), memo=reason)
-        _post(screen, books, loaded, draft=draft, environment=environment, entity=entity)
+        _post(screen, books, book, draft=draft)
 
 
 @app.command("open")
@@ -154,9 +152,7 @@ def open_(
     from openalpha.core.clock import format_ms
 
     screen = Screen(json_to, is_quiet=quiet)
-    loaded = read_settings(config, settings)
-    with open_books(loaded) as books:
-        book = book_in(books, loaded, environment=environment, entity=entity)
+    with open_book(config, settings, environment=environment, entity=entity) as (books, book):
         counts = open_counts(books.database, book)
         items = open_items(books.database, book, limit=limit)
         for coin, count in sorted(counts.items()):
@@ -225,16 +221,7 @@ def _moment(books: "Ledger", text: str) -> int:
     return parse_ms(text) if text else books.clock.now_ms()
 
 
-def _post(
-    screen: Screen,
-    books: "Ledger",
-    loaded: "LoadedSettings",
-    *,
-    draft: "Draft",
-    environment: str,
-    entity: str,
-) -> None:
-    book = book_in(books, loaded, environment=environment, entity=entity)
+def _post(screen: Screen, books: "Ledger", book: "Book", *, draft: "Draft") -> None:
     done = books.post(book, [draft])
     if done.added:
         screen.show(f"entered in {book}: {draft.ref}")

@@ -13,12 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from openalpha.core.clock import Clock
 from openalpha.core.errors import VenueUnavailable
 from openalpha.net.locked import change_record
 
-__all__ = ["RESERVED", "Priority", "RateBudget", "RateLimit", "lock_wait_s"]
+__all__ = [
+    "RESERVED", "Waiting", "Priority", "RateBudget", "RateLimit", "lock_wait_s", "wait_for_room",
+]  # fmt: skip
 
 
 class Priority(IntEnum):
@@ -46,6 +49,49 @@ _MOST_TOKENS = 100_000
 def lock_wait_s(priority: Priority) -> float:
     """Return how long a class waits for another process that holds the file."""
     return 0.2 if priority is Priority.RISK else 5.0
+
+
+class Waiting(NamedTuple):
+    """How long to wait for a budget in all and at a time, and what waits a number of seconds."""
+
+    at_most_s: float
+    longest_nap_s: float
+    pause: Callable[[float], object]
+
+
+def wait_for_room(
+    attempt: Callable[[], float], waiting: Waiting, *, whose: str, decimals: int
+) -> None:
+    """Repeat an attempt until it needs no more waiting.
+
+    Parameters
+    ----------
+    attempt : callable
+        Takes from a budget and returns 0, or the seconds after which to try again.
+    waiting : Waiting
+    whose : str
+        Names the budget in the error.
+    decimals : int
+        Decimals of the seconds the error states.
+
+    Raises
+    ------
+    VenueUnavailable
+        If it would take longer than the waiting.
+    """
+    waited = 0.0
+    while True:
+        short_s = attempt()
+        if short_s == 0:
+            return
+        if waited + short_s > waiting.at_most_s:
+            raise VenueUnavailable(
+                f"the rate budget of {whose} is used up for another {short_s:.{decimals}f} s; "
+                "try again then"
+            )
+        nap_s = min(short_s, waiting.longest_nap_s)
+        waiting.pause(nap_s)
+        waited += nap_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +160,8 @@ class RateBudget:
         StorageError
             If the file cannot be kept.
         """
-        waited = 0.0
-        while True:
-            short_s = self._try(priority)
-            if short_s == 0:
-                return
-            if waited + short_s > wait_at_most_s:
-                raise VenueUnavailable(
-                    f"the rate budget of {self._host} is used up for another {short_s:.0f} s; "
-                    "try again then"
-                )
-            nap_s = min(short_s, _LONGEST_NAP_S)
-            self._pause(nap_s)
-            waited += nap_s
+        waiting = Waiting(wait_at_most_s, _LONGEST_NAP_S, self._pause)
+        wait_for_room(lambda: self._try(priority), waiting, whose=self._host, decimals=0)
 
     def cool_down(self, until_ms: int) -> None:
         """Let nobody send to the host before `until_ms`: it said so, or it refuses this address."""

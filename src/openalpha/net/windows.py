@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openalpha.core.clock import Clock
-from openalpha.core.errors import VenueUnavailable
-from openalpha.net.budget import RESERVED, Priority, lock_wait_s
+from openalpha.net.budget import RESERVED, Priority, Waiting, lock_wait_s, wait_for_room
 from openalpha.net.locked import change_record
 
 __all__ = ["WindowBudget", "WindowLimit"]
@@ -87,19 +86,8 @@ class WindowBudget:
         StorageError
             If the file cannot be kept.
         """
-        waited = 0.0
-        while True:
-            short_s = self._try(priority, cost)
-            if short_s == 0:
-                return
-            if waited + short_s > wait_at_most_s:
-                raise VenueUnavailable(
-                    f"the rate budget of {self._name} is used up for another {short_s:.1f} s; "
-                    "try again then"
-                )
-            nap_s = min(short_s, _LONGEST_NAP_S)
-            self._pause(nap_s)
-            waited += nap_s
+        waiting = Waiting(wait_at_most_s, _LONGEST_NAP_S, self._pause)
+        wait_for_room(lambda: self._try(priority, cost), waiting, whose=self._name, decimals=1)
 
     def cool_down(self, until_ms: int) -> None:
         """Let nobody use this window before `until_ms`: the venue says it is full."""

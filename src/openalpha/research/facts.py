@@ -12,13 +12,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from openalpha.core.clock import DAY_MS
 from openalpha.core.instruments import Instrument, Kind
 from openalpha.core.messages import EffectKind
 from openalpha.engine.tables import EffectTable, FillTable
 from openalpha.venue.kernel import layout as at
 
-__all__ = ["CashColumns", "FillColumns", "FinishedRun", "Table", "years_between"]
+__all__ = ["CashColumns", "FillColumns", "FinishedRun", "Table"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -234,11 +233,6 @@ class CashColumns:
     def total(self, kind: EffectKind) -> float:
         """Return the sum of one kind."""
         return float(self.amount[self.kind == int(kind)].sum())
-
-
-def years_between(start_ms: int, end_ms: int) -> float:
-    """Return a span in years of 365 days."""
-    return (end_ms - start_ms) / (365 * DAY_MS)
 
 
 _WHOLE = ("ts_ms", "side", "leg", "role", "reason")

@@ -4,7 +4,7 @@ import hashlib
 
 from openalpha.net import RateLimit, Use, WindowLimit
 
-__all__ = ["ADDRESS_LIMIT", "BATCH_SIZES", "mark_of", "use_of"]
+__all__ = ["ADDRESS_LIMIT", "BATCH_SIZES", "mark_of", "per_second", "use_of"]
 
 # 600 requests in five seconds an address: 120 at once and 90 a second stay below it in any window.
 ADDRESS_LIMIT = RateLimit(per_s=90, burst=120)
@@ -14,6 +14,7 @@ _ORDERS = ("create", "amend", "cancel", "cancel-all", "create-batch", "amend-bat
 _SPOT_AMEND = 10
 _PER_S = {
     **{f"/v5/order/{name}": 10 for name in _ORDERS},
+    "/v5/order/disconnected-cancel-all": 5,
     "/v5/order/realtime": 50,
     "/v5/order/history": 50,
     "/v5/execution/list": 50,
@@ -46,14 +47,28 @@ def use_of(path: str, *, category: str, mark: str, cost: int = 1) -> Use:
     >>> use_of("/v5/order/create", category="spot", mark="k").limit.count
     20
     """
-    count = _PER_S.get(path, _OTHERS_PER_S)
     name = path.removeprefix("/v5/").replace("/", "-")
-    is_order = path in _PER_S and path.rpartition("/")[2] in _ORDERS
-    if is_order and category == "spot":
-        count = _SPOT_AMEND if path.endswith("/amend") else 2 * count
     # The venue counts a key's derivatives together and spot apart.
-    group = "-spot" if is_order and category == "spot" else ""
-    return Use(f"{mark}-{name}{group}", WindowLimit(count), cost)
+    group = "-spot" if _is_order(path) and category == "spot" else ""
+    return Use(f"{mark}-{name}{group}", WindowLimit(per_second(path, category)), cost)
+
+
+def per_second(path: str, category: str) -> int:
+    """Return how often a second a key may ask an endpoint, for a category of instruments.
+
+    Examples
+    --------
+    >>> per_second("/v5/order/amend", "spot"), per_second("/v5/order/cancel", "spot")
+    (10, 20)
+    """
+    count = _PER_S.get(path, _OTHERS_PER_S)
+    if _is_order(path) and category == "spot":
+        return _SPOT_AMEND if path.endswith("/amend") else 2 * count
+    return count
+
+
+def _is_order(path: str) -> bool:
+    return path in _PER_S and path.rpartition("/")[2] in _ORDERS
 
 
 def mark_of(api_key: str) -> str:

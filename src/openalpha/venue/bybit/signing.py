@@ -54,10 +54,6 @@ class Signer:
             "X-BAPI-SIGN": self._sign(text.encode()),
         }
 
-    def socket_arguments(self, expires_ms: int) -> list[object]:
-        """Return the arguments of a socket's `auth` operation."""
-        return [self._api_key, expires_ms, self._sign(f"GET/realtime{expires_ms}".encode())]
-
 
 def _hmac(secret: str) -> Callable[[bytes], str]:
     key = secret.encode()

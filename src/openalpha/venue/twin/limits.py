@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from openalpha.venue.bybit.limits import per_second
 from openalpha.venue.twin.wire import Params
 
 __all__ = ["Limits", "Verdict", "endpoint_limit"]
@@ -10,30 +11,7 @@ __all__ = ["Limits", "Verdict", "endpoint_limit"]
 SECOND_MS = 1_000
 ADDRESS_LIMIT, ADDRESS_WINDOW_MS, ADDRESS_BAN_MS = 600, 5_000, 600_000
 
-_ORDER = {"create": 10, "amend": 10, "cancel": 10, "cancel-all": 10}
-_BATCH = {"create-batch": 10, "amend-batch": 10, "cancel-batch": 10}
-_SPOT = {
-    "create": 20,
-    "cancel": 20,
-    "cancel-all": 20,
-    "create-batch": 20,
-    "amend-batch": 20,
-    "cancel-batch": 20,
-}
-_LIMITS = {
-    **{f"/v5/order/{name}": limit for name, limit in (_ORDER | _BATCH).items()},
-    "/v5/order/disconnected-cancel-all": 5,
-    "/v5/order/realtime": 50,
-    "/v5/order/history": 50,
-    "/v5/execution/list": 50,
-    "/v5/position/list": 50,
-    "/v5/position/closed-pnl": 50,
-    "/v5/account/wallet-balance": 50,
-    "/v5/account/info": 50,
-    "/v5/account/transaction-log": 25,
-    "/v5/account/fee-rate": 5,
-}
-OTHERS = 10
+_BATCHES = ("create-batch", "amend-batch", "cancel-batch")
 
 
 def endpoint_limit(path: str, params: Params) -> tuple[int, int]:
@@ -46,12 +24,10 @@ def endpoint_limit(path: str, params: Params) -> tuple[int, int]:
     >>> endpoint_limit("/v5/order/create", {"category": "spot"})
     (20, 1)
     """
-    name = path.rpartition("/")[2]
-    limit = _LIMITS.get(path, OTHERS)
-    if params.get("category") == "spot" and path.startswith("/v5/order/"):
-        limit = _SPOT.get(name, limit)
+    limit = per_second(path, str(params.get("category", "")))
+    is_batch = path.rpartition("/")[2] in _BATCHES
     items = params.get("request")
-    return limit, len(items) if name in _BATCH and isinstance(items, list) and items else 1
+    return limit, len(items) if is_batch and isinstance(items, list) and items else 1
 
 
 @dataclass(frozen=True, slots=True)
