@@ -32,8 +32,8 @@ from openalpha.venue.kernel.liquidation import LIQUIDATION_ORDER, bankruptcy_pri
 from openalpha.venue.kernel.margin import (
     NOT_THIS,
     available,
-    close_fee,
     initial_margin,
+    leg_margin,
     leg_notional,
     maintenance,
     margin_balance,
@@ -59,11 +59,8 @@ def read_leg(m: I64, account: int, number: int, leg: int, into: I64) -> None:
     if m[p + P_QTY] == 0 or m[i + I_KIND] == SPOT:
         return
     amount = leg_notional(m, i, p)
-    sign = 1 if m[p + P_QTY] > 0 else -1
     into[L_NOTIONAL] = amount
-    into[L_INITIAL] = initial_margin(m, p, amount) + close_fee(m, p, amount, sign)
-    if m[a + AC_MARGIN_MODE] == ISOLATED:
-        into[L_INITIAL] = m[p + P_MARGIN]
+    into[L_INITIAL] = leg_margin(m, a, i, p)
     into[L_MAINTENANCE] = maintenance(m, i, amount)
     into[L_UNREALISED] = unrealised(m, i, p, m[i + I_MARK])
     into[L_BANKRUPTCY] = bankruptcy_price(m, a, i, p)
@@ -81,12 +78,7 @@ def read_account(m: I64, account: int, into: I64) -> None:
             if m[i + I_KIND] == SPOT or m[p + P_QTY] == 0:
                 continue
             into[S_UNREALISED] += unrealised(m, i, p, m[i + I_MARK])
-            if m[a + AC_MARGIN_MODE] == ISOLATED:
-                into[S_POSITIONS] += m[p + P_MARGIN]
-                continue
-            amount = leg_notional(m, i, p)
-            sign = 1 if m[p + P_QTY] > 0 else -1
-            into[S_POSITIONS] += initial_margin(m, p, amount) + close_fee(m, p, amount, sign)
+            into[S_POSITIONS] += leg_margin(m, a, i, p)
     is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
     into[S_EQUITY] = margin_balance(m, a)
     into[S_MAINTENANCE] = total_maintenance(m, a)

@@ -2,8 +2,9 @@
 
 from openalpha.core.reasons import Reason
 from openalpha.venue.kernel._compile import compiled, entry
-from openalpha.venue.kernel.account import acct_at, apply_effect, inst_at
+from openalpha.venue.kernel.account import acct_at, apply_effect, inst_at, leg_at
 from openalpha.venue.kernel.layout import (
+    AC_BALANCES,
     AC_POSITION_MODE,
     FREE,
     H_DONE_CAP,
@@ -19,6 +20,7 @@ from openalpha.venue.kernel.layout import (
     H_SLOTS,
     HEDGE,
     I64,
+    I_BASE_COIN,
     I_KIND,
     I_N_ORDERS,
     O_A_LIMIT,
@@ -53,6 +55,7 @@ from openalpha.venue.kernel.layout import (
     O_X_TIME,
     O_X_TP,
     O_X_TRAIL,
+    P_QTY,
     SPOT,
     TAKE_PROFIT,
     Market,
@@ -63,7 +66,6 @@ from openalpha.venue.kernel.skipping import (
     FEW_ROWS,
     MANY_ROWS,
     first_slow_row,
-    first_touched_row,
     lead_row,
     settle_prices,
 )
@@ -163,7 +165,13 @@ def request_amend(
 def transfer(m: I64, account: int, coin: int, ts_ms: int, kind: int, amount: int) -> None:
     """Book a deposit, withdrawal or other change from outside."""
     m[H_NOW_MS] = ts_ms
-    apply_effect(m, acct_at(m, account), coin, kind, amount, -1, -1)
+    a = acct_at(m, account)
+    apply_effect(m, a, coin, kind, amount, -1, -1)
+    for number in range(m[H_N_INST]):
+        i = inst_at(number)
+        if m[i + I_KIND] == SPOT and m[i + I_BASE_COIN] == coin:
+            # A spot position is the coin's balance (A1).
+            m[leg_at(m, a, i, 0) + P_QTY] = m[a + AC_BALANCES + coin]
 
 
 @compiled
@@ -206,12 +214,6 @@ def advance(m: I64, mk: Market, start: int, stop: int) -> int:
     if stop > start:
         settle_prices(m, mk, stop - 1)
     return stop
-
-
-@entry
-def next_slow_row(m: I64, mk: Market, start: int, stop: int) -> int:
-    """Return the first row from `start` on in which something can happen, or `stop`."""
-    return first_touched_row(m, mk, start, stop) if start < stop else stop
 
 
 @entry

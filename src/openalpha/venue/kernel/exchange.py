@@ -11,18 +11,15 @@ from openalpha.venue.kernel import book_market as event
 from openalpha.venue.kernel import drive
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.arena import (
-    DONE,
-    EFFECTS,
-    FILLS,
     build_arena,
     check_sound,
     orders_of,
-    rows_of,
     with_account,
     with_room,
 )
 from openalpha.venue.kernel.layout import I64
 from openalpha.venue.kernel.setup import AccountSetup, InstrumentSetup, OrderRequest
+from openalpha.venue.kernel.written import Written
 
 __all__ = ["BookMachine", "Depth"]
 
@@ -32,7 +29,7 @@ Depth = list[tuple[int, int]]
 
 
 @dataclass(slots=True)
-class BookMachine:
+class BookMachine(Written):
     """A venue of several accounts whose orders meet each other and the market in one book.
 
     The rules are those of docs/kernel/rules.md with the liquidity of docs/kernel/book.md. Spread,
@@ -110,11 +107,6 @@ class BookMachine:
     def transfer(self, account: int, coin: int, ts_ms: int, amount: int) -> None:
         """Book a deposit (+) or withdrawal (-), in the coin's cash units."""
         drive.transfer(self.arena, account, coin, ts_ms, int(EffectKind.TRANSFER), amount)
-        for number, setup in enumerate(self.instruments):
-            if setup.kind == at.SPOT and setup.base_coin == coin:
-                # A spot position is the coin's balance (A1).
-                balance = self.arena[self._account(account) + at.AC_BALANCES + coin]
-                self.arena[self._leg(account, number, 0) + at.P_QTY] = balance
 
     # what the venue arranges
 
@@ -219,21 +211,6 @@ class BookMachine:
         """The venue's time."""
         return int(self.arena[at.H_NOW_MS])
 
-    @property
-    def fills(self) -> I64:
-        """int64[n_fills, FILL_COLS] of all accounts so far."""
-        return rows_of(self.arena, FILLS)
-
-    @property
-    def effects(self) -> I64:
-        """int64[n_effects, EFFECT_COLS] of all accounts so far."""
-        return rows_of(self.arena, EFFECTS)
-
-    @property
-    def done(self) -> I64:
-        """int64[n_ended, DONE_COLS]: the orders that have ended, in the order they did."""
-        return rows_of(self.arena, DONE)
-
     def drain(self) -> tuple[I64, I64, I64]:
         """Return copies of fills, effects and ended orders so far, and forget them.
 
@@ -262,11 +239,6 @@ class BookMachine:
         rows = orders_of(self.arena, number)
         found = np.flatnonzero((rows[:, at.O_ID] == order_id) & (rows[:, at.O_STATUS] != at.FREE))
         return rows[found[0]] if len(found) else None
-
-    def live_orders(self, number: int) -> I64:
-        """Return int64[n, ORDER_COLS] of an instrument's orders that are alive or in flight."""
-        slots = orders_of(self.arena, number)
-        return slots[slots[:, at.O_STATUS] != at.FREE]
 
     def balances(self, account: int) -> list[int]:
         """Return an account's balances, coin 0 first, in cash units."""

@@ -9,23 +9,19 @@ from openalpha.core.reasons import Reason
 from openalpha.venue.kernel import drive
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.arena import (
-    DONE,
-    EFFECTS,
-    FILLS,
     build_arena,
     check_sound,
     enlarged,
-    orders_of,
-    rows_of,
 )
 from openalpha.venue.kernel.layout import I64, Market
 from openalpha.venue.kernel.setup import AccountSetup, InstrumentSetup, OrderRequest
+from openalpha.venue.kernel.written import Written
 
 __all__ = ["Machine"]
 
 
 @dataclass(slots=True)
-class Machine:
+class Machine(Written):
     """One kernel over one history.
 
     Parameters
@@ -123,26 +119,6 @@ class Machine:
             if self.row < stop:
                 self.arena = enlarged(self.arena)
         check_sound(self.arena)
-
-    @property
-    def fills(self) -> I64:
-        """int64[n_fills, FILL_COLS] so far."""
-        return rows_of(self.arena, FILLS)
-
-    @property
-    def effects(self) -> I64:
-        """int64[n_effects, EFFECT_COLS] so far."""
-        return rows_of(self.arena, EFFECTS)
-
-    @property
-    def done(self) -> I64:
-        """int64[n_ended, DONE_COLS]: the orders that have ended, in the order they did."""
-        return rows_of(self.arena, DONE)
-
-    def live_orders(self, number: int) -> I64:
-        """Return int64[n, ORDER_COLS] of an instrument's orders that are alive or in flight."""
-        slots = orders_of(self.arena, number)
-        return slots[slots[:, at.O_STATUS] != at.FREE]
 
     def balances(self) -> list[int]:
         """Return the account's balances, coin 0 first, in cash units."""

@@ -219,6 +219,15 @@ def _reserved(m: I64, a: int, but: int) -> int:
 
 
 @compiled
+def leg_margin(m: I64, a: int, i: int, p: int) -> int:
+    """Return the margin a position takes: what is locked in it, or at the mark (M2, M7)."""
+    if m[a + AC_MARGIN_MODE] == ISOLATED:
+        return m[p + P_MARGIN]
+    amount = leg_notional(m, i, p)
+    return initial_margin(m, p, amount) + close_fee(m, p, amount, 1 if m[p + P_QTY] > 0 else -1)
+
+
+@compiled
 def available(m: I64, a: int, but: int) -> int:
     """Return the margin free for new orders, leaving out the order at place `but` (M5)."""
     is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
@@ -229,12 +238,8 @@ def available(m: I64, a: int, but: int) -> int:
             continue
         for leg in range(2):
             p = leg_at(m, a, i, leg)
-            if is_isolated:
-                free -= m[p + P_MARGIN]
-            elif m[p + P_QTY] != 0:
-                amount = leg_notional(m, i, p)
-                free -= initial_margin(m, p, amount)
-                free -= close_fee(m, p, amount, 1 if m[p + P_QTY] > 0 else -1)
+            if m[p + P_QTY] != 0:
+                free -= leg_margin(m, a, i, p)
     return free
 
 
