@@ -36,7 +36,7 @@ METADATA = MetaData(
 )
 """Every table of the program, once the files that declare them are loaded."""
 
-REVISION = "0002"
+REVISION = "0003"
 """The schema this program reads and writes: the newest file of `migrations/versions`."""
 
 REFUSED = "is never changed or deleted"
