@@ -114,7 +114,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class OrderIntent:
-    """What a strategy wants done, before risk has looked at it."""
+    """What a strategy wants done, before risk has looked at it.
+
+    `strategy` names the sub-book it belongs to. The exits an entry carries are millionths of its
+    own price (`time_exit_ms` a time held); 0 is none.
+    """
 
     ts_ms: int
     instrument: InstrumentId
@@ -129,6 +133,12 @@ class OrderIntent:
     is_reduce_only: bool = False
     leg: Leg = Leg.NET
     tag: str = ""
+    strategy: str = ""
+    stop_e6: int = 0
+    take_profit_e6: int = 0
+    trailing_e6: int = 0
+    activation_e6: int = 0
+    time_exit_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

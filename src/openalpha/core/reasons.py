@@ -9,7 +9,10 @@ __all__ = ["Reason", "explain"]
 
 
 class Reason(IntEnum):
-    """Reasons of fills (1-19), of orders that end or are refused (20-59), of decisions (60-89)."""
+    """Reasons of fills (1-19), of orders that end or are refused (20-59), of decisions (60-89).
+
+    From 73 on they are what stops trading itself: breakers, locks and people.
+    """
 
     NONE = 0
     # fills
@@ -68,6 +71,22 @@ class Reason(IntEnum):
     MAX_TRADES = 70
     BANKRUPT = 71
     MISSING_BAR = 72
+    BREAKER_LOSS_STREAK = 73
+    BREAKER_VOLATILITY = 74
+    BREAKER_SPREAD = 75
+    BREAKER_STALE = 76
+    BREAKER_ERRORS = 77
+    BREAKER_REJECTS = 78
+    BREAKER_CLOCK = 79
+    BREAKER_LIQUIDATION = 80
+    BREAKER_RATE_BUDGET = 81
+    BREAKER_GUARDIAN = 82
+    OPEN_INCIDENT = 83
+    TRIPPED_TOO_OFTEN = 84
+    STRATEGY_STOPPED = 85
+    ORDERED_BY_PERSON = 86
+    NOT_ARMED = 87
+    LOCKED = 88
 
 
 _WORDS: dict[Reason, str] = {
@@ -125,6 +144,22 @@ _WORDS: dict[Reason, str] = {
     Reason.MAX_TRADES: "the day's number of opening orders was used up",
     Reason.BANKRUPT: "the account has no equity left",
     Reason.MISSING_BAR: "the instrument has no bar at that time",
+    Reason.BREAKER_LOSS_STREAK: "too many round trips in a row lost money",
+    Reason.BREAKER_VOLATILITY: "the market moves far more than it usually does",
+    Reason.BREAKER_SPREAD: "the distance between bid and ask is too wide",
+    Reason.BREAKER_STALE: "the newest market data is too old to decide on",
+    Reason.BREAKER_ERRORS: "too many requests to the venue failed",
+    Reason.BREAKER_REJECTS: "the venue rejected too many orders",
+    Reason.BREAKER_CLOCK: "the machine's clock is too far from the venue's",
+    Reason.BREAKER_LIQUIDATION: "a position is too near its liquidation",
+    Reason.BREAKER_RATE_BUDGET: "the venue's rate limit is nearly used up",
+    Reason.BREAKER_GUARDIAN: "the guardian is silent",
+    Reason.OPEN_INCIDENT: "an incident is not settled yet",
+    Reason.TRIPPED_TOO_OFTEN: "breakers tripped too often in one day",
+    Reason.STRATEGY_STOPPED: "the strategy lost as much of its capital as it may",
+    Reason.ORDERED_BY_PERSON: "a person ordered it",
+    Reason.NOT_ARMED: "trading was not armed to go on after a restart",
+    Reason.LOCKED: "trading is locked until a person unlocks it",
 }
 
 
