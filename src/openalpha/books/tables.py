@@ -36,7 +36,6 @@ __all__ = [
     "STATED_RATES",
     "TAX_DECLARATIONS",
     "TAX_FILES",
-    "TAX_LOCKS",
     "TAX_RECORDS",
     "TAX_SETTLEMENTS",
     "and_",
@@ -244,18 +243,6 @@ TAX_DECLARATIONS = Table(
     sqlite_with_rowid=False,
 )
 """What an entity declares (topic `profile`: who it is, its choices); the last word holds."""
-
-TAX_LOCKS = Table(
-    "tax_locks",
-    METADATA,
-    Column("entity", Text, primary_key=True),
-    Column("seq", Integer, primary_key=True),
-    Column("year", Integer, nullable=False),
-    Column("said", Text, nullable=False),
-    Column("recorded_ms", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-"""Income years reported as final, or reopened; the last word on a year holds."""
 
 STATED_RATES = Table(
     "stated_rates",
