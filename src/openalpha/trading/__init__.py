@@ -1,0 +1,1 @@
+"""What to do: orders that cannot be lost, one loop for paper and live, reconciliation."""
