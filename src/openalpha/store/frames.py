@@ -87,7 +87,7 @@ def packed_opening(number: int, first_seq: int, *, before_crc: int) -> tuple[byt
     return opening + _CRC.pack(crc), crc
 
 
-def packed(seq: int, kind: FrameKind, ts_ms: int, *, payload: bytes, crc: int) -> tuple[bytes, int]:
+def packed(seq: int, kind: FrameKind, *, ts_ms: int, payload: bytes, crc: int) -> tuple[bytes, int]:
     """Return a frame as bytes and its CRC; `crc` is that of the frame before."""
     body = _HEAD.pack(len(payload), seq, kind, ts_ms) + payload
     crc = zlib.crc32(body, crc)
