@@ -1,0 +1,219 @@
+"""Builds the model of a report from its facts. Pure: the same facts give the same report."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from openalpha.books.report import rows
+from openalpha.books.report.assessing import Assessed, assess_facts, side_by_side
+from openalpha.books.report.facts import Facts
+from openalpha.books.report.first_page import SYNTHETIC, draft_reasons, first_page
+from openalpha.books.report.labelled import label_lines, schedule_lines, step_lines
+from openalpha.books.report.model import Comparison, OpenLine, TaxReport
+from openalpha.books.tax.amounts import exact
+from openalpha.books.tax.dates import income_year
+from openalpha.books.tax.entity import Treatment
+from openalpha.books.tax.events import Event
+from openalpha.books.tax.labels import needs_schedule
+from openalpha.books.tax.near import near_borders
+from openalpha.books.tax.search import Candidate
+from openalpha.books.tax.selection import lock_year
+from openalpha.books.tax.ties import order_matters
+
+__all__ = ["build_report", "order_of", "plain"]
+
+_TIES_UP_TO = 60_000
+_REMARKS = 40
+
+
+def build_report(facts: Facts) -> TaxReport:
+    """Build the report of one income year.
+
+    Parameters
+    ----------
+    facts : Facts
+        Events, choices, what is open, and where everything came from.
+
+    Returns
+    -------
+    TaxReport
+        A draft while anything is open.
+
+    Raises
+    ------
+    Refused
+        If nothing happened in the year, or the law or engine does not allow what was asked.
+    """
+    with exact():
+        return _build(facts)
+
+
+def order_of(facts: Facts) -> Candidate:
+    """Return the order of parcels the year ended up with, to be locked."""
+    with exact():
+        return assess_facts(facts).order
+
+
+def _build(facts: Facts) -> TaxReport:
+    found = assess_facts(facts)
+    others, refused = side_by_side(facts, found)
+    events = {event.id: event for event in facts.events}
+    items = _open_items(facts, found)
+    wash = rows.wash_lines(facts, found, events)
+    earned = rows.earnings(facts, found, events)
+    entity = facts.policy.entity
+    statement = found.result.statement
+    reasons = draft_reasons(facts, items, facts.balances)
+    report = TaxReport(
+        entity=facts.entity,
+        kind=entity.value,
+        year=f"{facts.year - 1}-{facts.year % 100:02d}",
+        is_final=not reasons,
+        reasons=reasons,
+        is_synthetic=any(SYNTHETIC in row.source for row in facts.rates),
+        treatment=facts.policy.treatment.value,
+        treatments=tuple(treatment.value for treatment in Treatment),
+        refused=tuple(refused),
+        settings=first_page(facts, found, balances=facts.balances, wash=len(wash)),
+        labels=label_lines(found, earned, entity=entity),
+        schedule=schedule_lines(found, entity=entity),
+        needs_schedule=needs_schedule(statement, entity),
+        steps=step_lines(found),
+        pools=found.pools,
+        discount=entity.discount,
+        comparison=_comparison(others),
+        disposals=rows.disposals(facts, found, events),
+        earnings=earned,
+        holdings=rows.holdings(facts, found),
+        losses=rows.losses(facts, found),
+        wash=wash,
+        open_items=items,
+        settled=facts.settled,
+        balances=facts.balances,
+        rates=facts.rates,
+        files=facts.origin.files,
+        remarks=_remarks(facts, found),
+        version=facts.origin.version,
+        made=facts.origin.made,
+        figures_sha256="",
+        parcels_sha256=_parcels(found, facts),
+        report_sha256="",
+    )
+    return _hashed(report)
+
+
+def _open_items(facts: Facts, found: Assessed) -> tuple[OpenLine, ...]:
+    """Join what the histories ask with what the engine asks, each fact once."""
+    asked = {item.key.split("/")[0].split(".")[0] for item in facts.open_items}
+    rows_ = list(facts.open_items)
+    for item in found.assessment.open_items:
+        is_said = item.code in ("missing_value", "missing_cost")
+        if is_said and item.event.split(".")[0] in asked:
+            continue  # the missing rate behind it is asked for already
+        where = facts.where(item.event)
+        rows_.append(
+            OpenLine(item.code, item.event, f"{where}: {item.text}" if where else item.text)
+        )
+    return tuple(rows_)
+
+
+def _comparison(others: Iterable[Assessed | None]) -> tuple[Comparison, ...]:
+    found = list(others)
+
+    def line(name: str, of: Any) -> Comparison:
+        return Comparison(name, tuple(None if one is None else of(one) for one in found))
+
+    return (
+        line("capital gains before losses", lambda one: one.result.statement.gross),
+        line("discount", lambda one: one.result.statement.discount),
+        line("net capital gain", lambda one: one.result.statement.net),
+        line("income on revenue account", lambda one: one.result.income),
+        line("deductions on revenue account", lambda one: one.result.deductions),
+        line("added to taxable income", lambda one: one.taxable),
+        line("capital losses carried forward", lambda one: one.result.statement.carried_forward),
+    )
+
+
+def _remarks(facts: Facts, found: Assessed) -> tuple[str, ...]:
+    """Name fills near a border of the calendar, and figures that hang on the record's order."""
+    year = facts.year
+    first, last = date(year - 1, 7, 1), date(year, 6, 30)
+    close: list[Event] = [
+        event
+        for event in facts.events
+        if event.day is not None
+        and (abs((event.day - first).days) <= 2 or _is_end(event.day, last))
+    ]
+    close += [e for e in facts.events if e.day is not None and income_year(e.day) == year]
+    unique = {event.id: event for event in close}
+    found_near = near_borders(unique.values(), found.result.slices, zone=facts.zone)
+    remarks = list(dict.fromkeys(found_near))
+    if len(remarks) > _REMARKS:
+        more = len(remarks) - _REMARKS
+        remarks = [*remarks[:_REMARKS], f"{more:,} more fills lie as near to a border"]
+    if len(facts.events) > _TIES_UP_TO:
+        remarks.append("whether the order of events of one instant matters was not worked out")
+    else:
+        name = f"ends in {year} "
+        ties = order_matters(facts.events, facts.policy, law=facts.law, carry_in=facts.carry_in)
+        remarks += [text for text in ties if name in text]
+    return tuple(remarks)
+
+
+def _is_end(day: date, last: date) -> bool:
+    return abs((day - last).days) <= 2
+
+
+def _parcels(found: Assessed, facts: Facts) -> str:
+    """Return the hash of every parcel used in the year; "" where nothing was sold."""
+    closed = replace(found.assessment, open_items=())
+    if facts.year not in closed.years:
+        return hashlib.sha256(b"[]").hexdigest()
+    return lock_year(closed, facts.year, chosen_by="", ts_ms=0).sha256
+
+
+_FIGURES = (
+    "entity", "kind", "year", "treatment", "labels", "schedule", "steps", "disposals", "earnings",
+    "holdings", "losses",
+)  # fmt: skip
+_NOT_HASHED = ("made", "kept", "figures_sha256", "report_sha256")
+
+
+def _hashed(report: TaxReport) -> TaxReport:
+    figures = {name: getattr(report, name) for name in _FIGURES}
+    left_out = {*_NOT_HASHED, *_FIGURES}  # the figures enter by their own hash
+    whole = {f.name: getattr(report, f.name) for f in fields(report) if f.name not in left_out}
+    one = _digest(figures)
+    return replace(report, figures_sha256=one, report_sha256=_digest({**whole, "figures": one}))
+
+
+def _digest(payload: Mapping[str, Any]) -> str:
+    text = json.dumps(plain(payload), ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: named rows as objects, decimals and days as texts."""
+    if isinstance(value, Decimal):
+        return _text(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: plain(item) for name, item in value._asdict().items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def _text(value: Decimal) -> str:
+    """Write every digit but zeros at the end, whatever context is in force."""
+    text = f"{value:f}"
+    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text

@@ -1,0 +1,190 @@
+"""Rows of the report from an assessed year: disposals, income, parcels held, losses, wash sales."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from openalpha.books.report.assessing import Assessed
+from openalpha.books.report.facts import Facts
+from openalpha.books.report.labelled import earning_label
+from openalpha.books.report.model import Disposal, Earning, Holding, LossLine, WashLine
+from openalpha.books.tax.amounts import ZERO
+from openalpha.books.tax.dates import first_eligible_day, zone_of
+from openalpha.books.tax.entity import Treatment
+from openalpha.books.tax.events import Dispose, Event, Money
+from openalpha.books.tax.gains import Gain
+from openalpha.books.tax.slices import Slice
+from openalpha.books.tax.wash import wash_flags
+
+__all__ = ["disposals", "earnings", "holdings", "losses", "wash_lines"]
+
+Events = Mapping[str, Event]
+
+
+def disposals(facts: Facts, found: Assessed, events: Events) -> tuple[Disposal, ...]:
+    """Return a row for every parcel that every disposal used; two where the law cuts it in two."""
+    zone = zone_of(facts.zone)
+    rows = []
+    if facts.policy.treatment is Treatment.CAPITAL:
+        for gain in found.result.gains:
+            rows.append(_row(facts, found, gain, events, zone))
+    else:
+        for piece in found.result.slices:
+            gain = _on_revenue(piece)
+            rows.append(_row(facts, found, gain, events, zone))
+    return tuple(rows)
+
+
+def _on_revenue(piece: Slice) -> Gain:
+    profit = piece.proceeds - piece.cost_base
+    return Gain(piece.disposal, piece.day, "revenue", profit, False, "revenue", None, piece)
+
+
+def _row(facts: Facts, found: Assessed, gain: Gain, events: Events, zone: ZoneInfo) -> Disposal:
+    piece = gain.slice
+    event = events.get(_event_of(gain.source))
+    is_named = bool(getattr(event, "lots", ()))
+    method = "specific" if is_named else found.order.method.value
+    time = _local(event, zone)
+    source = facts.where(gain.source)
+    if piece is None:  # a gain that was stated, not worked out
+        day = gain.day or date(facts.year, 6, 30)
+        contract = getattr(event, "contract", "")
+        return Disposal(
+            gain.source, time, day, contract, ZERO, "", "", None, None, ZERO, ZERO, gain.amount,
+            gain.category, gain.is_discountable, gain.rule, gain.concession, "", "", "", source,
+        )  # fmt: skip
+    is_deferred = gain.rule == "deferred_gain"
+    reduced, owning = piece.reduced_cost_base, piece.third
+    if gain.cost_base is not None and gain.rule != "gain":
+        reduced, owning = gain.cost_base, ZERO
+    return Disposal(
+        gain.source,
+        time,
+        piece.day,
+        piece.asset,
+        piece.qty,
+        piece.kind,
+        piece.lot or "",
+        piece.acquired,
+        None if is_deferred else piece.proceeds,
+        reduced,
+        owning,
+        gain.amount,
+        gain.category,
+        gain.is_discountable,
+        gain.rule,
+        gain.concession,
+        method,
+        facts.signature.chosen_by,
+        _digest(piece, method, facts.signature.chosen_by),
+        source,
+    )
+
+
+def _digest(piece: Slice, method: str, chosen_by: str) -> str:
+    """Return the hash of one choice: which parcel, how much of it, how and by whom."""
+    said = [piece.disposal, piece.lot, f"{piece.qty:f}", f"{piece.cost:f}", method, chosen_by]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _event_of(name: str) -> str:
+    """Return the event behind a slice: fees and payments in coin have names of their own."""
+    for ending in (".fee", ".paid"):
+        name = name.removesuffix(ending)
+    return name
+
+
+def _local(event: Event | None, zone: ZoneInfo) -> str:
+    ts_ms = getattr(event, "ts_ms", None)
+    if ts_ms is None or ts_ms < 0:
+        return ""
+    moment = datetime.fromtimestamp(ts_ms / 1000, UTC).astimezone(zone)
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def earnings(facts: Facts, found: Assessed, events: Events) -> tuple[Earning, ...]:
+    """Return every amount on revenue account, in the order it came."""
+    rows = []
+    for row in found.result.revenue:
+        if not row.amount:
+            continue
+        is_money = isinstance(events.get(row.event), Money)
+        label = earning_label(facts.policy.entity, row.kind, row.amount, is_money=is_money)
+        source = facts.where(row.event)
+        rows.append(Earning(row.event, row.day, row.kind, label, row.amount, source))
+    return tuple(rows)
+
+
+def holdings(facts: Facts, found: Assessed) -> tuple[Holding, ...]:
+    """Return every parcel held at the end of the year, by asset, oldest first."""
+    has_discount = facts.policy.entity.discount > 0
+    is_capital = facts.policy.treatment is Treatment.CAPITAL
+    return tuple(
+        Holding(
+            parcel.id,
+            parcel.asset,
+            parcel.wallet,
+            parcel.acquired,
+            parcel.left,
+            parcel.cost_left,
+            parcel.third_left,
+            first_eligible_day(parcel.acquired)
+            if has_discount and is_capital and parcel.acquired is not None
+            else None,
+            parcel.kind,
+            facts.where(parcel.id),
+        )
+        for parcel in found.assessment.parcels
+    )
+
+
+def losses(facts: Facts, found: Assessed) -> tuple[LossLine, ...]:
+    """Return net capital losses by the year they were made."""
+    earlier = [year for year in found.assessment.years if year < facts.year]
+    if earlier:
+        before = dict(found.assessment.years[max(earlier)].statement.carried)
+    else:
+        before = _summed(facts.carry_in.prior_losses)
+    after = _summed(found.result.statement.carried)
+    return tuple(
+        LossLine(
+            year,
+            before.get(year, ZERO),
+            before.get(year, ZERO) - after.get(year, ZERO) if year in before else ZERO,
+            after.get(year, ZERO),
+        )
+        for year in sorted({*before, *after})
+    )
+
+
+def _summed(rows: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
+    found: dict[int, Decimal] = {}
+    for year, amount in rows:
+        found[year] = found.get(year, ZERO) + amount
+    return found
+
+
+def wash_lines(facts: Facts, found: Assessed, events: Events) -> tuple[WashLine, ...]:
+    """Return the year's losses with a purchase near them, be it in the next income year."""
+    flags = wash_flags(found.result.slices, facts.events, window_days=facts.policy.wash_window_days)
+    return tuple(
+        WashLine(
+            flag.disposal,
+            flag.asset,
+            flag.day,
+            flag.loss,
+            ", ".join(flag.bought),
+            flag.days_apart,
+            _reason(events, flag.disposal),
+        )
+        for flag in flags
+    )
+
+
+def _reason(events: Events, name: str) -> str:
+    event = events.get(name)
+    return event.reason if isinstance(event, Dispose) else ""
