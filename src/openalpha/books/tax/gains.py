@@ -5,7 +5,7 @@ an individual's or trust's slice of a parcel held over 30 June 2027 is two: the 
 the boundary under the old law, and the new one, indexed from the boundary.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -52,11 +52,17 @@ class BoundaryValue:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """What the law needs beyond the events: boundary values, index numbers, residential assets."""
+    """What the law needs beyond the events: boundary values, index numbers, residential assets.
+
+    `apportion` returns what a slice was worth at the end of 30 June 2027 by the method of the
+    ministerial instrument (s 112-185), in AUD. None was made yet, so none ships with the program,
+    and a holding that asks for it is refused.
+    """
 
     boundary: Mapping[str, BoundaryValue] = field(default_factory=dict)
     cpi: Cpi = field(default_factory=Cpi)
     residential: frozenset[str] = frozenset()
+    apportion: Callable[[Slice], Decimal] | None = None
 
 
 class Gain(NamedTuple):
@@ -164,7 +170,7 @@ def may_discount(piece: Slice, policy: Policy, *, event: date | None = None) -> 
     day = piece.day if event is None else event
     if policy.entity is Entity.COMPANY or not held_twelve_months(piece.acquired, day):
         return False
-    if piece.kind not in ("A1", "C1", "C2"):
+    if piece.kind not in ("A1", "C1", "C2", "K4"):
         return False
     if piece.agreed is None and not policy.residency:
         return True
@@ -229,12 +235,7 @@ def _reformed(piece: Slice, policy: Policy, law: Law, open_items: list[OpenItem]
         )
         open_items.append(OpenItem("missing_boundary_value", piece.disposal, text))
         return [_new_gain(piece, policy, law, open_items, piece.cost)]
-    if known.unit is None:
-        raise Refused(
-            "the apportioning method waits for the ministerial instrument (s 112-185), which is "
-            "not in this program; state the market value of 30 June 2027"
-        )
-    value = known.unit * piece.qty
+    value = _boundary_value(piece, known, law)
     amount, is_long, cost_base, _ = boundary_gain(piece, value, policy=policy)
     if _is_pre_cgt(piece):  # s 112-175: the gain to the boundary stays exempt
         amount, is_long = ZERO, False
@@ -249,6 +250,17 @@ def _reformed(piece: Slice, policy: Policy, law: Law, open_items: list[OpenItem]
         piece,
     )
     return [deferred, _new_gain(piece, policy, law, open_items, value)]
+
+
+def _boundary_value(piece: Slice, known: BoundaryValue, law: Law) -> Decimal:
+    if known.unit is not None:
+        return known.unit * piece.qty
+    if law.apportion is None:
+        raise Refused(
+            "the apportioning method waits for the ministerial instrument (s 112-185), which is "
+            "not in this program; state the market value of 30 June 2027"
+        )
+    return law.apportion(piece)
 
 
 def _new_gain(

@@ -6,36 +6,29 @@ treatment, since when and why stands beside every figure.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
 
 from openalpha.books.tax.amounts import ZERO, exact
-from openalpha.books.tax.assessment import Assessment, CarryIn, assess, statement_of
-from openalpha.books.tax.entity import Policy, Refused, Treatment
-from openalpha.books.tax.events import Event
-from openalpha.books.tax.gains import Law
+from openalpha.books.tax.assessment import Assessment, CarryIn, statement_of
+from openalpha.books.tax.changes import Choice, assess_segments, segments_of
+from openalpha.books.tax.entity import Policy, Refused
+from openalpha.books.tax.events import Event, in_order
+from openalpha.books.tax.gains import Gain, Law
 from openalpha.books.tax.losses import Statement
+from openalpha.books.tax.search import Candidate
+from openalpha.books.tax.slices import Revenue
 
 __all__ = ["Choice", "PortfolioYear", "assess_portfolios"]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """On which account a portfolio is, from which day, why, and who says so."""
-
-    portfolio: str
-    treatment: Treatment
-    since: date
-    reason: str
-    signer: str
-
-
-@dataclass(frozen=True, slots=True)
 class PortfolioYear:
-    """One income year of all portfolios together, in AUD."""
+    """One income year of all portfolios together, in AUD: gains, and rows on revenue account."""
 
     statement: Statement
     revenue: Decimal
+    gains: tuple[Gain, ...] = ()
+    rows: tuple[Revenue, ...] = ()
 
 
 def assess_portfolios(
@@ -45,6 +38,7 @@ def assess_portfolios(
     choices: Iterable[Choice],
     law: Law | None = None,
     carry_in: CarryIn | None = None,
+    locked: Mapping[int, Candidate] | None = None,
 ) -> tuple[dict[str, Assessment], dict[int, PortfolioYear]]:
     """Assess every portfolio on its own account and add the years up.
 
@@ -52,40 +46,32 @@ def assess_portfolios(
     without a choice, take the policy's treatment. Capital losses are set against the gains of all
     portfolios, as they are one taxpayer's.
 
+    A portfolio that changes its account stands in several assessments, one a stretch, with the
+    deemed events between them (`changes`).
+
     Raises
     ------
     Refused
-        If a portfolio changes its treatment: that is CGT event K4 or a deemed purchase of stock,
-        and needs an election this program does not make; or if a choice lacks reason or signer.
+        If a choice lacks reason or signer, or a value that a change of account needs.
     """
     chosen = _checked(choices)
     rows: dict[str, list[Event]] = {}
     for event in events:
         rows.setdefault(getattr(event, "strategy", ""), []).append(event)
     own = replace(carry_in or CarryIn(), prior_losses=())
-    found = {
-        name: assess(
-            group,
-            replace(policy, treatment=chosen.get(name, policy.treatment)),
-            law=law,
-            carry_in=own,
-        )
-        for name, group in sorted(rows.items())
-    }
+    found: dict[str, Assessment] = {}
+    for name, group in sorted(rows.items()):
+        stretches = segments_of(name, in_order(group), policy=policy, choices=chosen.get(name, ()))
+        found |= assess_segments(stretches, policy, law=law, carry_in=own, locked=locked)
     return found, _together(found, policy, carry_in or CarryIn())
 
 
-def _checked(choices: Iterable[Choice]) -> dict[str, Treatment]:
-    chosen: dict[str, Treatment] = {}
+def _checked(choices: Iterable[Choice]) -> dict[str, list[Choice]]:
+    chosen: dict[str, list[Choice]] = {}
     for choice in choices:
         if not choice.reason or not choice.signer:
             raise Refused(f"the treatment of {choice.portfolio} needs a reason and who chose it")
-        known = chosen.setdefault(choice.portfolio, choice.treatment)
-        if known is not choice.treatment:
-            raise Refused(
-                f"{choice.portfolio} changes from {known} to {choice.treatment} on {choice.since}: "
-                "that is CGT event K4 or new stock at an elected value; see a tax agent"
-            )
+        chosen.setdefault(choice.portfolio, []).append(choice)
     return chosen
 
 
@@ -107,6 +93,7 @@ def _together(
                 quarantined=carry_in.quarantined.get(year, ZERO),
             )
             prior = statement.carried
-            revenue = sum((row.amount for r in results for row in r.revenue), ZERO)
-            together[year] = PortfolioYear(statement, revenue)
+            rows = tuple(row for r in results for row in r.revenue)
+            revenue = sum((row.amount for row in rows), ZERO)
+            together[year] = PortfolioYear(statement, revenue, tuple(gains), rows)
     return together

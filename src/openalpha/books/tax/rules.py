@@ -100,6 +100,41 @@ RULES: dict[str, Rule] = {
         "ITAA 1997 s 104-10(5), s 112-175",
         "EM",
     ),
+    "k4": Rule(
+        "an investment that becomes trading stock is sold at market value that day (CGT event K4), "
+        "or passes over at cost, as elected",
+        "ITAA 1997 ss 70-30, 104-220; ATO QC 66047",
+        "ATO",
+    ),
+    "stock_exit": Rule(
+        "trading stock that becomes an investment counts as sold and bought back at its cost",
+        "ITAA 1997 s 70-110",
+        "LAW",
+    ),
+    "scheme_entry": Rule(
+        "what an investment gained before it joined a profit scheme stays a capital gain, taxed "
+        "when it is really sold; the rest is profit",
+        "TR 92/3; ITAA 1997 s 118-20",
+        "D",
+    ),
+    "trustee": Rule(
+        "income to which nobody is presently entitled at 30 June is the trustee's at the top rate, "
+        "capital gains without discount",
+        "ITAA 1936 s 99A; ITAA 1997 s 115-222",
+        "K",
+    ),
+    "streaming": Rule(
+        "a gain goes to who is specifically entitled by 31 August if the deed lets it, else with "
+        "the income",
+        "ITAA 1997 ss 115-227, 115-228; ATO, streaming of capital gains",
+        "ATO",
+    ),
+    "company_losses": Rule(
+        "a company's capital and revenue losses are kept apart, and used only with the same owners "
+        "or a similar business",
+        "ITAA 1997 Divisions 36 and 165, s 102-10",
+        "ATO",
+    ),
     "stated": Rule("stated as worked out elsewhere", "the event of that name", "D"),
     "parcels": Rule(
         "parcels are chosen by the method in force; first in, first out where nothing else was "

@@ -13,7 +13,7 @@ from openalpha.books.tax.entity import Entity, Refused
 from openalpha.books.tax.gains import Gain
 from openalpha.books.tax.losses import Statement, seven_steps
 
-__all__ = ["Share", "TrustGain", "attribute", "gross_up"]
+__all__ = ["Share", "TrustGain", "attribute", "gross_up", "reached"]
 
 _NAMED_REDUCTIONS = {
     "discount": Decimal("0.5"),
@@ -114,7 +114,7 @@ def attribute(
     rows = list(gains)
     found = []
     for name, (entity, fraction) in shares.items():
-        own = [_reached(gain, entity, fraction) for gain in rows]
+        own = [reached(gain, entity, fraction=fraction) for gain in rows]
         own_losses = (losses or {}).get(name, ZERO)
         prior = [(0, own_losses)] if own_losses else []
         statement = seven_steps(own, prior, discount=entity.discount)
@@ -127,7 +127,8 @@ def attribute(
     return found
 
 
-def _reached(gain: TrustGain, entity: Entity, fraction: Decimal) -> Gain:
+def reached(gain: TrustGain, entity: Entity, *, fraction: Decimal) -> Gain:
+    """Return a beneficiary's part of a trust's gain, before its own losses and discount."""
     amount = gain.amount if entity.is_reformed else gain.unindexed
     may_discount = gain.is_discountable and entity.discount > 0
     return Gain("trust", None, gain.category, amount * fraction, may_discount, "trust_attribution")

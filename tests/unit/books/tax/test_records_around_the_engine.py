@@ -87,11 +87,7 @@ def test_portfolios_have_accounts_of_their_own() -> None:
     assert found[""].years[2025].statement.applied_prior == 0  # set off once, for all together
 
 
-def test_a_change_of_account_is_refused() -> None:
-    one = Choice("bot", Treatment.CAPITAL, date(2024, 7, 1), "why", "me")
-    two = Choice("bot", Treatment.REVENUE_TRADING_STOCK, date(2025, 7, 1), "why", "me")
-    with pytest.raises(Refused, match="K4"):
-        assess_portfolios(rows("bot"), Policy(), choices=[one, two])
+def test_a_choice_nobody_signed_is_refused() -> None:
     unsigned = Choice("bot", Treatment.CAPITAL, date(2024, 7, 1), "why", "")
     with pytest.raises(Refused, match="who chose it"):
         assess_portfolios(rows("bot"), Policy(), choices=[unsigned])

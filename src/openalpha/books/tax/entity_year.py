@@ -1,0 +1,114 @@
+"""An entity's whole record worked out by its profile: every portfolio, and the years together."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from openalpha.books.tax.amounts import ZERO
+from openalpha.books.tax.assessment import Assessment, assess
+from openalpha.books.tax.entity import Policy
+from openalpha.books.tax.events import Event
+from openalpha.books.tax.gains import Gain, Law
+from openalpha.books.tax.losses import Statement
+from openalpha.books.tax.portfolios import assess_portfolios
+from openalpha.books.tax.profile import Profile, refuse_unfit
+from openalpha.books.tax.search import Candidate
+from openalpha.books.tax.slices import OpenItem, Revenue, Slice
+
+__all__ = ["Assessed", "EntityYear", "assess_profile"]
+
+
+@dataclass(frozen=True, slots=True)
+class EntityYear:
+    """One income year of an entity, all its portfolios together, in AUD."""
+
+    year: int
+    policy: Policy
+    statement: Statement
+    gains: tuple[Gain, ...]
+    revenue: tuple[Revenue, ...]
+
+    @property
+    def income(self) -> Decimal:
+        """Ordinary income of the year."""
+        return sum((row.amount for row in self.revenue if row.amount > 0), ZERO)
+
+    @property
+    def deductions(self) -> Decimal:
+        """Deductions of the year, positive."""
+        return -sum((row.amount for row in self.revenue if row.amount < 0), ZERO)
+
+    @property
+    def result(self) -> Decimal:
+        """What the year adds to taxable income: net gain and income, less deductions."""
+        return self.statement.net + self.income - self.deductions
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """An entity's assessments by portfolio, "" being what belongs to none, and its years."""
+
+    profile: Profile
+    parts: Mapping[str, Assessment]
+    years: Mapping[int, EntityYear]
+
+    @property
+    def slices(self) -> tuple[Slice, ...]:
+        """Every slice of every portfolio."""
+        return tuple(piece for part in self.parts.values() for piece in part.slices)
+
+    @property
+    def open_items(self) -> tuple[OpenItem, ...]:
+        """What is open in any portfolio."""
+        return tuple(item for part in self.parts.values() for item in part.open_items)
+
+
+def assess_profile(
+    events: Iterable[Event],
+    profile: Profile,
+    *,
+    law: Law | None = None,
+    locked: Mapping[int, Candidate] | None = None,
+) -> Assessed:
+    """Assess an entity by its profile: policy, accounts of its portfolios, losses brought in.
+
+    Raises
+    ------
+    Refused
+        If its tax is not worked out here (a deceased person, a foreign or temporary resident), or
+        the law or the engine does not allow what was asked.
+
+    Examples
+    --------
+    >>> assess_profile([], Profile("me")).years
+    {}
+    """
+    rows = list(events)
+    days = [event.day for event in rows if event.day is not None]
+    if days:
+        refuse_unfit(profile, first=min(days), last=max(days))
+    if not profile.choices:
+        carry_in = profile.carry_in()
+        done = assess(rows, profile.policy, law=law, carry_in=carry_in, locked=locked)
+        return _plain(done, profile)
+    parts, years = assess_portfolios(
+        rows,
+        profile.policy,
+        choices=profile.choices,
+        law=law,
+        carry_in=profile.carry_in(),
+        locked=locked,
+    )
+    together = {
+        year: EntityYear(year, profile.policy, row.statement, row.gains, row.rows)
+        for year, row in years.items()
+    }
+    return Assessed(profile, parts, together)
+
+
+def _plain(done: Assessment, profile: Profile) -> Assessed:
+    years = {
+        year: EntityYear(year, profile.policy, row.statement, tuple(row.gains), row.revenue)
+        for year, row in done.years.items()
+    }
+    return Assessed(profile, {"": done}, years)
