@@ -71,6 +71,7 @@ class Reason(IntEnum):
     MAX_TRADES = 70
     BANKRUPT = 71
     MISSING_BAR = 72
+    PAUSED = 73
     BREAKER_LOSS_STREAK = 73
     BREAKER_VOLATILITY = 74
     BREAKER_SPREAD = 75
@@ -144,6 +145,7 @@ _WORDS: dict[Reason, str] = {
     Reason.MAX_TRADES: "the day's number of opening orders was used up",
     Reason.BANKRUPT: "the account has no equity left",
     Reason.MISSING_BAR: "the instrument has no bar at that time",
+    Reason.PAUSED: "the run was paused: nothing may be opened",
     Reason.BREAKER_LOSS_STREAK: "too many round trips in a row lost money",
     Reason.BREAKER_VOLATILITY: "the market moves far more than it usually does",
     Reason.BREAKER_SPREAD: "the distance between bid and ask is too wide",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from openalpha.core.clock import format_ms
 from openalpha.core.errors import InputError, OpenAlphaError
+from openalpha.core.instruments import Instrument
 from openalpha.core.reasons import Reason, explain
 from openalpha.engine.compiled.stretch import quiet_stretch
 from openalpha.engine.context import EventContext
@@ -27,7 +28,7 @@ from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.machine import Machine
 from openalpha.venue.rules import fee_notes
 
-__all__ = ["is_the_strategys", "order_notes", "run_events"]
+__all__ = ["check_event_run", "is_the_strategys", "order_notes", "run_events"]
 
 # Rows looked ahead: few after an order, for each order makes the look worthless; then ever more.
 _FEW_ROWS, _MANY_ROWS = 128, 16_384
@@ -80,8 +81,8 @@ def run_events(
         If settings or instruments cannot be used together, or the strategy's own code fails: names
         the strategy, the callback, the bar and the line.
     """
-    _check(histories, capital, settings)
     every = list(histories.values())
+    check_event_run([history.instrument for history in every], capital, settings)
     grid = common_grid(every)
     machine, units = machine_for(
         every, grid, capital=capital, settings=settings.venue, funding=funding
@@ -212,14 +213,23 @@ class _Pass:
         return f"strategy {name} fails in {self.callback}{when}: {what}{line}"
 
 
-def _check(histories: Mapping[str, History], capital: Decimal, settings: EngineSettings) -> None:
+def check_event_run(
+    instruments: Sequence[Instrument], capital: Decimal, settings: EngineSettings
+) -> None:
+    """Refuse settings or instruments that an event strategy cannot be run with.
+
+    Raises
+    ------
+    InputError
+        Naming them.
+    """
     if capital <= 0:
         raise InputError(f"the capital was {capital}; it must be positive")
     if settings.venue.margin.position_mode == "hedge":
         raise InputError(
             "event strategies hold one net position each; set margin.position_mode = one_way"
         )
-    ids = [history.instrument.id for history in histories.values()]
+    ids = [instrument.id for instrument in instruments]
     if len(set(ids)) < len(ids):
         raise InputError(f"an instrument was given twice ({', '.join(ids)}); give each one once")
 

@@ -25,7 +25,7 @@ from openalpha.venue.kernel.layout import H_SKIP, I64
 from openalpha.venue.kernel.machine import Machine
 from openalpha.venue.rules import fee_notes, fees_bps
 
-__all__ = ["EngineSettings", "run_signals"]
+__all__ = ["EngineSettings", "check_settings", "decision_plan", "run_signals", "varying_sizes"]
 
 _KINDS = {
     "all_in": pl.ALL_IN,
@@ -89,7 +89,7 @@ def run_signals(
     InputError
         If the settings cannot be used together or the instruments cannot share an account.
     """
-    _check(settings, capital)
+    check_settings(settings, capital)
     grid = common_grid(histories)
     machine, units = machine_for(
         histories, grid, capital=capital, settings=settings.venue, funding=funding
@@ -97,7 +97,7 @@ def run_signals(
     machine.arena[H_SKIP] = int(skip)
     plans = np.stack(
         [
-            _plan(
+            decision_plan(
                 settings,
                 exits,
                 units,
@@ -109,7 +109,9 @@ def run_signals(
         ]
     )
     wishes = Wishes(
-        grid.spread_targets(targets_e6, pl.NO_TARGET), _sizes(histories, grid, settings), plans
+        grid.spread_targets(targets_e6, pl.NO_TARGET),
+        varying_sizes(histories, grid, settings),
+        plans,
     )
     n = len(grid.ts_ms)
     equity = np.empty(n)
@@ -156,7 +158,14 @@ def _pass(
     check_sound(machine.arena)
 
 
-def _check(settings: EngineSettings, capital: Decimal) -> None:
+def check_settings(settings: EngineSettings, capital: Decimal) -> None:
+    """Refuse settings that cannot be used together by a strategy that gives targets.
+
+    Raises
+    ------
+    InputError
+        Naming the settings.
+    """
     if capital <= 0:
         raise InputError(f"the capital was {capital}; it must be positive")
     if settings.venue.margin.position_mode == "hedge":
@@ -169,7 +178,7 @@ def _check(settings: EngineSettings, capital: Decimal) -> None:
         )
 
 
-def _plan(
+def decision_plan(
     settings: EngineSettings,
     exits: Exits,
     units: Units,
@@ -178,7 +187,15 @@ def _plan(
     timeframe_ms: int,
     capital: Decimal,
 ) -> I64:
-    """Write the decision plan of one instrument."""
+    """Return the decision plan of one instrument, int64[PLAN_COLS], nothing decided yet.
+
+    Parameters
+    ----------
+    number : int
+        Which of the account's instruments.
+    capital : Decimal
+        What the account begins with: its first peak.
+    """
     sizing, risk = settings.sizing, settings.risk
     cash = units.coin_decimals[0]
     row = np.zeros(pl.PLAN_COLS, dtype=np.int64)
@@ -210,7 +227,7 @@ def _plan(
     return row
 
 
-def _sizes(histories: Sequence[History], grid: Grid, settings: EngineSettings) -> I64:
+def varying_sizes(histories: Sequence[History], grid: Grid, settings: EngineSettings) -> I64:
     """Return the varying share of equity of each instrument on the grid, or no rows."""
     sizing = settings.sizing
     if sizing.kind not in ("vol_target", "kelly"):

@@ -17,7 +17,7 @@ from openalpha.core.instruments import (
     StepRule,
 )
 
-__all__ = ["merged_rules", "read_rules", "rules_name", "rules_text"]
+__all__ = ["merged_rules", "read_rules", "rules_name", "rules_of", "rules_row", "rules_text"]
 
 _SCHEMA = 1
 _DECIMALS = ("multiplier", "min_qty", "max_qty", "max_market_qty", "min_notional", "max_leverage",
@@ -44,7 +44,7 @@ def read_rules(root: Path, market: str) -> Mapping[str, Instrument]:
         return {}
     try:
         kept = json.loads(text)
-        rows = [_from_json(row) for row in kept["instruments"]]
+        rows = [rules_of(row) for row in kept["instruments"]]
     except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise DataError(
             f"{path} cannot be read ({error}); remove it and download the rules again"
@@ -60,7 +60,7 @@ def rules_text(instruments: Iterable[Instrument]) -> str:
     >>> rules_text([]).splitlines()[1]
     ' "schema": 1,'
     """
-    rows = [_to_json(item) for item in sorted(instruments, key=lambda item: item.id)]
+    rows = [rules_row(item) for item in sorted(instruments, key=lambda item: item.id)]
     return json.dumps({"schema": _SCHEMA, "instruments": rows}, indent=1) + "\n"
 
 
@@ -90,13 +90,15 @@ def merged_rules(
     return merged
 
 
-def _to_json(item: Instrument) -> dict[str, Any]:
+def rules_row(item: Instrument) -> dict[str, Any]:
+    """Return an instrument as JSON can hold it; `rules_of` reads it back."""
     row = asdict(item)
     row["kind"] = item.kind.name
     return json.loads(json.dumps(row, default=str))  # type: ignore[no-any-return]  # a dict in, a dict out
 
 
-def _from_json(row: dict[str, Any]) -> Instrument:
+def rules_of(row: Mapping[str, Any]) -> Instrument:
+    """Return the instrument that `rules_row` wrote."""
     values = dict(row)
     values["id"] = InstrumentId(row["id"])
     values["kind"] = Kind[row["kind"]]

@@ -1,0 +1,315 @@
+"""An event strategy led by one closed row after the other, as `run_events` leads it."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openalpha.core.clock import format_ms
+from openalpha.core.errors import InputError, OpenAlphaError
+from openalpha.core.instruments import Instrument
+from openalpha.core.messages import Fill
+from openalpha.core.reasons import Reason
+from openalpha.engine.bars_so_far import BarsSoFar
+from openalpha.engine.compiled.stretch import quiet_stretch
+from openalpha.engine.context import EventContext
+from openalpha.engine.events import check_event_run, is_the_strategys
+from openalpha.engine.gate import Gate
+from openalpha.engine.grid import common_grid
+from openalpha.engine.rows import OpenAccount, Row, Stepped, open_account
+from openalpha.engine.signals import EngineSettings
+from openalpha.engine.tables import FillTable
+from openalpha.engine.terms import Terms
+from openalpha.strategy.bars import Bars
+from openalpha.strategy.base import failure_words
+from openalpha.strategy.events import EventStrategy
+from openalpha.venue.kernel import drive
+from openalpha.venue.kernel import layout as at
+from openalpha.venue.kernel.setup import OrderRequest
+
+__all__ = ["EventStep"]
+
+_FIRST = 1024
+_FAR = 2**62
+
+
+class EventStep:
+    """An account led by an event strategy, one closed row after the other.
+
+    Parameters
+    ----------
+    strategy : EventStrategy
+        A fresh object.
+    keys : sequence of str
+        Role or id of each instrument.
+    instruments : sequence of Instrument
+    timeframe_ms : int
+    capital : Decimal
+    settings : EngineSettings
+    has_mark, has_index : sequence of bool
+        Whether an instrument's rows carry mark and index prices.
+
+    Raises
+    ------
+    InputError
+        As `run_events`.
+    """
+
+    def __init__(
+        self,
+        strategy: EventStrategy,
+        keys: Sequence[str],
+        instruments: Sequence[Instrument],
+        *,
+        timeframe_ms: int,
+        capital: Decimal,
+        settings: EngineSettings,
+        has_mark: Sequence[bool] = (),
+        has_index: Sequence[bool] = (),
+    ) -> None:
+        check_event_run(instruments, capital, settings)
+        self.strategy = strategy
+        self.account: OpenAccount = open_account(
+            instruments,
+            timeframe_ms=timeframe_ms,
+            capital=capital,
+            settings=settings.venue,
+            has_mark=has_mark,
+            has_index=has_index,
+        )
+        self._pays_funding = settings.venue.costs.funding
+        self.so_far = [BarsSoFar(instrument, timeframe_ms) for instrument in instruments]
+        self.context = LiveContext(
+            strategy, dict(zip(keys, self.so_far, strict=True)), self.account
+        )
+        if settings.risk.profile == "live":
+            self.context.live_gate = LiveGate(settings, self.account)
+            self.context.gate = self.context.live_gate
+        self._hears_fills = type(strategy).on_fill is not EventStrategy.on_fill
+        self._equity = np.empty(2)
+        self._callback = "on_start"
+        self._guarded(strategy.on_start, self.context)
+
+    def lead(self, row: Row) -> Stepped:
+        """Lead the account through a row, then let the strategy decide at its close.
+
+        Raises
+        ------
+        InputError
+            If the strategy's own code fails: names it, the callback and the bar.
+        """
+        account, context = self.account, self.context
+        machine = account.machine
+        if row.funding and not self._pays_funding:
+            row = Row(row.ts_ms, row.bars, row.mark, row.index)
+        here = account.rows.add(row)
+        self._keep_bars(row)
+        market = machine.market
+        while int(drive.advance(machine.arena, market, here, here + 1)) == here:
+            account.make_room()
+        account.check()
+        quiet_stretch(machine.arena, market, self._equity, here, here + 1, True)
+        equity = float(self._equity[here])
+        since = account.counters()
+        context.show(row.ts_ms + machine.timeframe_ms, here, equity)
+        written = account.take_written()
+        if self._hears_fills and len(written.fills):
+            self._tell(written.fills, written.first_fill)
+        self._decide(context)
+        return Stepped(
+            equity,
+            tuple(context.codes),
+            written,
+            account.commanded(context.now_ms, since),
+        )
+
+    def pause(self, is_paused: bool) -> None:
+        """Refuse whatever would open or add, or allow it again."""
+        self.context.is_paused = is_paused
+
+    def stop(self) -> None:
+        """Tell the strategy that the run ends."""
+        self._callback = "on_stop"
+        self._guarded(self.strategy.on_stop, self.context)
+
+    def _decide(self, context: "LiveContext") -> None:
+        gate, number = context.live_gate, context.index
+        self._callback = "on_bar"
+        if gate is not None:
+            gate.add(context.now_ms, context.equity_units)
+            gate.is_halted_by(number)
+            gate.breach(number, number + 1)
+        self._guarded(self.strategy.on_bar, context)
+        if gate is not None and gate.is_halted_by(number + 1):
+            context.flatten()
+
+    def _keep_bars(self, row: Row) -> None:
+        for number, bar in enumerate(row.bars):
+            if bar is not None:
+                mark = row.mark[number] if row.mark else None
+                rates = tuple(rate for which, ts, rate in row.funding if which == number)
+                self.so_far[number].add(
+                    row.ts_ms, bar, mark_close=None if mark is None else mark[3], rates_e12=rates
+                )
+
+    def _tell(self, rows: NDArray[np.int64], first: int) -> None:
+        self._callback = "on_fill"
+        for fill in FillTable(rows, self.account.units).messages():
+            self._guarded(self.strategy.on_fill, self.context, _numbered(fill, first))
+
+    def _guarded(self, callback: "object", *arguments: "object") -> None:
+        assert callable(callback)
+        try:
+            callback(*arguments)
+        except Exception as error:
+            if not is_the_strategys(error):
+                raise
+            when = f" at the bar of {format_ms(self.context.now_ms)}" if self.context.now_ms else ""
+            words = error.message if isinstance(error, OpenAlphaError) else failure_words(error)
+            raise InputError(
+                f"strategy {self.strategy.name} fails in {self._callback}{when}: {words}"
+            ) from error
+
+
+def _numbered(fill: Fill, first: int) -> Fill:
+    from dataclasses import replace
+
+    return replace(fill, seq=fill.seq + first)
+
+
+class LiveContext(EventContext):
+    """The context of a run whose bars arrive one by one."""
+
+    def __init__(
+        self, strategy: EventStrategy, so_far: "dict[str, BarsSoFar]", account: OpenAccount
+    ) -> None:
+        machine = account.machine
+        self.now_ms, self.equity_units = 0, float(machine.account.balances[0])
+        self._here = 0
+        self._so_far = tuple(so_far.values())
+        self._live_rows = account.rows
+        self.codes = [int(Reason.NO_SIGNAL)] * len(so_far)
+        self.is_paused = False
+        self.live_gate: LiveGate | None = None
+        self._bar: tuple[float, float, float, float] = (np.nan,) * 4
+        exits = strategy.params.exits()
+        terms = [
+            Terms(bars.instrument, setup, timeframe_ms=machine.timeframe_ms, exits=exits)
+            for bars, setup in zip(self._so_far, machine.instruments, strict=True)
+        ]
+        machine.row = _FAR  # it is always led through the row just closed
+        super().__init__(
+            machine,
+            common_grid(account.blank),
+            bars={key: bars.bars(0) for key, bars in so_far.items()},
+            terms=terms,
+            equity=np.zeros(0),
+            journal=np.zeros((0, len(so_far)), dtype=np.int8),
+            cash_scale=10.0 ** account.units.coin_decimals[0],
+        )
+        self.silent_bars = max(strategy.warm_up_bars(strategy.params), 1) - 1
+
+    def show(self, now_ms: int, here: int, equity_units: float) -> None:
+        """Move on to the close of a row that lies at `here` of the market's two."""
+        self.now_ms, self._here, self.equity_units = now_ms, here, equity_units
+        self.index += 1
+        self.codes = [int(Reason.NO_SIGNAL)] * len(self._so_far)
+        bar, price = self._live_rows.bars[0, here].tolist(), self._terms[0].price_scale
+        known = bar[3] != 0
+        self._bar = (
+            bar[0] / price if known else np.nan,
+            bar[1] / price if known else np.nan,
+            bar[2] / price if known else np.nan,
+            max(bar[4], 0) / self._terms[0].qty_scale,
+        )
+        self.close = bar[3] / price if known else np.nan
+        self.is_commanded = False
+        self.refresh()
+
+    @property
+    def ts_ms(self) -> int:
+        """Close of the bar just closed, UTC ms: now."""
+        return self.now_ms
+
+    @property
+    def open(self) -> float:
+        """Open of the bar just closed."""
+        return self._bar[0]
+
+    @property
+    def high(self) -> float:
+        """High of the bar just closed."""
+        return self._bar[1]
+
+    @property
+    def low(self) -> float:
+        """Low of the bar just closed."""
+        return self._bar[2]
+
+    @property
+    def volume(self) -> float:
+        """Volume of the bar just closed."""
+        return self._bar[3]
+
+    @property
+    def equity(self) -> float:
+        """Cash and open profit, account currency."""
+        return self.equity_units / self._cash_scale
+
+    def history(self, count: int, *, instrument: str | None = None) -> Bars:
+        """Return the last `count` bars, the one just closed included; fewer at the beginning."""
+        number = self._number(instrument)
+        self._bars = tuple(bars.bars() for bars in self._so_far)
+        known = len(self._so_far[number])
+        before, self.index = self.index, known - 1
+        try:
+            return super().history(count, instrument=instrument)
+        finally:
+            self.index = before
+
+    def flatten(self) -> None:
+        """Cancel what could open and close every position, unless that is under way already."""
+        super().flatten()
+        self.codes = [int(Reason.BREAKER_DRAWDOWN)] * len(self.codes)
+
+    def _submit(self, number: int, ts_ms: int, made: OrderRequest) -> int:
+        self.codes[number] = int(Reason.ORDERED)
+        return self._machine.submit(number, ts_ms, made)
+
+    def _refuse(self, number: int, reason: Reason) -> int:
+        self.codes[number] = int(reason)
+        return super()._refuse(number, reason)
+
+    def _why_not(self, number: int, made: OrderRequest) -> Reason:
+        reason = super()._why_not(number, made)
+        if reason is Reason.NONE and self.is_paused and not made.reduce_only:
+            return Reason.PAUSED
+        return reason
+
+    def _judged(self, number: int, side: int, qty: int, price: int) -> Reason:
+        if self.gate is None:
+            return Reason.NONE
+        price = price or int(self._live_rows.bars[number, self._here, at.B_CLOSE])
+        if price == 0:
+            return Reason.MISSING_BAR
+        return self.gate.refusal(number, side=side, qty=qty, price=price, row=self.index)
+
+
+class LiveGate(Gate):
+    """The gate of a run whose rows arrive one by one."""
+
+    def __init__(self, settings: EngineSettings, account: OpenAccount) -> None:
+        super().__init__(
+            settings.risk, account.machine, np.empty(_FIRST), account.units.coin_decimals[0]
+        )
+        self._close_ms = np.full(_FIRST, _FAR, dtype=np.int64)
+        self._count = 0
+
+    def add(self, close_ms: int, equity_units: float) -> None:
+        """Take in a row: when it closed, and the equity then."""
+        if self._count == len(self._close_ms):
+            self._close_ms = np.concatenate((self._close_ms, np.full_like(self._close_ms, _FAR)))
+            self._equity = np.concatenate((self._equity, np.empty_like(self._equity)))
+        self._close_ms[self._count], self._equity[self._count] = close_ms, equity_units
+        self._count += 1
