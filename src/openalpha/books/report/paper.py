@@ -104,10 +104,10 @@ class Paper:
         canvas.setFont(PLAIN, 7)
         canvas.setFillColorRGB(*SOFT)
         canvas.drawString(MARGIN, MARGIN - 18, safe(self._foot))
-        text = f"page {self.number} of "
-        canvas.drawRightString(self.size[0] - MARGIN - 18, MARGIN - 18, text)
+        right = self.size[0] - MARGIN - 22
+        canvas.drawRightString(right, MARGIN - 18, f"page {self.number} of")
         canvas.saveState()
-        canvas.translate(self.size[0] - MARGIN - 16, MARGIN - 20)
+        canvas.translate(right + 2, MARGIN - 20)
         canvas.doForm("pages")
         canvas.restoreState()
 
@@ -278,7 +278,9 @@ def _places(columns: Sequence[Column], width: float) -> Iterator[tuple[float, fl
     unit = width / sum(column.width for column in columns)
     x = MARGIN
     for column in columns:
-        yield x, column.width * unit - _GAP
+        # A number ends where the next column's text begins: it keeps off on both sides.
+        gap = 2 * _GAP if column.kind in _NUMBERS else _GAP
+        yield x, column.width * unit - gap
         x += column.width * unit
 
 

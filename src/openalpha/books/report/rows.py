@@ -27,15 +27,10 @@ Events = Mapping[str, Event]
 def disposals(facts: Facts, found: Assessed, events: Events) -> tuple[Disposal, ...]:
     """Return a row for every parcel that every disposal used; two where the law cuts it in two."""
     zone = zone_of(facts.zone)
-    rows = []
-    if facts.policy.treatment is Treatment.CAPITAL:
-        for gain in found.result.gains:
-            rows.append(_row(facts, found, gain, events, zone))
-    else:
-        for piece in found.result.slices:
-            gain = _on_revenue(piece)
-            rows.append(_row(facts, found, gain, events, zone))
-    return tuple(rows)
+    gains = found.result.gains  # on revenue account: what was stated only
+    if facts.policy.treatment is not Treatment.CAPITAL:
+        gains = [*map(_on_revenue, found.result.slices), *gains]
+    return tuple(_row(facts, found, gain, events, zone) for gain in gains)
 
 
 def _on_revenue(piece: Slice) -> Gain:
