@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
-__all__ = ["RiskSettings", "SizingSettings"]
+__all__ = ["BreakerSettings", "LimitSettings", "RiskSettings", "SizingSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +138,113 @@ class RiskSettings:
             "min": 0,
             "max": Decimal("0.1"),
         },
+    )
+
+
+def _share(words: str, *, most: str | int = 1) -> dict[str, Any]:
+    """Describe a setting that is a share of something."""
+    return {"help": words, "unit": "fraction", "min": 0, "max": Decimal(most)}
+
+
+def _count(words: str, unit: str) -> dict[str, Any]:
+    """Describe a setting that is a whole number, 0 being off."""
+    return {"help": f"{words}; 0 is off", "unit": unit, "min": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Limits of trading that a backtest does not know; those of `risk` hold beside them."""
+
+    risk_per_trade: Decimal = field(
+        default=Decimal("0.02"),
+        metadata=_share("what an opening order may lose down to its stop, of equity", most="0.02"),
+    )
+    max_strategy: Decimal = field(
+        default=Decimal("0.30"),
+        metadata=_share(
+            "largest sum of one strategy's positions, of equity; 0 is no limit", most=100
+        ),
+    )
+    strategy_stop: Decimal = field(
+        default=Decimal("0.10"),
+        metadata=_share("loss of its capital after which a strategy opens nothing; 0 is no limit"),
+    )
+    cash_reserve: Decimal = field(
+        default=Decimal("0.10"),
+        metadata=_share("equity that stays free of margin whatever is opened; 0 is none"),
+    )
+    max_leverage: Decimal = field(
+        default=Decimal(3),
+        metadata={
+            "help": "largest sum of all positions as a multiple of equity; 0 is no limit",
+            "unit": "times equity",
+            "min": 0,
+            "max": 100,
+        },
+    )
+    max_price_age_ms: int = field(
+        default=180_000,
+        metadata=_count("age of a market's newest data beyond which nothing is opened there", "ms"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerSettings:
+    """When trading steps down from active to reducing, halted or flat, and when it resumes."""
+
+    loss_streak: int = field(
+        default=8, metadata=_count("round trips lost in a row that stop the day", "round trips")
+    )
+    volatility: Decimal = field(
+        default=Decimal(6),
+        metadata={
+            "help": "a bar's range as a multiple of the usual that stops openings; 0 is off",
+            "unit": "times the usual",
+            "min": 0,
+        },
+    )
+    spread_bps: Decimal = field(
+        default=Decimal(50),
+        metadata={"help": "spread that stops openings; 0 is off", "unit": "bps", "min": 0},
+    )
+    data_age_ms: int = field(
+        default=180_000, metadata=_count("age of the feed that stops openings", "ms")
+    )
+    error_share: Decimal = field(
+        default=Decimal("0.3"), metadata=_share("failed requests that stop openings; 0 is off")
+    )
+    reject_share: Decimal = field(
+        default=Decimal("0.3"), metadata=_share("rejected orders that stop openings; 0 is off")
+    )
+    window_ms: int = field(
+        default=300_000, metadata=_count("time over which failures are counted", "ms")
+    )
+    least_count: int = field(
+        default=10, metadata=_count("requests or orders below which no share is judged", "count")
+    )
+    clock_skew_ms: int = field(
+        default=1_000, metadata=_count("distance of the clocks that stops openings", "ms")
+    )
+    liquidation_distance: Decimal = field(
+        default=Decimal("0.10"),
+        metadata=_share("distance of the price from a liquidation that stops openings; 0 is off"),
+    )
+    liquidation_flatten: Decimal = field(
+        default=Decimal("0.03"),
+        metadata=_share(
+            "distance of the price from a liquidation that closes everything; 0 is off"
+        ),
+    )
+    rate_left: Decimal = field(
+        default=Decimal("0.10"), metadata=_share("rate limit left that stops openings; 0 is off")
+    )
+    guardian_silent_ms: int = field(
+        default=30_000, metadata=_count("silence of the guardian that stops openings", "ms")
+    )
+    calm_ms: int = field(
+        default=60_000,
+        metadata=_count("time a breaker's cause must be gone before it resumes", "ms"),
+    )
+    most_trips_a_day: int = field(
+        default=12, metadata=_count("trips in a UTC day after which only a person resumes", "trips")
     )

@@ -18,7 +18,7 @@ from openalpha.books.settings import BooksSettings
 from openalpha.market.download.settings import DownloadSettings
 from openalpha.market.settings import DataSettings
 from openalpha.research.settings import ReportSettings
-from openalpha.risk.settings import RiskSettings, SizingSettings
+from openalpha.risk.settings import BreakerSettings, LimitSettings, RiskSettings, SizingSettings
 from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
 
 __all__ = ["HomeSettings", "Settings"]
@@ -49,5 +49,7 @@ class Settings:
     fills: FillSettings = field(default_factory=FillSettings)
     sizing: SizingSettings = field(default_factory=SizingSettings)
     risk: RiskSettings = field(default_factory=RiskSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    breakers: BreakerSettings = field(default_factory=BreakerSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     books: BooksSettings = field(default_factory=BooksSettings)

@@ -1,0 +1,271 @@
+"""The gate: every order of every strategy passes here or is refused by reason.
+
+It is the only maker of an `ApprovedIntent`. It never enlarges: an intent leaves as it came, but for
+the stop an entry must carry. Pure: it reads a view of the account and keeps two counts.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from openalpha.core.clock import DAY_MS
+from openalpha.core.messages import ApprovedIntent, OrderIntent
+from openalpha.core.orders import Leg, Side
+from openalpha.core.reasons import Reason, explain
+from openalpha.risk.limits import Limits
+from openalpha.risk.view import AccountView, MarketNow, Stage, SubBook, floored
+
+__all__ = ["Gate", "Refusal"]
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an order may not be sent: a code and the numbers behind it."""
+
+    reason: Reason
+    words: str
+
+
+class Gate:
+    """Judges the orders of one account, of all its strategies together.
+
+    Parameters
+    ----------
+    limits : Limits
+        Held within the bounds that stand in code, whatever they say.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits.held()
+        self._stop_e6 = int(self.limits.stop * _MILLION)
+        self._seq = 0
+        self._day = -1
+        self._trades = 0
+
+    def judge(self, intent: OrderIntent, view: AccountView) -> ApprovedIntent | Refusal:
+        """Return the intent with its leave, or why it has none.
+
+        An order that can only reduce its strategy's own position is measured by no limit; HALTED
+        and FLATTEN refuse it as well, for then only risk and people order.
+
+        Parameters
+        ----------
+        intent : OrderIntent
+        view : AccountView
+            Of the moment of the decision; orders approved before and not yet in a book's
+            `buying` or `selling` must be counted there.
+        """
+        asked = _Asked.of(intent, view)
+        if asked is None:
+            return Refusal(Reason.MISSING_BAR, f"{intent.instrument} has no price yet")
+        refused = self._closed(asked) or (self._limited(asked) if asked.is_opening else None)
+        if refused is not None:
+            return refused
+        if asked.is_opening:
+            self._trades += 1
+            intent = self._protected(intent)
+        self._seq += 1
+        return ApprovedIntent(intent, self._seq)
+
+    def state(self) -> dict[str, Any]:
+        """Return what it counts, as JSON can hold it."""
+        return {"seq": self._seq, "day": self._day, "trades": self._trades}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up the counts of `state`."""
+        self._seq, self._day = int(state["seq"]), int(state["day"])
+        self._trades = int(state["trades"])
+
+    def _protected(self, intent: OrderIntent) -> OrderIntent:
+        """Give an entry the limit's stop unless its own is nearer."""
+        nearer = min(self._stop_e6, intent.stop_e6 or self._stop_e6)
+        return intent if nearer == intent.stop_e6 else replace(intent, stop_e6=nearer)
+
+    def _closed(self, asked: "_Asked") -> Refusal | None:
+        """Refuse what the account's standing does not allow."""
+        view, standing = asked.view, asked.view.standing
+        day = (view.ts_ms - 1) // DAY_MS
+        if day > self._day:  # a clock that was set back begins no day
+            self._day, self._trades = day, 0
+        if standing.stage >= Stage.HALTED:
+            return Refusal(standing.reason, standing.words or explain(standing.reason))
+        if not asked.is_opening:
+            return self._not_its_own(asked)
+        if view.equity <= 0:
+            return Refusal(Reason.BANKRUPT, f"equity is {view.equity}")
+        if standing.stage is Stage.REDUCING:
+            return Refusal(standing.reason, standing.words or explain(standing.reason))
+        return None
+
+    def _not_its_own(self, asked: "_Asked") -> Refusal | None:
+        """Refuse an exit that would reduce what another strategy holds."""
+        held = -asked.own_qty * int(asked.intent.side)
+        others = -asked.account_qty * int(asked.intent.side) - held
+        if held <= 0 and asked.intent.is_reduce_only:
+            words = f"{asked.intent.strategy or 'it'} holds nothing of {asked.intent.instrument}"
+            return Refusal(Reason.REDUCE_ONLY_NO_POSITION, words)
+        if others > 0 and asked.intent.qty > held:
+            return _refusal("reduction", asked.intent.qty, most=held)
+        return None
+
+    def _limited(self, asked: "_Asked") -> Refusal | None:
+        """Refuse an opening order that a limit does not allow."""
+        return (
+            self._stale(asked)
+            or self._sized(asked)
+            or self._counted()
+            or self._risked(asked)
+            or self._of_strategy(asked)
+            or self._of_account(asked)
+        )
+
+    def _stale(self, asked: "_Asked") -> Refusal | None:
+        age_ms = asked.view.ts_ms - asked.market.seen_ms
+        if 0 < self.limits.max_price_age_ms < age_ms:
+            words = f"the newest data of {asked.intent.instrument} is {age_ms} ms old"
+            return Refusal(Reason.BREAKER_STALE, words)
+        return None
+
+    def _sized(self, asked: "_Asked") -> Refusal | None:
+        limits, worth = self.limits, asked.opening_worth
+        if worth < limits.min_order:
+            return _refusal("order", worth, least=limits.min_order)
+        if 0 < limits.max_order < worth:
+            return _refusal("order", worth, most=limits.max_order)
+        cap = asked.share_of_equity(limits.max_position)
+        if asked.worth(asked.largest_after) > cap > 0:
+            return _refusal("position", asked.worth(asked.largest_after), most=cap)
+        return None
+
+    def _counted(self) -> Refusal | None:
+        most = self.limits.max_trades_per_day
+        if 0 < most <= self._trades:
+            return Refusal(Reason.MAX_TRADES, f"{self._trades} opening orders were made today")
+        return None
+
+    def _risked(self, asked: "_Asked") -> Refusal | None:
+        stop_e6 = self._protected(asked.intent).stop_e6
+        lost = asked.opening_worth * stop_e6 / _MILLION
+        most = asked.share_of_equity(self.limits.risk_per_trade)
+        return _refusal("loss down to its stop", lost, most=most) if lost > most else None
+
+    def _of_strategy(self, asked: "_Asked") -> Refusal | None:
+        name, limits = asked.intent.strategy, self.limits
+        money = asked.view.strategies.get(name)
+        if money is not None and limits.strategy_stop > 0:
+            floor = money.capital * (1 - limits.strategy_stop)
+            if money.equity <= floor:
+                words = f"{name or 'it'} has {money.equity} left of {money.capital}"
+                return Refusal(Reason.STRATEGY_STOPPED, words)
+        cap = asked.share_of_equity(limits.max_strategy)
+        worth = asked.gross(asked.view, strategy=name)
+        return (
+            _refusal(f"positions of {name or 'it'}", worth, most=cap) if worth > cap > 0 else None
+        )
+
+    def _of_account(self, asked: "_Asked") -> Refusal | None:
+        limits, view = self.limits, asked.view
+        cap = asked.share_of_equity(limits.max_leverage)
+        worth = asked.gross(view, strategy=None)
+        if worth > cap > 0:
+            return _refusal("all positions", worth, most=cap)
+        left = view.free - asked.opening_worth / asked.market.leverage
+        kept = asked.share_of_equity(limits.cash_reserve)
+        return _refusal("what would stay free", left, least=kept) if left < kept else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An intent beside what it would make of the account.
+
+    `own_after` is the size its strategy would have on the order's side, `account_after` the whole
+    account's, if every open order of that side filled.
+    """
+
+    intent: OrderIntent
+    view: AccountView
+    market: MarketNow
+    price: Decimal
+    own_after: Decimal
+    account_after: Decimal
+    own_qty: Decimal
+    account_qty: Decimal
+
+    @classmethod
+    def of(cls, intent: OrderIntent, view: AccountView) -> "_Asked | None":
+        market = view.markets.get(intent.instrument)
+        if market is None:
+            return None
+        price = intent.limit_price or intent.trigger_price or market.price
+        if price <= 0:
+            return None
+        rows = [
+            book
+            for book in view.books
+            if book.instrument == intent.instrument and book.leg is intent.leg
+        ]
+        own = [row for row in rows if row.strategy == intent.strategy]
+        return cls(
+            intent,
+            view,
+            market,
+            price,
+            own_after=_reach(own, intent.side) + intent.qty,
+            account_after=_reach(rows, intent.side) + intent.qty,
+            own_qty=sum((row.qty for row in own), Decimal(0)),
+            account_qty=sum((row.qty for row in rows), Decimal(0)),
+        )
+
+    @property
+    def is_opening(self) -> bool:
+        return self.own_after > 0 and not self.intent.is_reduce_only
+
+    @property
+    def largest_after(self) -> Decimal:
+        return max(self.own_after, self.account_after)
+
+    @property
+    def opening_worth(self) -> Decimal:
+        """The value of what opens; of a flip only the part beyond the close."""
+        return self.worth(min(self.intent.qty, self.own_after))
+
+    def worth(self, qty: Decimal) -> Decimal:
+        return self.market.worth(qty, self.price, decimals=self.view.cash_decimals)
+
+    def share_of_equity(self, share: Decimal) -> Decimal:
+        decimals = self.view.cash_decimals
+        return floored(floored(self.view.equity, decimals) * share, decimals)
+
+    def gross(self, view: AccountView, *, strategy: str | None) -> Decimal:
+        """Return the value of all positions after it, of one strategy or of the account's net."""
+        sizes: dict[tuple[str, Leg], list[Decimal]] = {}
+        for book in view.books:
+            if strategy is None or book.strategy == strategy:
+                both = sizes.setdefault((book.instrument, book.leg), [Decimal(0), Decimal(0)])
+                both[0] += book.reach(Side.BUY)
+                both[1] += book.reach(Side.SELL)
+        mine = sizes.setdefault((self.intent.instrument, self.intent.leg), [Decimal(0)] * 2)
+        mine[0 if self.intent.side is Side.BUY else 1] += self.intent.qty
+        return sum(self._worths(sizes.items()), Decimal(0))
+
+    def _worths(self, sizes: Iterable[tuple[tuple[str, Leg], list[Decimal]]]) -> Iterable[Decimal]:
+        markets: Mapping[Any, MarketNow] = self.view.markets
+        for (name, _), both in sizes:
+            size, market = max(*both, Decimal(0)), markets.get(name)
+            if size and market is not None:
+                price = self.price if name == self.intent.instrument else market.price
+                yield market.worth(size, price, decimals=self.view.cash_decimals)
+
+
+def _reach(books: Iterable[SubBook], side: Side) -> Decimal:
+    return sum((book.reach(side) for book in books), Decimal(0))
+
+
+def _refusal(
+    what: str, value: Decimal, *, most: Decimal | None = None, least: Decimal | None = None
+) -> Refusal:
+    bound = f"at most {most:f}" if most is not None else f"at least {least:f}"
+    return Refusal(Reason.RISK_REFUSED, f"the {what} would be {value:f}, the limit is {bound}")

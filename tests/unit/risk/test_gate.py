@@ -1,0 +1,198 @@
+"""The gate, limit by limit: it refuses, it never enlarges, and exits pass."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from openalpha.core.clock import DAY_MS
+from openalpha.core.messages import ApprovedIntent, OrderIntent
+from openalpha.core.orders import Leg
+from openalpha.core.reasons import Reason
+from openalpha.risk.gate import Gate, Refusal
+from openalpha.risk.limits import IMMUTABLE, Limits, limits_of
+from openalpha.risk.settings import LimitSettings, RiskSettings
+from openalpha.risk.view import AccountView, Stage, StrategyMoney, SubBook
+from tests.fakes.gate_view import BTC, ETH, at, buy, gate, held, said, sell, view
+from tests.fakes.small_market import START_MS, inverse
+
+NONE, RISK = Reason.NONE, Reason.RISK_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("limits", "intent", "seen", "reason"),
+    [
+        ({"max_order": Decimal(1000)}, buy("10"), view(), NONE),
+        ({"max_order": Decimal(1000)}, buy("10.001"), view(), RISK),
+        ({"min_order": Decimal(100)}, buy("1"), view(), NONE),
+        ({"min_order": Decimal(100)}, buy("0.999"), view(), RISK),
+        ({"max_position": Decimal("0.1")}, buy("10"), view(), NONE),
+        ({"max_position": Decimal("0.1")}, sell("10.001"), view(), RISK),
+        # What is open on its side counts as filled.
+        ({"max_position": Decimal("0.1")}, buy("2"), view(held("ma", "5", buying="4")), RISK),
+        ({"max_position": Decimal("0.1")}, buy("2"), view(held("ma", "5", buying="3")), NONE),
+        # Everybody's position of the account counts, not only one's own.
+        ({"max_position": Decimal("0.1")}, buy("2"), view(held("rsi", "9")), RISK),
+        ({"max_position": Decimal("0.1")}, buy("2"), view(held("rsi", "8")), NONE),
+        # What another holds the other way frees nothing.
+        ({"max_position": Decimal("0.1")}, buy("11"), view(held("rsi", "-9")), RISK),
+        # A limit in code stands although the setting is wider.
+        ({"max_position": Decimal(9)}, buy("30.001"), view(), RISK),
+        ({"max_position": Decimal(0)}, buy("30.001"), view(), RISK),
+        ({"max_position": Decimal(9)}, buy("30"), view(), NONE),
+        # 3,000 down to a stop of 10 % would be 300, more than 2 % of 10,000.
+        ({"stop": Decimal("0.1")}, buy("20.001"), view(), RISK),
+        ({"stop": Decimal("0.1")}, buy("20"), view(), NONE),
+        ({"stop": Decimal("0.1")}, buy("30", stop_e6=60_000), view(), NONE),
+        # A stop that is further than the limit's is not the one that is reckoned with.
+        ({"risk_per_trade": Decimal("0.005")}, buy("16", stop_e6=90_000), view(), NONE),
+        ({"risk_per_trade": Decimal("0.005")}, buy("17", stop_e6=90_000), view(), RISK),
+        # One strategy's positions together.
+        ({"max_strategy": Decimal("0.3")}, buy("20"), view(held("ma", "20", of=ETH)), NONE),
+        ({"max_strategy": Decimal("0.3")}, buy("20"), view(held("ma", "-21", of=ETH)), RISK),
+        ({"max_strategy": Decimal("0.3")}, buy("20"), view(held("rsi", "40", of=ETH)), NONE),
+        ({"max_leverage": Decimal("0.4")}, buy("20"), view(held("rsi", "40", of=ETH)), NONE),
+        ({"max_leverage": Decimal("0.4")}, buy("20"), view(held("rsi", "41", of=ETH)), RISK),
+        # 20 at 100 and a leverage of 10 lock 200.
+        ({"cash_reserve": Decimal("0.1")}, buy("20"), view(free=Decimal(1200)), NONE),
+        ({"cash_reserve": Decimal("0.1")}, buy("20"), view(free=Decimal(1199)), RISK),
+    ],
+)  # fmt: skip
+def test_limits_of_size(
+    limits: dict[str, Any], intent: OrderIntent, seen: AccountView, reason: Reason
+) -> None:
+    answer = gate(**limits).judge(intent, seen)
+    assert said([answer]) == [reason]
+    if isinstance(answer, Refusal):
+        assert "the limit is" in answer.words
+
+
+def test_a_limit_price_and_an_inverse_contract_are_valued_by_their_rules() -> None:
+    dear = buy("10", limit_price=Decimal(101))
+    assert said([gate(max_order=Decimal(1000)).judge(dear, view())]) == [RISK]
+    usd = inverse()
+    seen = view()
+    market = replace(seen.markets[BTC.id], instrument=usd, settle_value=Decimal(20_000))
+    seen = replace(seen, markets={usd.id: replace(market, price=Decimal(20_000))})
+    answers = [
+        gate(max_order=Decimal(1000)).judge(buy(qty, of=usd), seen) for qty in ("1000", "1001")
+    ]
+    assert said(answers) == [NONE, RISK]
+
+
+def test_an_exit_is_measured_by_no_limit() -> None:
+    tight = gate(min_order=Decimal(5000), max_trades_per_day=1)
+    seen = view(held("ma", "5"), equity=Decimal(-1), free=Decimal(0), seen_ms=0)
+    assert said([tight.judge(sell("5"), seen), tight.judge(sell("5.001"), seen)]) == [
+        NONE,
+        Reason.BANKRUPT,
+    ]
+
+
+def test_of_a_flip_only_what_opens_is_measured() -> None:
+    small = gate(max_order=Decimal(1000))
+    assert said([small.judge(sell("18"), view(held("ma", "10")))]) == [NONE]
+    assert said([small.judge(sell("20.001"), view(held("ma", "10")))]) == [RISK]
+
+
+@pytest.mark.parametrize(
+    ("stage", "opening", "closing"),
+    [
+        (Stage.ACTIVE, NONE, NONE),
+        (Stage.REDUCING, Reason.BREAKER_STALE, NONE),
+        (Stage.HALTED, Reason.BREAKER_STALE, Reason.BREAKER_STALE),
+        (Stage.FLATTEN, Reason.BREAKER_STALE, Reason.BREAKER_STALE),
+    ],
+)
+def test_each_stage_lets_less_through(stage: Stage, opening: Reason, closing: Reason) -> None:
+    seen = view(held("ma", "5"), standing=at(stage))
+    asked = [buy("1"), sell("5"), sell("5", is_reduce_only=True), sell("6")]
+    assert said([gate().judge(one, seen) for one in asked]) == [opening, closing, closing, opening]
+
+
+def test_the_day_s_opening_orders_are_the_account_s() -> None:
+    counted = gate(max_trades_per_day=2)
+    asked = [buy("1"), buy("1", strategy="rsi"), buy("1", of=ETH), sell("1", strategy="b")]
+    assert said([counted.judge(one, view()) for one in asked]) == [
+        NONE, NONE, Reason.MAX_TRADES, Reason.MAX_TRADES,
+    ]  # fmt: skip
+    midnight = view(ts_ms=START_MS + DAY_MS, seen_ms=START_MS + DAY_MS)
+    assert said([counted.judge(buy("1"), midnight)]) == [NONE], "the start stands at midnight"
+    next_day = view(ts_ms=START_MS + 2 * DAY_MS)
+    assert said([counted.judge(buy("1"), next_day)] * 1) == [NONE]
+    back = view(ts_ms=START_MS + DAY_MS)
+    assert said([counted.judge(buy("1"), back) for _ in range(2)]) == [NONE, Reason.MAX_TRADES]
+
+
+def test_a_refused_order_is_not_counted() -> None:
+    counted = gate(max_trades_per_day=1, max_order=Decimal(1000))
+    assert said([counted.judge(buy(qty), view()) for qty in ("20", "5", "5")]) == [
+        RISK, NONE, Reason.MAX_TRADES,
+    ]  # fmt: skip
+
+
+def test_a_restart_keeps_the_count_and_the_numbers() -> None:
+    first = gate(max_trades_per_day=2)
+    first.judge(buy("1"), view())
+    second = gate(max_trades_per_day=2)
+    second.restore(json.loads(json.dumps(first.state())))
+    answers = [second.judge(buy("1"), view()) for _ in range(2)]
+    assert said(answers) == [NONE, Reason.MAX_TRADES]
+    assert isinstance(answers[0], ApprovedIntent) and answers[0].gate_seq == 2
+
+
+@pytest.mark.parametrize(("own", "sent"), [(0, 30_000), (20_000, 20_000), (50_000, 30_000)])
+def test_every_entry_leaves_with_the_nearer_stop(own: int, sent: int) -> None:
+    answer = gate(stop=Decimal("0.03")).judge(buy("1", stop_e6=own), view())
+    assert isinstance(answer, ApprovedIntent)
+    assert answer.intent == buy("1", stop_e6=sent)
+
+
+def test_an_exit_leaves_as_it_came() -> None:
+    answer = gate().judge(sell("5"), view(held("ma", "5")))
+    assert isinstance(answer, ApprovedIntent) and answer.intent == sell("5")
+
+
+def test_without_a_stop_in_the_settings_the_one_in_code_holds() -> None:
+    answer = gate(stop=Decimal(0)).judge(buy("1"), view())
+    assert isinstance(answer, ApprovedIntent) and answer.intent.stop_e6 == 100_000
+
+
+def test_a_strategy_that_lost_its_share_opens_nothing_and_others_go_on() -> None:
+    money = {
+        "ma": StrategyMoney(Decimal(1000), Decimal(900)),
+        "rsi": StrategyMoney(Decimal(1000), Decimal(901)),
+    }
+    seen = view(held("ma", "5"), strategies=money)
+    stopped = gate(strategy_stop=Decimal("0.1"))
+    asked = [buy("1"), sell("5"), buy("1", strategy="rsi")]
+    assert said([stopped.judge(one, seen) for one in asked]) == [
+        Reason.STRATEGY_STOPPED, NONE, NONE,
+    ]  # fmt: skip
+
+
+def test_an_unknown_market_has_no_price() -> None:
+    assert said([gate().judge(buy("1"), replace(view(), markets={}))]) == [Reason.MISSING_BAR]
+
+
+def test_hedged_legs_are_measured_apart() -> None:
+    seen = view(SubBook("ma", BTC.id, Decimal(-25), leg=Leg.SHORT), held("ma", "25"))
+    add = sell("6", leg=Leg.SHORT)
+    assert said([gate().judge(add, seen)]) == [RISK]
+    assert said([gate().judge(sell("25", leg=Leg.LONG), seen)]) == [NONE]
+
+
+def test_settings_are_held_within_what_stands_in_code() -> None:
+    loose = limits_of(
+        RiskSettings(max_drawdown=Decimal(0), stop=Decimal(0), max_position=Decimal(0)),
+        LimitSettings(risk_per_trade=Decimal(0)),
+    )
+    for name, most in IMMUTABLE.items():
+        assert getattr(loose, name) == most
+    strict = Limits(max_drawdown=Decimal("0.05")).held()
+    assert strict.max_drawdown == Decimal("0.05")
+    assert Gate(Limits(max_drawdown=Decimal(1))).limits.max_drawdown == Decimal("0.15")
+    with pytest.raises(TypeError):
+        IMMUTABLE["max_drawdown"] = Decimal(1)  # type: ignore[index]  # that is the point
