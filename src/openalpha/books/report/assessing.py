@@ -5,83 +5,117 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from openalpha.books.report.facts import Facts
-from openalpha.books.tax.assessment import Assessment, YearResult, assess, statement_of
+from openalpha.books.tax.amounts import ZERO
+from openalpha.books.tax.assessment import statement_of
 from openalpha.books.tax.dates import income_year
 from openalpha.books.tax.entity import Method, Refused, Treatment
+from openalpha.books.tax.entity_year import Assessed, EntityYear, assess_profile
 from openalpha.books.tax.events import Event
 from openalpha.books.tax.gains import CATEGORIES
+from openalpha.books.tax.profile import Profile
 from openalpha.books.tax.search import Candidate
+from openalpha.books.tax.slices import Slice
 
-__all__ = ["Assessed", "assess_facts", "side_by_side"]
+__all__ = ["Found", "assess_facts", "side_by_side", "treatments_of"]
+
+AS_CHOSEN = "as chosen"
 
 
 @dataclass(frozen=True, slots=True)
-class Assessed:
+class Found:
     """The year's figures under one treatment, and everything the engine found up to its end."""
 
-    assessment: Assessment
-    result: YearResult
-    order: Candidate
+    record: Assessed
+    result: EntityYear
+    orders: tuple[Candidate, ...]
 
     @property
-    def taxable(self) -> Decimal:
-        """What the year adds to taxable income, in AUD."""
-        result = self.result
-        return result.statement.net + result.income - result.deductions
+    def order(self) -> Candidate:
+        """The order of parcels in force; of several portfolios the first one's."""
+        return self.orders[0]
+
+    @property
+    def slices(self) -> list[tuple[Treatment, Slice]]:
+        """What was disposed of in the year, each with the account it was on."""
+        return [
+            (part.policy.treatment, piece)
+            for part in self.record.parts.values()
+            if self.result.year in part.years
+            for piece in part.years[self.result.year].slices
+        ]
 
     @property
     def pools(self) -> tuple[tuple[str, bool], ...]:
         """Categories of gains in the order losses meet them, those without discount first."""
-        entity = self.assessment.policy.entity
-        is_new = entity.is_reformed and "step7" in self.result.statement.steps
+        is_new = "step7" in self.result.statement.steps
         names = CATEGORIES if is_new else ("non_residential",)
         return tuple((name, is_long) for name in names for is_long in (False, True))
 
+    def carried_before(self) -> dict[int, Decimal]:
+        """Return net capital losses brought into the year, by the year they were made."""
+        years = self.record.years
+        earlier = [year for year in years if year < self.result.year]
+        if earlier:
+            rows = years[max(earlier)].statement.carried
+        else:
+            rows = self.record.profile.carry_in().prior_losses
+        found: dict[int, Decimal] = {}
+        for year, amount in rows:
+            found[year] = found.get(year, ZERO) + amount
+        return found
 
-def assess_facts(facts: Facts, treatment: Treatment | None = None) -> Assessed:
+
+def assess_facts(facts: Facts, profile: Profile | None = None) -> Found:
     """Assess a year.
 
     Parameters
     ----------
     facts : Facts
-    treatment : Treatment or None
-        Another one than the policy's, to compare.
+    profile : Profile or None
+        Another one than the facts', to compare.
 
     Raises
     ------
     Refused
         If nothing happened in the year, or the law or engine does not allow what was asked.
     """
-    events = up_to(facts.events, facts.year)
+    chosen = profile or facts.profile
+    events = _up_to(facts.events, facts.year)
     years = {income_year(event.day) for event in events if event.day is not None}
     if facts.year not in years:
         raise Refused(_nothing(facts))
-    policy = facts.policy
-    if treatment is not None:
-        policy = replace(policy, treatment=treatment)
+    policy = chosen.policy
     standing = Candidate(policy.method, Decimal(1))
     kept = {year: order for year, order in facts.orders.items() if year in years}
-    carry_in = replace(facts.carry_in, year=facts.year)
     if policy.method is not Method.MIN_TAX and any(order != standing for order in kept.values()):
         # Every year's order is given: the search has nothing to search, and keeps locked years.
         kept = {year: kept.get(year, standing) for year in years}
         policy = replace(policy, method=Method.MIN_TAX)
-    found = assess(events, policy, law=facts.law, carry_in=carry_in, locked=kept)
-    order = found.methods.get(facts.year, standing)
-    return Assessed(found, _result(found, facts), order)
+    record = assess_profile(events, replace(chosen, policy=policy), law=facts.law, locked=kept)
+    orders = [
+        part.methods.get(facts.year, Candidate(part.policy.method, Decimal(1)))
+        for part in record.parts.values()
+        if facts.year in part.years
+    ]
+    return Found(record, _result(record, facts.year), tuple(dict.fromkeys(orders)) or (standing,))
 
 
-def side_by_side(facts: Facts, chosen: Assessed) -> tuple[list[Assessed | None], list[str]]:
-    """Assess the year under every treatment, in their order; with a reason where one is refused.
+def treatments_of(profile: Profile) -> tuple[str, ...]:
+    """Name what is compared: every treatment, and before them the profile's own mixture."""
+    names = tuple(treatment.value for treatment in Treatment)
+    return (AS_CHOSEN, *names) if profile.choices else names
 
-    A treatment the engine refuses (stock without a price) is None.
+
+def side_by_side(facts: Facts, chosen: Found) -> tuple[list[Found | None], list[str]]:
+    """Assess the year under every treatment, with a reason where one is refused.
+
+    In the order of `treatments_of`. What the engine refuses (stock without a price) is None.
     """
-    found: list[Assessed | None] = []
+    found: list[Found | None] = []
     reasons = []
-    for treatment in Treatment:
+    for name in treatments_of(facts.profile):
         try:
-            is_chosen = treatment is facts.policy.treatment
-            found.append(chosen if is_chosen else assess_facts(facts, treatment))
+            found.append(_under(facts, chosen, name))
             reasons.append("")
         except Refused as error:
             found.append(None)
@@ -89,28 +123,37 @@ def side_by_side(facts: Facts, chosen: Assessed) -> tuple[list[Assessed | None],
     return found, reasons
 
 
-def up_to(events: Sequence[Event], year: int) -> list[Event]:
-    """Return the events of an income year and of those before it; undated ones count."""
+def _under(facts: Facts, chosen: Found, name: str) -> Found:
+    profile = facts.profile
+    if name == AS_CHOSEN or (not profile.choices and name == profile.policy.treatment):
+        return chosen
+    policy = replace(profile.policy, treatment=Treatment(name))
+    return assess_facts(facts, replace(profile, policy=policy, choices=()))
+
+
+def _up_to(events: Sequence[Event], year: int) -> list[Event]:
     return [event for event in events if event.day is None or income_year(event.day) <= year]
 
 
-def _result(found: Assessment, facts: Facts) -> YearResult:
+def _result(record: Assessed, year: int) -> EntityYear:
     """Return the year's result; a year of purchases only has none of its own, and no gain."""
-    if facts.year in found.years:
-        return found.years[facts.year]
-    earlier = [year for year in found.years if year < facts.year]
-    prior = found.years[max(earlier)].statement.carried if earlier else facts.carry_in.prior_losses
-    statement = statement_of([], prior, policy=found.policy, year=facts.year)
-    return YearResult(facts.year, (), (), statement, (), found.policy, found.law)
+    if year in record.years:
+        return record.years[year]
+    earlier = [known for known in record.years if known < year]
+    prior = record.profile.carry_in().prior_losses
+    if earlier:
+        prior = record.years[max(earlier)].statement.carried
+    policy = record.profile.policy
+    return EntityYear(year, policy, statement_of([], prior, policy=policy, year=year), (), ())
 
 
 def _nothing(facts: Facts) -> str:
-    name = f"{facts.year - 1}-{facts.year % 100:02d}"
+    name = facts.profile.name
     years = sorted({income_year(event.day) for event in facts.events if event.day is not None})
     if not years:
         return (
-            f"there is nothing to report for {facts.entity}: no event is in its books; "
-            "openalpha tax import FILE… brings exchange histories in"
+            f"there is nothing to report for {name}: no event is in its books; openalpha tax "
+            "import FILE… brings exchange histories in"
         )
     known = ", ".join(f"{year - 1}-{year % 100:02d}" for year in years)
-    return f"nothing happened in {name} to {facts.entity}; there are events in {known}"
+    return f"nothing happened in {facts.year_name} to {name}; there are events in {known}"

@@ -9,19 +9,23 @@ from decimal import Decimal
 from typing import Any
 
 from openalpha.books.report import rows
-from openalpha.books.report.assessing import Assessed, assess_facts, side_by_side
+from openalpha.books.report.assessing import (
+    AS_CHOSEN,
+    Found,
+    assess_facts,
+    side_by_side,
+    treatments_of,
+)
 from openalpha.books.report.facts import Facts
 from openalpha.books.report.first_page import SYNTHETIC, draft_reasons, first_page
 from openalpha.books.report.labelled import label_lines, schedule_lines, step_lines
 from openalpha.books.report.model import Comparison, OpenLine, TaxReport
 from openalpha.books.tax.amounts import exact
 from openalpha.books.tax.dates import income_year
-from openalpha.books.tax.entity import Treatment
 from openalpha.books.tax.events import Event
 from openalpha.books.tax.labels import needs_schedule
 from openalpha.books.tax.near import near_borders
 from openalpha.books.tax.search import Candidate
-from openalpha.books.tax.selection import lock_year
 from openalpha.books.tax.ties import order_matters
 
 __all__ = ["build_report", "order_of", "plain"]
@@ -67,18 +71,20 @@ def _build(facts: Facts) -> TaxReport:
     earned = rows.earnings(facts, found, events)
     entity = facts.policy.entity
     statement = found.result.statement
-    reasons = draft_reasons(facts, items, facts.balances)
+    reasons = draft_reasons(facts, found, items)
+    is_mixed = bool(facts.profile.choices)
     report = TaxReport(
-        entity=facts.entity,
+        entity=facts.profile.name,
         kind=entity.value,
-        year=f"{facts.year - 1}-{facts.year % 100:02d}",
+        year=facts.year_name,
         is_final=not reasons,
         reasons=reasons,
         is_synthetic=any(SYNTHETIC in row.source for row in facts.rates),
-        treatment=facts.policy.treatment.value,
-        treatments=tuple(treatment.value for treatment in Treatment),
+        simulated=facts.origin.simulated,
+        treatment=AS_CHOSEN if is_mixed else facts.policy.treatment.value,
+        treatments=treatments_of(facts.profile),
         refused=tuple(refused),
-        settings=first_page(facts, found, balances=facts.balances, wash=len(wash)),
+        settings=first_page(facts, found, wash=len(wash)),
         labels=label_lines(found, earned, entity=entity),
         schedule=schedule_lines(found, entity=entity),
         needs_schedule=needs_schedule(statement, entity),
@@ -100,17 +106,17 @@ def _build(facts: Facts) -> TaxReport:
         version=facts.origin.version,
         made=facts.origin.made,
         figures_sha256="",
-        parcels_sha256=_parcels(found, facts),
+        parcels_sha256=_parcels(found),
         report_sha256="",
     )
     return _hashed(report)
 
 
-def _open_items(facts: Facts, found: Assessed) -> tuple[OpenLine, ...]:
+def _open_items(facts: Facts, found: Found) -> tuple[OpenLine, ...]:
     """Join what the histories ask with what the engine asks, each fact once."""
     asked = {item.key.split("/")[0].split(".")[0] for item in facts.open_items}
     rows_ = list(facts.open_items)
-    for item in found.assessment.open_items:
+    for item in found.record.open_items:
         is_said = item.code in ("missing_value", "missing_cost")
         if is_said and item.event.split(".")[0] in asked:
             continue  # the missing rate behind it is asked for already
@@ -121,7 +127,7 @@ def _open_items(facts: Facts, found: Assessed) -> tuple[OpenLine, ...]:
     return tuple(rows_)
 
 
-def _comparison(others: Iterable[Assessed | None]) -> tuple[Comparison, ...]:
+def _comparison(others: Iterable[Found | None]) -> tuple[Comparison, ...]:
     found = list(others)
 
     def line(name: str, of: Any) -> Comparison:
@@ -133,12 +139,12 @@ def _comparison(others: Iterable[Assessed | None]) -> tuple[Comparison, ...]:
         line("net capital gain", lambda one: one.result.statement.net),
         line("income on revenue account", lambda one: one.result.income),
         line("deductions on revenue account", lambda one: one.result.deductions),
-        line("added to taxable income", lambda one: one.taxable),
+        line("added to taxable income", lambda one: one.result.result),
         line("capital losses carried forward", lambda one: one.result.statement.carried_forward),
     )
 
 
-def _remarks(facts: Facts, found: Assessed) -> tuple[str, ...]:
+def _remarks(facts: Facts, found: Found) -> tuple[str, ...]:
     """Name fills near a border of the calendar, and figures that hang on the record's order."""
     year = facts.year
     first, last = date(year - 1, 7, 1), date(year, 6, 30)
@@ -150,16 +156,17 @@ def _remarks(facts: Facts, found: Assessed) -> tuple[str, ...]:
     ]
     close += [e for e in facts.events if e.day is not None and income_year(e.day) == year]
     unique = {event.id: event for event in close}
-    found_near = near_borders(unique.values(), found.result.slices, zone=facts.zone)
+    pieces = [piece for _, piece in found.slices]
+    found_near = near_borders(unique.values(), pieces, zone=facts.profile.time_zone)
     remarks = list(dict.fromkeys(found_near))
     if len(remarks) > _REMARKS:
         more = len(remarks) - _REMARKS
         remarks = [*remarks[:_REMARKS], f"{more:,} more fills lie as near to a border"]
-    if len(facts.events) > _TIES_UP_TO:
+    if len(facts.events) > _TIES_UP_TO or facts.profile.choices:
         remarks.append("whether the order of events of one instant matters was not worked out")
     else:
-        name = f"ends in {year} "
-        ties = order_matters(facts.events, facts.policy, law=facts.law, carry_in=facts.carry_in)
+        name, carry_in = f"ends in {year} ", facts.profile.carry_in()
+        ties = order_matters(facts.events, facts.policy, law=facts.law, carry_in=carry_in)
         remarks += [text for text in ties if name in text]
     return tuple(remarks)
 
@@ -168,12 +175,10 @@ def _is_end(day: date, last: date) -> bool:
     return abs((day - last).days) <= 2
 
 
-def _parcels(found: Assessed, facts: Facts) -> str:
-    """Return the hash of every parcel used in the year; "" where nothing was sold."""
-    closed = replace(found.assessment, open_items=())
-    if facts.year not in closed.years:
-        return hashlib.sha256(b"[]").hexdigest()
-    return lock_year(closed, facts.year, chosen_by="", ts_ms=0).sha256
+def _parcels(found: Found) -> str:
+    """Return the hash of every parcel used in the year."""
+    rows_ = [(piece.disposal, piece.lot, piece.qty, piece.cost) for _, piece in found.slices]
+    return hashlib.sha256(json.dumps(plain(rows_)).encode()).hexdigest()
 
 
 _FIGURES = (

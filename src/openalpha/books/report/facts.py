@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from typing import NamedTuple
 
 from openalpha.books.report.model import Balance, OpenLine, RateLine, Settled, SourceFile
-from openalpha.books.tax.assessment import CarryIn
 from openalpha.books.tax.entity import Policy
 from openalpha.books.tax.events import Event
 from openalpha.books.tax.gains import Law
+from openalpha.books.tax.profile import Profile
 from openalpha.books.tax.search import Candidate
 
 __all__ = ["Facts", "Origin", "Signature"]
@@ -27,11 +26,14 @@ class Origin(NamedTuple):
         Imported files and ledger books, with their hashes.
     made : str
         When the report is made, as text; no hash covers it.
+    simulated : str
+        The environment whose book this is, where no real money was moved; else "".
     """
 
     version: str
     files: tuple[SourceFile, ...] = ()
     made: str = ""
+    simulated: str = ""
 
 
 class Signature(NamedTuple):
@@ -53,27 +55,18 @@ class Facts:
 
     Parameters
     ----------
-    entity : str
+    profile : Profile
+        The entity with every choice, its losses brought in, its time zone.
     year : int
         Income year, by the calendar year it ends in.
-    policy : Policy
-        Entity kind and every choice.
     events : sequence of Event
         All of them; what came after the year only serves the list of wash sales.
-    zone : str
-        IANA name of the taxpayer's time zone: whose days these are.
     signature : Signature
-    residency : str
-        What was declared, in words.
-    portfolios : mapping of str to str
-        Treatment of each portfolio that has one of its own, in words.
     open_items, settled, balances, rates
         What the histories say, up to the end of the year.
     origin : Origin
-    law, carry_in
-        As for `assess`.
-    evidence : str
-        What shows the losses brought in.
+    law : Law
+        Boundary values and index numbers.
     orders : mapping of int to Candidate
         Parcel orders of locked years: they are kept.
     is_over : bool
@@ -84,28 +77,27 @@ class Facts:
         Names the source of an event by its id: a file and line, a ledger entry.
     """
 
-    entity: str
+    profile: Profile
     year: int
-    policy: Policy
     events: Sequence[Event]
-    zone: str
     signature: Signature
-    residency: str = ""
-    portfolios: Mapping[str, str] = field(default_factory=dict)
     open_items: tuple[OpenLine, ...] = ()
     settled: tuple[Settled, ...] = ()
     balances: tuple[Balance, ...] = ()
     rates: tuple[RateLine, ...] = ()
     origin: Origin = field(default_factory=lambda: Origin(""))
     law: Law = field(default_factory=Law)
-    carry_in: CarryIn = field(default_factory=CarryIn)
-    evidence: str = ""
     orders: Mapping[int, Candidate] = field(default_factory=dict)
     is_over: bool = True
     draft_for: tuple[str, ...] = ()
     where: Callable[[str], str] = _nowhere
 
     @property
-    def brought(self) -> Decimal:
-        """Net capital losses of earlier years brought in from outside these books, in AUD."""
-        return sum((amount for _, amount in self.carry_in.prior_losses), Decimal(0))
+    def policy(self) -> Policy:
+        """The choices in force where no portfolio has its own."""
+        return self.profile.policy
+
+    @property
+    def year_name(self) -> str:
+        """The year as people write it: 2025-26."""
+        return f"{self.year - 1}-{self.year % 100:02d}"

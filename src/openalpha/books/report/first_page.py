@@ -3,12 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 
-from openalpha.books.report.assessing import Assessed
+from openalpha.books.report.assessing import Found
 from openalpha.books.report.facts import Facts
-from openalpha.books.report.model import Balance, OpenLine, RateLine, Said
+from openalpha.books.report.model import OpenLine, RateLine, Said
 from openalpha.books.tax.dates import REFORM_START, income_year
-from openalpha.books.tax.entity import Entity, StockValue, Treatment
+from openalpha.books.tax.entity import StockValue, Treatment
 from openalpha.books.tax.events import Dispose
 
 __all__ = ["DISCLAIMER", "SYNTHETIC", "draft_reasons", "first_page", "rate_families"]
@@ -24,9 +25,7 @@ _TREATMENTS = {
 }
 
 
-def first_page(
-    facts: Facts, found: Assessed, *, balances: Sequence[Balance], wash: int
-) -> tuple[Said, ...]:
+def first_page(facts: Facts, found: Found, *, wash: int) -> tuple[Said, ...]:
     """Return every line of the first page but the hashes, which are known last."""
     return (
         *_who(facts),
@@ -35,22 +34,38 @@ def first_page(
         *_perpetuals(facts),
         *_fees(facts),
         *_brought(facts),
-        *_to_look_at(facts, found, balances=balances, wash=wash),
+        *_to_look_at(facts, found, wash=wash),
         Said("Engine", f"OpenAlpha {facts.origin.version}"),
+        *_simulated(facts),
     )
 
 
+def _simulated(facts: Facts) -> Iterator[Said]:
+    if facts.origin.simulated:
+        where = facts.origin.simulated
+        yield Said("Environment", f"{where}: no real money was moved, this goes on no return")
+
+
 def _who(facts: Facts) -> Iterator[Said]:
-    kind = facts.policy.entity.value
-    residency = facts.residency
+    profile = facts.profile
+    full = f" ({profile.full_name})" if profile.full_name else ""
+    yield Said("Entity", f"{profile.name}{full}, {profile.entity.value}")
+    periods = [
+        f"{period.status} {_day(period.start, 'always')} to {_day(period.end, 'now')}"
+        for period in facts.policy.residency
+    ]
+    residency = "; ".join(periods)
     if not residency:
         residency = "not declared; worked out as an Australian resident throughout"
-    yield Said("Entity", f"{facts.entity}, {kind}")
     yield Said("Tax residency", residency)
-    yield Said("Time zone", f"{facts.zone}: whose days these are", "no ATO page found", "D")
+    yield Said("Time zone", f"{profile.time_zone}: whose days these are", "no ATO page found", "D")
 
 
-def _how(facts: Facts, found: Assessed) -> Iterator[Said]:
+def _day(day: date | None, open_end: str) -> str:
+    return open_end if day is None else day.isoformat()
+
+
+def _how(facts: Facts, found: Found) -> Iterator[Said]:
     year = facts.year
     is_new = year >= income_year(REFORM_START) and facts.policy.entity.is_reformed
     law = "law of the day of each event, as known in November 2026; "
@@ -68,8 +83,10 @@ def _how(facts: Facts, found: Assessed) -> Iterator[Said]:
     why = f": {who.reason}" if who.reason else "; no reason was given"
     chosen = f"{_TREATMENTS[facts.policy.treatment]}; chosen by {who.chosen_by}{since}{why}"
     yield Said("Treatment", chosen, "question of fact: TR 97/11, QC 66047", "ATO")
-    for portfolio, words in facts.portfolios.items():
-        yield Said(f"Treatment of {portfolio}", words)
+    for choice in facts.profile.choices:
+        name = choice.portfolio or "what belongs to no portfolio"
+        words = f"{_TREATMENTS[choice.treatment]}; by {choice.signer} since {choice.since}"
+        yield Said(f"Treatment of {name}", f"{words}: {choice.reason}")
     yield Said("Parcel method", _method(facts, found), "TD 33", "3P")
     scope = "wallet" if facts.policy.per_wallet else "entity, all venues together"
     yield Said("Parcels are pooled by", scope, "", "D")
@@ -80,7 +97,7 @@ def _how(facts: Facts, found: Assessed) -> Iterator[Said]:
         yield Said("Closing stock at", at, source, "LAW")
 
 
-def _method(facts: Facts, found: Assessed) -> str:
+def _method(facts: Facts, found: Found) -> str:
     asked, used = facts.policy.method.value, found.order.method.value
     words = asked if asked == used else f"{asked}, which settled on {used}"
     kept = [
@@ -152,28 +169,24 @@ def _fees(facts: Facts) -> Iterator[Said]:
 
 
 def _brought(facts: Facts) -> Iterator[Said]:
-    if not facts.brought:
-        yield Said("Losses brought in", "none from outside these books")
-        return
-    rows = ", ".join(
-        f"{year - 1}-{year % 100:02d} {amount:,.2f}" for year, amount in facts.carry_in.prior_losses
-    )
-    yield Said("Losses brought in", f"{rows}; evidence: {facts.evidence or 'none was named'}")
+    rows = []
+    for loss in facts.profile.losses:
+        name = f"{loss.year - 1}-{loss.year % 100:02d}"
+        barred = "" if facts.profile.may_use(loss) else ", barred until a test of Div 165 is passed"
+        evidence = loss.evidence or "none was named"
+        rows.append(f"{name} {loss.wallet} {loss.amount:,.2f}{barred} (evidence: {evidence})")
+    yield Said("Losses brought in", "; ".join(rows) or "none from outside these books")
 
 
-def _to_look_at(
-    facts: Facts, found: Assessed, *, balances: Sequence[Balance], wash: int
-) -> Iterator[Said]:
+def _to_look_at(facts: Facts, found: Found, *, wash: int) -> Iterator[Said]:
     days = facts.policy.wash_window_days
-    if facts.policy.treatment is Treatment.CAPITAL and facts.policy.entity is not Entity.COMPANY:
-        window = f"{wash} losses with a purchase within {days} days; each stays counted"
-    else:
-        window = f"{wash} within {days} days"
+    window = f"{wash} losses with a purchase within {days} days; each stays counted"
     yield Said("Wash sales", window, "TR 2008/1; the window is ours", "ATO")
-    sold = {piece.disposal for piece in found.result.slices}
+    sold = {piece.disposal for _, piece in found.slices}
     personal = [e for e in facts.events if isinstance(e, Dispose) and e.is_personal_use]
     claims = sum(event.id in sold for event in personal)
     yield Said("Personal use claims", str(claims))
+    balances = facts.balances
     right = sum(row.verdict == "right" for row in balances)
     words = f"{right} of {len(balances)} balances right to 8 decimals"
     settled = sum(row.verdict == "settled" for row in balances)
@@ -185,17 +198,17 @@ def _to_look_at(
     yield Said("Settled by a person", f"{len(facts.settled)} items, listed with their reasons")
 
 
-def draft_reasons(
-    facts: Facts, items: Sequence[OpenLine], balances: Sequence[Balance]
-) -> tuple[str, ...]:
+def draft_reasons(facts: Facts, found: Found, items: Sequence[OpenLine]) -> tuple[str, ...]:
     """Say why a report cannot be final; nothing where it can."""
     reasons = []
     if not facts.is_over:
         reasons.append("the income year has not ended")
+    if len(found.orders) > 1:
+        reasons.append("min_tax settled on another order in each portfolio; choose one method")
     reasons += facts.draft_for
     for code, count in sorted(Counter(item.code for item in items).items()):
         reasons.append(f"{count:,} × {code.replace('_', ' ')}")
-    wrong = [row for row in balances if row.verdict == "wrong"]
+    wrong = [row for row in facts.balances if row.verdict == "wrong"]
     reasons += [
         f"{row.venue} {row.account} {row.coin}: stated and moved differ by {row.difference:f}"
         for row in wrong

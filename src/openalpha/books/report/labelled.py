@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from openalpha.books.report.assessing import Assessed
+from openalpha.books.report.assessing import Found
 from openalpha.books.report.model import Earning, LabelLine
 from openalpha.books.tax.amounts import ZERO, whole_dollars
 from openalpha.books.tax.entity import Entity
@@ -60,9 +60,7 @@ def earning_label(entity: Entity, kind: str, amount: Decimal, *, is_money: bool)
     return "24" if amount > 0 else "D15"
 
 
-def label_lines(
-    found: Assessed, rows: Iterable[Earning], *, entity: Entity
-) -> tuple[LabelLine, ...]:
+def label_lines(found: Found, rows: Iterable[Earning], *, entity: Entity) -> tuple[LabelLine, ...]:
     """Return every label of the entity's form that these books know, in the form's order."""
     values = cgt_labels(found.result.statement, entity)
     lines = []
@@ -96,7 +94,7 @@ def _earning_lines(rows: list[Earning], entity: Entity) -> list[LabelLine]:
     return lines
 
 
-def schedule_lines(found: Assessed, *, entity: Entity) -> tuple[LabelLine, ...]:
+def schedule_lines(found: Found, *, entity: Entity) -> tuple[LabelLine, ...]:
     """Return the CGT schedule; people do not lodge it, its figures are theirs all the same."""
     values = cgt_labels(found.result.statement, entity)
     return tuple(
@@ -105,7 +103,7 @@ def schedule_lines(found: Assessed, *, entity: Entity) -> tuple[LabelLine, ...]:
     )
 
 
-def step_lines(found: Assessed) -> tuple[tuple[str, Decimal], ...]:
+def step_lines(found: Found) -> tuple[tuple[str, Decimal], ...]:
     """Return how the net capital gain adds up, in words."""
     row = found.result.statement
     lines = [

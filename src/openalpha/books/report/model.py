@@ -207,6 +207,8 @@ class TaxReport:
         Why it is a draft; empty when it is final.
     is_synthetic : bool
         Whether any figure rests on made-up prices.
+    simulated : str
+        The environment whose book this is, where no real money was moved; else "".
     treatment, treatments : str, tuple of str
         The chosen one, and those compared.
     refused : tuple of str
@@ -225,6 +227,7 @@ class TaxReport:
     is_final: bool
     reasons: tuple[str, ...]
     is_synthetic: bool
+    simulated: str
     treatment: str
     treatments: tuple[str, ...]
     refused: tuple[str, ...]

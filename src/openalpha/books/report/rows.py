@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from openalpha.books.report.assessing import Assessed
+from openalpha.books.report.assessing import Found
 from openalpha.books.report.facts import Facts
 from openalpha.books.report.labelled import earning_label
 from openalpha.books.report.model import Disposal, Earning, Holding, LossLine, WashLine
@@ -24,12 +24,11 @@ __all__ = ["disposals", "earnings", "holdings", "losses", "wash_lines"]
 Events = Mapping[str, Event]
 
 
-def disposals(facts: Facts, found: Assessed, events: Events) -> tuple[Disposal, ...]:
+def disposals(facts: Facts, found: Found, events: Events) -> tuple[Disposal, ...]:
     """Return a row for every parcel that every disposal used; two where the law cuts it in two."""
-    zone = zone_of(facts.zone)
-    gains = found.result.gains  # on revenue account: what was stated only
-    if facts.policy.treatment is not Treatment.CAPITAL:
-        gains = [*map(_on_revenue, found.result.slices), *gains]
+    zone = zone_of(facts.profile.time_zone)
+    gains = [*found.result.gains]
+    gains += [_on_revenue(piece) for kind, piece in found.slices if kind is not Treatment.CAPITAL]
     return tuple(_row(facts, found, gain, events, zone) for gain in gains)
 
 
@@ -38,7 +37,7 @@ def _on_revenue(piece: Slice) -> Gain:
     return Gain(piece.disposal, piece.day, "revenue", profit, False, "revenue", None, piece)
 
 
-def _row(facts: Facts, found: Assessed, gain: Gain, events: Events, zone: ZoneInfo) -> Disposal:
+def _row(facts: Facts, found: Found, gain: Gain, events: Events, zone: ZoneInfo) -> Disposal:
     piece = gain.slice
     event = events.get(_event_of(gain.source))
     is_named = bool(getattr(event, "lots", ()))
@@ -101,7 +100,7 @@ def _local(event: Event | None, zone: ZoneInfo) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def earnings(facts: Facts, found: Assessed, events: Events) -> tuple[Earning, ...]:
+def earnings(facts: Facts, found: Found, events: Events) -> tuple[Earning, ...]:
     """Return every amount on revenue account, in the order it came."""
     rows = []
     for row in found.result.revenue:
@@ -114,10 +113,9 @@ def earnings(facts: Facts, found: Assessed, events: Events) -> tuple[Earning, ..
     return tuple(rows)
 
 
-def holdings(facts: Facts, found: Assessed) -> tuple[Holding, ...]:
+def holdings(facts: Facts, found: Found) -> tuple[Holding, ...]:
     """Return every parcel held at the end of the year, by asset, oldest first."""
     has_discount = facts.policy.entity.discount > 0
-    is_capital = facts.policy.treatment is Treatment.CAPITAL
     return tuple(
         Holding(
             parcel.id,
@@ -128,23 +126,24 @@ def holdings(facts: Facts, found: Assessed) -> tuple[Holding, ...]:
             parcel.cost_left,
             parcel.third_left,
             first_eligible_day(parcel.acquired)
-            if has_discount and is_capital and parcel.acquired is not None
+            if has_discount
+            and part.policy.treatment is Treatment.CAPITAL
+            and parcel.acquired is not None
             else None,
             parcel.kind,
             facts.where(parcel.id),
         )
-        for parcel in found.assessment.parcels
+        for part in found.record.parts.values()
+        for parcel in part.parcels
     )
 
 
-def losses(facts: Facts, found: Assessed) -> tuple[LossLine, ...]:
+def losses(facts: Facts, found: Found) -> tuple[LossLine, ...]:
     """Return net capital losses by the year they were made."""
-    earlier = [year for year in found.assessment.years if year < facts.year]
-    if earlier:
-        before = dict(found.assessment.years[max(earlier)].statement.carried)
-    else:
-        before = _summed(facts.carry_in.prior_losses)
-    after = _summed(found.result.statement.carried)
+    before = found.carried_before()
+    after: dict[int, Decimal] = {}
+    for year, amount in found.result.statement.carried:
+        after[year] = after.get(year, ZERO) + amount
     return tuple(
         LossLine(
             year,
@@ -156,16 +155,10 @@ def losses(facts: Facts, found: Assessed) -> tuple[LossLine, ...]:
     )
 
 
-def _summed(rows: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
-    found: dict[int, Decimal] = {}
-    for year, amount in rows:
-        found[year] = found.get(year, ZERO) + amount
-    return found
-
-
-def wash_lines(facts: Facts, found: Assessed, events: Events) -> tuple[WashLine, ...]:
+def wash_lines(facts: Facts, found: Found, events: Events) -> tuple[WashLine, ...]:
     """Return the year's losses with a purchase near them, be it in the next income year."""
-    flags = wash_flags(found.result.slices, facts.events, window_days=facts.policy.wash_window_days)
+    pieces = [piece for _, piece in found.slices]
+    flags = wash_flags(pieces, facts.events, window_days=facts.policy.wash_window_days)
     return tuple(
         WashLine(
             flag.disposal,
