@@ -171,7 +171,7 @@ def _schedule(report: TaxReport) -> Table:
 
 def _steps(report: TaxReport) -> Table:
     columns = (Column("step", "words", 4), Column("AUD", "aud", 1.4))
-    return Table("steps", "How the net capital gain adds up", "", columns, report.steps)
+    return Table("steps", "How the gain adds up", "", columns, report.steps)
 
 
 def _comparison(report: TaxReport) -> Table:
