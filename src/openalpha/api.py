@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from openalpha.core.clock import Clock, SystemClock, parse_ms, parse_timeframe
 from openalpha.core.errors import InputError
@@ -24,19 +23,23 @@ from openalpha.market.lake import Lake
 from openalpha.market.tape import recorded_history, tape_of
 from openalpha.research.context import RunContext, settings_hash
 from openalpha.research.result import BacktestResult
+from openalpha.research.targets import targets_of
 from openalpha.research.trials import Trial, TrialLedger
 from openalpha.risk.settings import RiskSettings, SizingSettings
 from openalpha.settings import build_group, find_home
 from openalpha.settings.schema import plain
 from openalpha.strategy import load_strategy, prove, source_hash
 from openalpha.strategy.bars import Bars
-from openalpha.strategy.base import NO_OPINION_E6, PortfolioStrategy, SignalStrategy, evaluate_e6
+from openalpha.strategy.base import SignalStrategy
 from openalpha.strategy.events import EventStrategy, Strategy
 from openalpha.strategy.params import StrategyParams, build_params
-from openalpha.strategy.together import together
 from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
 
-__all__ = ["BacktestResult", "History", "backtest", "history", "plain_params"]
+__all__ = [
+    "BacktestResult", "History", "backtest", "engine_settings", "histories_given", "history",
+    "is_bounded", "ledger_of", "moment", "money_given", "plain_params", "run_once",
+    "settings_record",
+]  # fmt: skip
 
 Group = Mapping[str, Any]
 _NONE: Group = {}
@@ -110,13 +113,15 @@ def backtest(  # noqa: PLR0913 - one keyword a settings group, all optional
     True
     """
     where = Path(home) if home is not None else find_home(environ=os.environ)
-    settings = _engine_settings(costs, sizing, margin=margin, fills=fills, risk=risk)
+    settings = engine_settings(costs, sizing, margin=margin, fills=fills, risk=risk)
     cls = load_strategy(strategy, folder=where / "strategies")
     given = build_params(cls.Params, params, strategy=cls.name)
-    histories = _histories(
+    histories = histories_given(
         data,
-        partial(_from_lake, Lake(where), settings.venue.fills.feed, timeframe),
-        span=(_ms(start), _ms(end)),
+        where,
+        feed=settings.venue.fills.feed,
+        timeframe=timeframe,
+        span=(moment(start), moment(end)),
     )
     proof = prove(
         strategy if isinstance(strategy, SignalStrategy) else cls,
@@ -126,7 +131,7 @@ def backtest(  # noqa: PLR0913 - one keyword a settings group, all optional
     )
     if not allow_lookahead:
         proof.raise_if_found()
-    run = _run(
+    run = run_once(
         strategy, cls, given, histories=histories, capital=capital, settings=settings, home=where
     )
     context = RunContext(
@@ -134,12 +139,12 @@ def backtest(  # noqa: PLR0913 - one keyword a settings group, all optional
         params=plain_params(given),
         source_hash=source_hash(cls),
         histories={str(h.instrument.id): h for h in histories.values()},
-        settings=_as_record(settings),
+        settings=settings_record(settings),
         created_ms=(clock or SystemClock()).now_ms(),
         home=where,
         is_lookahead_allowed=bool(proof.findings) and allow_lookahead,
         funding_worst_return=(
-            float(run.final_equity / run.capital - 1) if _is_bounded(histories, settings) else None
+            float(run.final_equity / run.capital - 1) if is_bounded(histories, settings) else None
         ),
     )
     return _counted(BacktestResult(run, context), where, family=family)
@@ -150,7 +155,7 @@ def plain_params(params: StrategyParams) -> dict[str, Any]:
     return dict(params.model_dump(mode="json"))
 
 
-def _engine_settings(
+def engine_settings(
     costs: Group | CostSettings,
     sizing: Group | SizingSettings,
     *,
@@ -158,6 +163,7 @@ def _engine_settings(
     fills: Group | FillSettings,
     risk: Group | RiskSettings,
 ) -> EngineSettings:
+    """Return the settings groups `backtest` takes, checked."""
     return EngineSettings(
         VenueSettings(
             costs=_group(CostSettings, "costs", costs),
@@ -173,7 +179,8 @@ def _group(cls: Any, name: str, values: Any) -> Any:
     return values if isinstance(values, cls) else build_group(cls, name, dict(values))
 
 
-def _as_record(settings: EngineSettings) -> dict[str, dict[str, Any]]:
+def settings_record(settings: EngineSettings) -> dict[str, dict[str, Any]]:
+    """Return the settings of a run as its record keeps them."""
     groups: dict[str, Any] = {
         "costs": settings.venue.costs,
         "margin": settings.venue.margin,
@@ -191,8 +198,9 @@ def _recorded(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else plain(value)
 
 
-def _ms(moment: str | int | None) -> int | None:
-    return parse_ms(moment) if isinstance(moment, str) else moment
+def moment(given: str | int | None) -> int | None:
+    """Return a moment as UTC ms; None stays open."""
+    return parse_ms(given) if isinstance(given, str) else given
 
 
 def _from_lake(
@@ -203,10 +211,22 @@ def _from_lake(
     return lake.load(name, timeframe, start_ms=span[0], end_ms=span[1])
 
 
-def _histories(
-    data: Any, load: Callable[..., History], *, span: tuple[int | None, int | None]
+def histories_given(
+    data: Any,
+    home: Path,
+    *,
+    feed: str = "bars",
+    timeframe: str = "1h",
+    span: tuple[int | None, int | None] = (None, None),
 ) -> dict[str, History]:
-    """Return histories by role or instrument id."""
+    """Return what `backtest` takes as data: histories by role or instrument id.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one is given twice.
+    """
+    load = partial(_from_lake, Lake(home), feed, timeframe)
     if isinstance(data, Mapping) and not hasattr(data, "columns"):
         named = dict(data)
     elif isinstance(data, Sequence) and not isinstance(data, str):
@@ -236,7 +256,24 @@ def _one_history(
     return history(item)
 
 
-def _run(
+def money_given(capital: Decimal | int | float | str) -> Decimal:
+    """Return an amount as typed or handed over.
+
+    Raises
+    ------
+    InputError
+        If it is no finite number.
+    """
+    try:
+        money = Decimal(str(capital))
+    except ArithmeticError:
+        raise InputError(f"the capital was '{capital}'; write a number") from None
+    if not money.is_finite():
+        raise InputError(f"the capital was '{capital}'; write a finite number")
+    return money
+
+
+def run_once(
     strategy: Any,
     cls: type[Strategy],
     params: StrategyParams,
@@ -246,12 +283,11 @@ def _run(
     settings: EngineSettings,
     home: Path,
 ) -> EngineRun:
-    try:
-        money = Decimal(str(capital))
-    except ArithmeticError:
-        raise InputError(f"the capital was '{capital}'; write a number") from None
-    if not money.is_finite():
-        raise InputError(f"the capital was '{capital}'; write a finite number")
+    """Lead a strategy of any kind through histories once; what `backtest` measures.
+
+    Where settlements are missing both bounds are run and the worse one is returned.
+    """
+    money = money_given(capital)
     every = list(histories.values())
     once: _Once
     if issubclass(cls, EventStrategy):
@@ -266,13 +302,14 @@ def _run(
             )
         signal = strategy if isinstance(strategy, SignalStrategy) else cls()
         assert isinstance(signal, SignalStrategy)
-        wanted, exits = _targets(signal, params, histories), signal.exits(params)
+        bars = {name: Bars.of(h) for name, h in histories.items()}
+        wanted, exits = targets_of(signal, params, bars=bars), signal.exits(params)
         lead = partial(run_signals, every)
         if settings.venue.fills.path == "refine":
             every = finer_histories(Lake(home), every)
             lead = partial(run_refined, (list(histories.values()), every))
         once = partial(lead, wanted, capital=money, settings=settings, exits=exits)
-    if not _is_bounded(histories, settings):
+    if not is_bounded(histories, settings):
         return once()
     low, high = (once(funding=[bounded(h, highest=top) for h in every]) for top in (False, True))
     is_low = low.final_equity < high.final_equity
@@ -311,42 +348,14 @@ def _events(
     return once
 
 
-def _targets(
-    signal: SignalStrategy, params: StrategyParams, histories: Mapping[str, History]
-) -> list[NDArray[np.int32]]:
-    """Return what a signal strategy wants to hold, on each history's rows."""
-    bars = {name: Bars.of(h) for name, h in histories.items()}
-    if isinstance(signal, PortfolioStrategy):
-        shared = together(bars)
-        targets = _on_own_rows(evaluate_e6(signal, shared, params=params), shared, bars)
-    else:
-        targets = evaluate_e6(signal, bars, params=params)
-    return [targets[name] for name in histories]
-
-
-def _is_bounded(histories: Mapping[str, History], settings: EngineSettings) -> bool:
+def is_bounded(histories: Mapping[str, History], settings: EngineSettings) -> bool:
     """Say whether settlements are missing that the run would have paid."""
     return settings.venue.costs.funding and any(h.funding_gaps for h in histories.values())
 
 
-def _on_own_rows(
-    targets: Mapping[str, NDArray[np.int32]], shared: Mapping[str, Bars], bars: Mapping[str, Bars]
-) -> dict[str, NDArray[np.int32]]:
-    """Lay a portfolio strategy's targets, given for the shared stamps, on each history's rows."""
-    out = {}
-    for name, own in bars.items():
-        if name not in targets:
-            raise InputError(
-                f"the strategy gave no target for '{name}'; it knows {', '.join(targets)}"
-            )
-        row = np.full(len(own.ts_ms), NO_OPINION_E6, dtype=np.int32)
-        row[np.searchsorted(own.ts_ms, shared[name].ts_ms)] = targets[name]
-        out[name] = row
-    return out
-
-
 @lru_cache(maxsize=8)
-def _ledger(home: Path) -> TrialLedger:
+def ledger_of(home: Path) -> TrialLedger:
+    """Return the trial ledger of a home, one object for all who ask."""
     return TrialLedger(home)
 
 
@@ -355,7 +364,7 @@ def _counted(result: BacktestResult, home: Path, *, family: str) -> BacktestResu
     context = result.context
     days = result.days
     metrics = result.metrics
-    ledger = _ledger(home)
+    ledger = ledger_of(home)
     row = ledger.append(
         Trial(
             strategy=context.strategy,

@@ -4,10 +4,8 @@ A trial belongs to a family: the strategy's name and every name it was declared 
 from, at least one common instrument, and an overlapping period. Declaring can only merge families.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openalpha.core.clock import DAY_MS, Clock, SystemClock
+from openalpha.research.trial_rows import content_key, packed_rows
 from openalpha.store.chain import ChainedRows, ChainFault, Row
 
-__all__ = ["Family", "Trial", "TrialLedger", "content_key"]
+__all__ = ["Family", "Trial", "TrialBatch", "TrialLedger", "content_key"]
 
-_TRIAL, _MERGE = 0, 1
+_TRIAL, _MERGE, _SHARED = 0, 1, 2
 _KIN_CORRELATION = 0.9
 _KIN_DAYS = 30
 _COLUMNS = [
@@ -83,6 +82,30 @@ class Trial:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TrialBatch:
+    """Configurations of one strategy on the same data with the same settings, evaluated together.
+
+    Parameters
+    ----------
+    common : Trial
+        What they share; its params are those that none of them changes, its returns are not read.
+    params : sequence of mapping
+        Of each configuration, those that differ.
+    first_day : int
+    daily_returns : sequence of float32[k]
+        Of each; a configuration that was given up has fewer.
+    metrics : sequence of mapping of str to float
+        Of each, a few figures to list it by.
+    """
+
+    common: Trial
+    params: Sequence[Mapping[str, Any]]
+    first_day: int
+    daily_returns: Sequence[NDArray[np.float32]]
+    metrics: Sequence[Mapping[str, float]]
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """Trials that count together.
@@ -119,6 +142,7 @@ class TrialLedger:
         self._rows = ChainedRows(Path(home) / "trials", _COLUMNS)
         self._clock = clock or SystemClock()
         self._merges: set[tuple[str, ...]] | None = None
+        self._shared: dict[int, int] = {}
 
     def append(self, trial: Trial) -> int:
         """Add a trial and return its row, counted from 0.
@@ -150,18 +174,41 @@ class TrialLedger:
             "sharpe": metrics.get("sharpe", np.nan),
             "total_return": metrics.get("total_return", np.nan),
         }
-        text = {
-            "strategy": trial.strategy,
-            "instruments": sorted(trial.instruments),
-            "params": dict(trial.params),
-            "source_hash": trial.source_hash,
-            "data_fingerprint": trial.data_fingerprint,
-            "settings_hash": trial.settings_hash,
-            "timeframe_ms": trial.timeframe_ms,
-            "metrics": metrics,
-        }
+        text = {**_shared_text(trial), "metrics": metrics}
         values = np.asarray(trial.daily_returns, np.float32)
         return self._rows.append(columns, text, values=values).seq
+
+    def append_all(self, batch: TrialBatch) -> int:
+        """Add many trials in one go, in their order; returns the first's row, the others follow.
+
+        What they share is written once, in a row before them.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses; then trials before the one it refused may be there, whole.
+        """
+        common = batch.common
+        names = tuple(sorted({common.strategy, *common.ancestors, common.family} - {""}))
+        if len(names) > 1:
+            self.merge(*names)
+        now_ms = self._clock.now_ms()
+        shared = _shared_text(common)
+        key = content_key(shared)
+        if self._shared.get(key) is None:
+            columns = {"ts_ms": now_ms, "kind": _SHARED, "parent": -1}
+            nothing = np.empty(0, np.float32)
+            self._shared[key] = self._rows.append(columns, shared, values=nothing).seq
+        rows = packed_rows(
+            common,
+            batch.params,
+            first_day=batch.first_day,
+            daily_returns=batch.daily_returns,
+            metrics=batch.metrics,
+            shared=self._shared[key],
+        )
+        columns = {"ts_ms": now_ms, "kind": _TRIAL, "parent": common.parent, **rows.columns}
+        return self._rows.append_many(columns, rows.texts, values=batch.daily_returns)
 
     def merge(self, *names: str) -> None:
         """Declare that strategies of these names are one family. It cannot be taken back."""
@@ -186,35 +233,37 @@ class TrialLedger:
         start_ms, end_ms : int
             Trials whose days overlap [start, end) count.
         """
-        table = self._rows.table()
-        is_near = self._overlapping(table, set(instruments), start_ms, end_ms)
-        names = self._connected({strategy})
-        detected: set[str] = set()
-        while found := self._kin(table, is_near, names):
-            detected |= found
-            names = self._connected(names | found)
-        wanted = np.array([content_key(name) for name in sorted(names)], dtype=np.uint64)
-        mine = is_near & np.isin(table["strategy"], wanted)
-        counted = mine & (table["is_counted"] != 0)
+        members = self._members(strategy, set(instruments), start_ms, end_ms)
         return Family(
-            names=tuple(sorted(names)),
-            detected=tuple(sorted(detected)),
-            rows=tuple(np.flatnonzero(mine).tolist()),
-            configurations=len(np.unique(table["config"][counted])),
+            names=tuple(sorted(members.names)),
+            detected=tuple(sorted(members.detected)),
+            rows=tuple(np.flatnonzero(members.rows).tolist()),
+            configurations=members.configurations,
         )
 
     def count(
         self, strategy: str, instruments: Iterable[str], *, start_ms: int, end_ms: int
     ) -> int:
         """Return how many distinct configurations the family has tried."""
-        return self.family(strategy, instruments, start_ms=start_ms, end_ms=end_ms).configurations
+        return self._members(strategy, set(instruments), start_ms, end_ms).configurations
 
     def row(self, seq: int) -> Row:
         """Return one row: its columns, text, daily returns and hash."""
-        return self._rows.read(seq)
+        row = self._rows.read(seq)
+        if "shared" not in row.text:
+            return row
+        common = self._rows.read(int(row.text["shared"])).text
+        text = {**common, **row.text, "params": {**common["params"], **row.text["params"]}}
+        del text["shared"]
+        return replace(row, text=text)
 
     def __len__(self) -> int:
-        return len(self._rows.table())
+        return len(self._rows.column("kind"))
+
+    def newest(self, count: int) -> list[Row]:
+        """Return the last trials, newest first."""
+        found = np.flatnonzero(self._rows.column("kind") == _TRIAL)[::-1][:count]
+        return [self.row(int(seq)) for seq in found]
 
     def verify(self) -> ChainFault | None:
         """Read the whole ledger and return the first row that does not fit, None when all do."""
@@ -224,25 +273,38 @@ class TrialLedger:
         """Sync to the disk and let go of the files."""
         self._rows.close()
 
+    def _members(
+        self, strategy: str, instruments: set[str], start_ms: int, end_ms: int
+    ) -> "_Members":
+        table = _Table(self._rows)
+        is_near = self._overlapping(table, instruments, start_ms, end_ms)
+        names = self._connected({strategy})
+        detected: set[str] = set()
+        inside = is_near & _among(table("strategy"), names)
+        while found := self._kin(table, is_near, inside):
+            detected |= found
+            names = self._connected(names | found)
+            inside = is_near & _among(table("strategy"), names)
+        counted = inside & (table("is_counted") != 0)
+        return _Members(names, detected, inside, len(np.unique(table("config")[counted])))
+
     def _overlapping(
-        self, table: NDArray[Any], instruments: set[str], start_ms: int, end_ms: int
+        self, table: "_Table", instruments: set[str], start_ms: int, end_ms: int
     ) -> NDArray[np.bool_]:
-        last = (end_ms - 1) // DAY_MS
-        near = (table["kind"] == _TRIAL) & (table["first_day"] <= last)
-        near &= table["last_day"] >= start_ms // DAY_MS
-        # There are few distinct sets of instruments: one row of each tells its names.
-        keys, first = np.unique(table["instruments"][near], return_index=True)
+        near = (table("kind") == _TRIAL) & (table("first_day") <= (end_ms - 1) // DAY_MS)
+        near &= table("last_day") >= start_ms // DAY_MS
+        # There are few distinct sets of instruments, mostly in long runs: one row tells its names.
+        keys = table("instruments")
         rows = np.flatnonzero(near)
-        sharing = [
-            key
-            for key, at in zip(keys, first, strict=True)
-            if instruments & set(self.row(int(rows[at])).text["instruments"])
-        ]
-        return np.asarray(near & np.isin(table["instruments"], np.array(sharing, dtype=np.uint64)))
+        heads = rows[np.flatnonzero(np.diff(keys[rows], prepend=~keys[rows][:1]))]
+        sharing = np.zeros(len(keys), dtype=np.bool_)
+        for key, at in zip(*np.unique(keys[heads], return_index=True), strict=True):
+            if instruments & set(self.row(int(heads[at])).text["instruments"]):
+                sharing |= keys == key
+        return np.asarray(near & sharing)
 
     def _declared(self) -> Iterable[tuple[str, ...]]:
-        table = self._rows.table()
-        for seq in np.flatnonzero(table["kind"] == _MERGE):
+        for seq in np.flatnonzero(self._rows.column("kind") == _MERGE):
             yield tuple(self.row(int(seq)).text["merge"])
 
     def _connected(self, names: set[str]) -> set[str]:
@@ -252,33 +314,64 @@ class TrialLedger:
             reached = reached.union(*joined)
         return reached
 
-    def _kin(self, table: NDArray[Any], near: NDArray[np.bool_], names: set[str]) -> set[str]:
+    def _kin(self, table: "_Table", near: NDArray[np.bool_], inside: NDArray[np.bool_]) -> set[str]:
         """Return names outside that ran the same parameters with nearly the same returns."""
-        keys = np.array([content_key(name) for name in sorted(names)], dtype=np.uint64)
-        inside = np.isin(table["strategy"], keys)
-        mine = np.flatnonzero(near & inside)
-        others = np.flatnonzero(near & ~inside & np.isin(table["params"], table["params"][mine]))
+        others = np.flatnonzero(near & ~inside)
+        if not len(others) or not inside.any():
+            return set()
+        params, strategies = table("params"), table("strategy")
+        mine = np.flatnonzero(inside)
+        others = others[np.isin(params[others], params[mine])]
         # One pair for each other name and parameter set is enough.
-        _, first = np.unique(table[["strategy", "params"]][others], return_index=True)
+        pairs = np.rec.fromarrays([strategies[others], params[others]])
+        _, first = np.unique(pairs, return_index=True)
         found = set()
         for other in others[first]:
-            twin = mine[table["params"][mine] == table["params"][other]][-1]
+            twin = mine[params[mine] == params[other]][-1]
             candidate = self.row(int(other))
             if _correlation(self.row(int(twin)), candidate) > _KIN_CORRELATION:
                 found.add(str(candidate.text["strategy"]))
         return found
 
 
-def content_key(*content: Any) -> int:
-    """Return a 64-bit key of anything JSON can hold.
+@dataclass(frozen=True, slots=True)
+class _Members:
+    names: set[str]
+    detected: set[str]
+    rows: NDArray[np.bool_]
+    configurations: int
 
-    Examples
-    --------
-    >>> content_key("ma_cross") == content_key("ma_cross"), content_key("a") == content_key("b")
-    (True, False)
-    """
-    encoded = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str).encode()
-    return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "little")
+
+class _Table:
+    """The ledger's columns as they stood when it was made, each read when first asked for."""
+
+    def __init__(self, rows: ChainedRows) -> None:
+        self._rows = rows
+        self._read = {"kind": rows.column("kind")}
+
+    def __call__(self, name: str) -> NDArray[Any]:
+        if name not in self._read:
+            self._read[name] = self._rows.column(name)[: len(self._read["kind"])]
+        return self._read[name]
+
+
+def _among(keys: NDArray[Any], names: Iterable[str]) -> NDArray[np.bool_]:
+    found = np.zeros(len(keys), dtype=np.bool_)
+    for name in names:
+        found |= keys == np.uint64(content_key(name))
+    return found
+
+
+def _shared_text(common: Trial) -> dict[str, Any]:
+    return {
+        "strategy": common.strategy,
+        "instruments": sorted(common.instruments),
+        "params": dict(common.params),
+        "source_hash": common.source_hash,
+        "data_fingerprint": common.data_fingerprint,
+        "settings_hash": common.settings_hash,
+        "timeframe_ms": common.timeframe_ms,
+    }
 
 
 def _correlation(one: Row, other: Row) -> float:

@@ -14,13 +14,12 @@ Columns of rows.bin can be scanned without touching texts or values.
 """
 
 import fcntl
-import hashlib
 import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +30,17 @@ from numpy.typing import NDArray
 
 from openalpha.core.errors import StorageError
 from openalpha.store.atomic import storage_errors, sync_folder
+from openalpha.store.chain_block import (
+    ChainFault,
+    Row,
+    columns_differ,
+    digest,
+    encoded_columns,
+    pack,
+    read_part,
+    segment_column,
+    write_at,
+)
 
 __all__ = ["SEGMENT_ROWS", "ChainFault", "ChainedRows", "Row"]
 
@@ -46,25 +56,6 @@ _HEAD = [
 ]  # fmt: skip
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ChainFault:
-    """The first row that does not fit, counted from 0, and why."""
-
-    seq: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its numbers by column, its text, its values and its hash (hex)."""
-
-    seq: int
-    columns: Mapping[str, Any]
-    text: dict[str, Any]
-    values: NDArray[np.float32]
-    hash: str
 
 
 @dataclass(slots=True)
@@ -129,28 +120,69 @@ class ChainedRows:
             text, separators=(",", ":"), ensure_ascii=False, sort_keys=True
         ).encode()
         packed = np.ascontiguousarray(values, dtype="<f4")
+        seq, last = self._append(columns, [encoded], [packed])
+        return Row(seq, dict(columns), dict(text), packed, last.hex())
+
+    def append_many(
+        self,
+        columns: Mapping[str, Any],
+        texts: Sequence[bytes],
+        *,
+        values: Sequence[NDArray[np.float32]],
+    ) -> int:
+        """Append rows in one go, as so many calls of `append` would.
+
+        Parameters
+        ----------
+        columns : mapping of str to value or array of n values
+        texts : sequence of bytes
+            JSON of each row, UTF-8.
+        values : sequence of float32[k]
+
+        Returns
+        -------
+        int
+            Position of the first; the others follow.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses; then rows before the one it refused may be there, whole.
+        """
+        return self._append(columns, texts, values)[0]
+
+    def _append(
+        self,
+        columns: Mapping[str, Any],
+        texts: Sequence[bytes],
+        values: Sequence[NDArray[np.float32]],
+    ) -> tuple[int, bytes]:
+        """Append rows; returns the first's position and the last's hash."""
+        rows = encoded_columns(columns, self._dtype, len(texts))
         with storage_errors(str(self.root)), self._locked():
             self._refresh()
-            tail = self._tail
-            row = np.zeros((), dtype=self._dtype)
-            seq = (tail.segment - 1) * self.segment_rows + tail.rows
-            row["seq"], row["text_at"], row["values_at"] = seq, tail.text_end, tail.values_end
-            row["text_len"], row["values_len"] = len(encoded), len(packed)
-            for name, value in columns.items():
-                row[name] = value
-            raw = packed.tobytes()
-            digest = _digest(tail.hash, row.tobytes()[:-_HASH], encoded, raw)
-            row["hash"] = np.void(digest)
-            assert tail.handles is not None
-            _write_at(tail.handles[1], encoded, tail.text_end)
-            _write_at(tail.handles[2], raw, 4 * tail.values_end)
-            _write_at(tail.handles[0], row.tobytes(), tail.rows * self._dtype.itemsize)
-            tail.rows += 1
-            tail.text_end += len(encoded)
-            tail.values_end += len(packed)
-            tail.hash = digest
+            first = (self._tail.segment - 1) * self.segment_rows + self._tail.rows
+            rows["seq"] = first + np.arange(len(rows))
+            done = 0
+            while done < len(rows):
+                stop = min(len(rows), done + self.segment_rows - self._tail.rows)
+                self._append_block(rows[done:stop], texts[done:stop], values[done:stop])
+                done = stop
+                if done < len(rows):
+                    self._refresh()
             self._sync_when_due()
-        return Row(seq, dict(columns), dict(text), packed, digest.hex())
+            return first, self._tail.hash
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return one of the caller's columns of all rows, without reading the rest of them."""
+        parts = []
+        for path in self._segments("rows.bin"):
+            rows = path.stat().st_size // self._dtype.itemsize
+            is_full = rows >= self.segment_rows
+            parts.append(
+                segment_column(path.parent, name, dtype=self._dtype, rows=rows, is_full=is_full)
+            )
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=self._dtype[name])
 
     def table(self) -> NDArray[Any]:
         """Return the fixed-width columns of all rows: a structured array of length n."""
@@ -168,7 +200,7 @@ class ChainedRows:
         folder = self._folder(seq // self.segment_rows + 1)
         at = seq % self.segment_rows
         size = self._dtype.itemsize
-        raw = _read(folder / "rows.bin", at * size, size)
+        raw = read_part(folder / "rows.bin", at * size, size)
         if len(raw) < size:
             raise StorageError(f"{self.root} has no row {seq}")
         row = np.frombuffer(raw, dtype=self._dtype)[0]
@@ -180,7 +212,10 @@ class ChainedRows:
         for path in self._segments("rows.bin"):
             texts = (path.parent / "texts.bin").read_bytes()
             values = (path.parent / "values.f32").read_bytes()
-            for row in np.fromfile(path, dtype=self._dtype):
+            table = np.fromfile(path, dtype=self._dtype)
+            if columns_differ(path.parent, table):
+                return ChainFault(seq, "the column file of its segment does not fit its rows")
+            for row in table:
                 reason = self._misfit(row, seq, before, texts, values)
                 if reason:
                     return ChainFault(seq, reason)
@@ -194,6 +229,25 @@ class ChainedRows:
             os.close(self._lock)
             self._lock = -1
 
+    def _append_block(
+        self,
+        rows: NDArray[Any],
+        texts: Sequence[bytes],
+        values: Sequence[NDArray[np.float32]],
+    ) -> None:
+        """Write rows that fit the present segment: texts and values before the rows."""
+        tail = self._tail
+        rows["text_at"][:1], rows["values_at"][:1] = tail.text_end, tail.values_end
+        block = pack(rows, texts, values, tail.hash)
+        assert tail.handles is not None
+        write_at(tail.handles[1], block.texts, tail.text_end)
+        write_at(tail.handles[2], block.values, 4 * tail.values_end)
+        write_at(tail.handles[0], block.rows, tail.rows * self._dtype.itemsize)
+        tail.rows += len(rows)
+        tail.text_end += len(block.texts)
+        tail.values_end += len(block.values) // 4
+        tail.hash = block.hash
+
     def _misfit(
         self, row: NDArray[Any], seq: int, before: bytes, texts: bytes, values: bytes
     ) -> str:
@@ -203,13 +257,14 @@ class ChainedRows:
             return f"it says it is row {row['seq']}"
         if len(text) < row["text_len"] or len(packed) < 4 * row["values_len"]:
             return "its text or values are missing"
-        if _digest(before, row.tobytes()[:-_HASH], text, packed) != row["hash"].tobytes():
+        if digest(before, row.tobytes()[:-_HASH], text, packed) != row["hash"].tobytes():
             return "its content does not fit its hash"
         return ""
 
     def _row(self, row: NDArray[Any], folder: Path) -> Row:
-        text = _read(folder / "texts.bin", int(row["text_at"]), int(row["text_len"]))
-        packed = _read(folder / "values.f32", 4 * int(row["values_at"]), 4 * int(row["values_len"]))
+        text = read_part(folder / "texts.bin", int(row["text_at"]), int(row["text_len"]))
+        at, length = 4 * int(row["values_at"]), 4 * int(row["values_len"])
+        packed = read_part(folder / "values.f32", at, length)
         try:
             loaded = json.loads(text)
         except ValueError:
@@ -338,26 +393,3 @@ class ChainedRows:
             for handle in self._tail.handles:
                 os.close(handle)
             self._tail.handles = None
-
-
-def _digest(before: bytes, row: bytes, text: bytes, values: bytes) -> bytes:
-    digest = hashlib.sha256(before)
-    digest.update(row)
-    digest.update(text)
-    digest.update(values)
-    return digest.digest()
-
-
-def _write_at(handle: int, content: bytes, at: int) -> None:
-    done = 0
-    while done < len(content):
-        done += os.pwrite(handle, content[done:], at + done)
-
-
-def _read(path: Path, at: int, length: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(at)
-            return file.read(length)
-    except OSError as error:
-        raise StorageError(f"{path} could not be read: {error.strerror}") from error

@@ -11,6 +11,7 @@ import numpy as np
 
 from openalpha.core.errors import InputError
 from openalpha.strategy.bars import COLUMNS, Bars, FloatArray
+from openalpha.strategy.indicators.memory import remembered
 
 __all__ = ["Indicator", "Memory", "Missing"]
 
@@ -164,6 +165,11 @@ class Indicator:
         arrays = _as_columns(self.name, self.inputs, columns)
         if not len(arrays[0]):
             return tuple(np.empty(0) for _ in self.outputs)
+        return remembered(self.name, arrays, merged, compute=lambda: self._computed(arrays, merged))
+
+    def _computed(
+        self, arrays: tuple[FloatArray, ...], merged: Mapping[str, Number]
+    ) -> tuple[FloatArray, ...]:
         if self.missing is Missing.MEANT:
             return self.function(*arrays, **merged)
         known = ~np.isnan(arrays[0])

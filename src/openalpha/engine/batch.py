@@ -1,0 +1,245 @@
+"""Many runs over the same histories: prepared once, led one after another, measured at once.
+
+What a run costs beyond the compiled pass is a copy of some kilobytes. Nothing of it is kept but its
+figures and daily returns; memory for one run is used again for the next, in each thread its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openalpha.core.clock import DAY_MS
+from openalpha.core.instruments import Instrument, Kind
+from openalpha.core.units import to_units
+from openalpha.engine.compiled import plan as pl
+from openalpha.engine.compiled.batch import RUN_FIGURES, SUMS, TRIP, Yardstick, run_figures
+from openalpha.engine.compiled.batch_days import DAY_FIGURES, day_figures
+from openalpha.engine.compiled.run import Wishes, run
+from openalpha.engine.funding import Settlements
+from openalpha.engine.grid import common_grid
+from openalpha.engine.run import machine_for
+from openalpha.engine.signals import EngineSettings, check_settings, decision_plan, varying_sizes
+from openalpha.market.history import History
+from openalpha.strategy.params import Exits
+from openalpha.venue.kernel.arena import check_sound, enlarged, with_room
+from openalpha.venue.kernel.layout import (
+    H_FILLS_AT,
+    H_FILLS_CAP,
+    H_N_EFFECTS,
+    H_N_FILLS,
+    H_SLOTS,
+    I64,
+)
+from openalpha.venue.kernel.machine import Machine
+
+__all__ = ["FIGURES", "Benchmark", "Lane", "Stand"]
+
+Floats = NDArray[np.float64]
+Targets = Sequence[NDArray[np.int32]]
+
+FIGURES = RUN_FIGURES + DAY_FIGURES
+"""Names of the figures of a run, in the order `Lane.run` writes them."""
+
+_NO_JOURNAL = np.empty((0, 1), dtype=np.int8)
+_YEAR_MS = 365 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Benchmark:
+    """What every run is compared with.
+
+    Parameters
+    ----------
+    daily_returns : float64[k]
+        One a UTC day of the histories.
+    total_return, sharpe, max_drawdown : float
+    """
+
+    daily_returns: Floats
+    total_return: float
+    sharpe: float
+    max_drawdown: float
+
+
+class Stand:
+    """An account on histories, ready to be led through them again and again. Immutable.
+
+    Parameters
+    ----------
+    histories : sequence of History
+        Of one time frame, one instrument each.
+    capital : Decimal
+    settings : EngineSettings
+    day_row, month : int64[k]
+        Row of the last bar closed in each UTC day (-1 for none), and the day's month.
+    benchmark : Benchmark, optional
+    funding : sequence of (stamps, rates_e12), optional
+        Settlements to use instead of the histories' own.
+
+    Raises
+    ------
+    InputError
+        If the settings cannot be used together or the instruments cannot share an account.
+    """
+
+    def __init__(
+        self,
+        histories: Sequence[History],
+        *,
+        capital: Decimal,
+        settings: EngineSettings,
+        day_row: I64,
+        month: I64,
+        benchmark: Benchmark | None = None,
+        funding: Sequence[Settlements] | None = None,
+    ) -> None:
+        check_settings(settings, capital)
+        self.settings, self.capital = settings, capital
+        self.grid = common_grid(histories)
+        machine, self.units = machine_for(
+            histories, self.grid, capital=capital, settings=settings.venue, funding=funding
+        )
+        self.machine: Machine = machine
+        self.sizes = varying_sizes(histories, self.grid, settings)
+        self.days = len(day_row)
+        self._yardstick = self._measured_by(day_row, month, benchmark)
+
+    @property
+    def yardstick(self) -> Yardstick:
+        """What its runs are measured by."""
+        return self._yardstick
+
+    def plans(self, exits: Exits) -> I64:
+        """Return the decision plans of a run, int64[n_inst, PLAN_COLS]."""
+        grid = self.grid
+        rows = [
+            decision_plan(
+                self.settings, exits, self.units, number=number, timeframe_ms=grid.timeframe_ms,
+                capital=self.capital,
+            )
+            for number in range(len(self.units.instruments))
+        ]  # fmt: skip
+        return np.stack(rows)
+
+    def _measured_by(self, day_row: I64, month: I64, benchmark: Benchmark | None) -> Yardstick:
+        ts, frame = self.grid.ts_ms, self.grid.timeframe_ms
+        span = int(ts[-1]) + frame - int(ts[0])
+        is_gapless = int(ts[-1]) - int(ts[0]) == (len(ts) - 1) * frame
+        theirs = (np.nan, np.nan, np.nan)
+        if benchmark is not None:
+            theirs = (benchmark.total_return, benchmark.sharpe, benchmark.max_drawdown)
+        facts = (
+            float(self.capital), span / _YEAR_MS, float(frame), float(span >= DAY_MS), *theirs,
+            float(is_gapless),
+        )  # fmt: skip
+        closes = self.grid.closes
+        return Yardstick(
+            ts=_locked(ts),
+            closes=_locked(closes[0].reshape(1, -1) if len(closes) == 1 else np.stack(closes)),
+            terms=np.array([_terms(i) for i in self.units.instruments]),
+            coin=np.array([10.0**d for d in self.units.coin_decimals]),
+            day_row=_locked(day_row),
+            month=_locked(month),
+            theirs=np.empty(0) if benchmark is None else np.array(benchmark.daily_returns),
+            facts=np.array(facts),
+        )
+
+
+class Lane:
+    """The memory of one thread that leads runs on a stand, one at a time.
+
+    Parameters
+    ----------
+    stand : Stand
+    """
+
+    def __init__(self, stand: Stand) -> None:
+        self.stand = stand
+        self._base = stand.machine.arena
+        self._arena = self._base.copy()
+        n, instruments = len(stand.grid.ts_ms), len(stand.units.instruments)
+        self.equity = np.empty(n)
+        self._trip, self._sums = np.empty((instruments, len(TRIP))), np.empty(len(SUMS))
+        self._days = np.empty((3, stand.days))
+        self._plans: tuple[Exits, I64] | None = None
+
+    def run(
+        self, targets_e6: Targets, *, exits: Exits, figures: Floats, daily: NDArray[np.float32]
+    ) -> None:
+        """Lead one run and measure it.
+
+        Parameters
+        ----------
+        targets_e6 : sequence of int32[len(history)]
+            As `engine.signals.run_signals` takes them.
+        exits : Exits
+        figures : float64[68]
+            Written as `FIGURES`.
+        daily : float32[k]
+            Written with the daily returns.
+        """
+        self.lead(targets_e6, exits)
+        y, split = self.stand.yardstick, len(RUN_FIGURES)
+        run_figures(self._arena, y, self.equity, self._trip, self._sums, figures[:split])
+        deepest = float(figures[split - 1])
+        day_figures(y, self.equity, deepest, self._days, daily, figures[split:])
+
+    def lead(self, targets_e6: Targets, exits: Exits) -> None:
+        """Lead one run; `equity` then holds the account's, in cash units, at each close."""
+        stand = self.stand
+        wishes = Wishes(
+            stand.grid.spread_targets(targets_e6, pl.NO_TARGET), stand.sizes, self._fresh(exits)
+        )
+        market, row, stop = stand.machine.market, 0, len(stand.grid.ts_ms)
+        self._reset()
+        while row < stop:
+            row = int(run(self._arena, market, wishes, self.equity, _NO_JOURNAL, row, stop))
+            if row < stop:
+                self._arena = enlarged(self._arena)
+        check_sound(self._arena)
+
+    def _reset(self) -> None:
+        """Put the memory back to before the first bar; what an earlier run needed stays."""
+        if len(self._arena) > len(self._base):
+            slots, rows = int(self._arena[H_SLOTS]), int(self._arena[H_FILLS_CAP])
+            self._base = with_room(self._base, slots=slots, rows=rows, levels=0)
+            self._arena = self._base.copy()
+        head = int(self._base[H_FILLS_AT])
+        self._arena[:head] = self._base[:head]
+
+    @property
+    def fills(self) -> int:
+        """How many fills the last run had."""
+        return int(self._arena[H_N_FILLS])
+
+    @property
+    def effects(self) -> int:
+        """How many cash effects the last run had."""
+        return int(self._arena[H_N_EFFECTS])
+
+    def _fresh(self, exits: Exits) -> I64:
+        if self._plans is None or self._plans[0] != exits:
+            self._plans = (exits, self.stand.plans(exits))
+        return self._plans[1].copy()
+
+
+def _locked(array: I64) -> I64:
+    """Return whole numbers as a history's are, read-only: compiled code then has one version."""
+    held = np.ascontiguousarray(array).view()
+    held.flags.writeable = False
+    return held
+
+
+def _terms(instrument: Instrument) -> tuple[float, float, float, float, float]:
+    q = instrument.qty_decimals
+    lot = min(max(1, to_units(rule.lot_size, q)) for rule in instrument.steps)
+    return (
+        10.0**instrument.price_decimals,
+        10.0**q,
+        float(instrument.multiplier),
+        float(instrument.kind is Kind.INVERSE),
+        float(lot),
+    )
