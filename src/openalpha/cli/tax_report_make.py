@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from openalpha.books.locks import LockedYear, YearLocks, year_name
@@ -32,7 +32,14 @@ if TYPE_CHECKING:
     from openalpha.books.tax.profile import Profile
     from openalpha.core.messages import Environment
 
-__all__ = ["Wish", "known_entities", "make_report", "profile_of", "refuse_locked"]
+__all__ = [
+    "Wish",
+    "known_entities",
+    "locked_years_of",
+    "make_report",
+    "profile_of",
+    "refuse_locked",
+]
 
 _BROKEN = "broken_balance"
 
@@ -75,7 +82,23 @@ def make_report(books: "Ledger", wish: Wish) -> TaxReport:
         return _beside_lock(made, facts, known)
     if not made.is_final:
         return made
+    _spare_later(facts, locked)
     return _locked(made, facts, wish, locks=locks, whose=whose)
+
+
+def _spare_later(facts: Facts, locked: Mapping[int, LockedYear]) -> None:
+    """Refuse to lock a year in an order of parcels that would change a later locked year."""
+    from openalpha.books.report.build import order_of, parcels_hash
+
+    orders = {**facts.orders, facts.year: order_of(facts)}
+    for year, known in sorted(locked.items()):
+        if year < facts.year:
+            continue
+        if parcels_hash(replace(facts, year=year, orders=orders)) != known.parcels_sha256:
+            raise Refused(
+                f"{known.words}; {facts.year_name} in this order would change its parcels: choose "
+                f"the method it was locked with, or openalpha tax reopen --year {year_name(year)}"
+            )
 
 
 def _beside_lock(made: TaxReport, facts: Facts, known: LockedYear) -> TaxReport:
@@ -227,12 +250,11 @@ def _facts(
     open_items = [item for item in history.open_items if item.ts_ms < end_ms]
     settled = [item for item in history.settled if item.ts_ms < end_ms]
     is_live = environment is Environment.LIVE
-    signature = Signature(wish.chosen_by or profile.full_name or profile.name, wish.reason)
     return Facts(
         profile=profile,
         year=wish.year,
         events=history.events,
-        signature=signature,
+        signature=_signature(profile, wish, locked.get(wish.year)),
         open_items=tuple(OpenLine(i.code, i.key, i.text) for i in open_items),
         settled=tuple(_settled(settled, imports.settlements(wish.entity))),
         balances=tuple(_balances(history, open_items, settled)),
@@ -249,6 +271,15 @@ def _facts(
         draft_for=("a draft was asked for",) if wish.is_draft else (),
         where=_finder(history.sources),
     )
+
+
+def _signature(profile: "Profile", wish: Wish, locked: LockedYear | None) -> Signature:
+    """Say who chose; for a locked year those who did then."""
+    if locked is None:
+        return Signature(wish.chosen_by or profile.full_name or profile.name, wish.reason)
+    if wish.chosen_by not in ("", locked.chosen_by):
+        raise Refused(f"{locked.words}; --by {wish.chosen_by} cannot take that over")
+    return Signature(locked.chosen_by, locked.reason)
 
 
 def _span(year: int, zone: str) -> tuple[int, int]:
@@ -354,17 +385,18 @@ def refuse_locked(books: "Ledger", entity: str, stamps: Iterable[int]) -> None:
     Refused
         If one lies in a locked year.
     """
+    for words in locked_years_of(books, entity, stamps):
+        raise Refused(
+            f"{words}, and this would change it; openalpha tax reopen --year … --reason … opens "
+            "it again"
+        )
+
+
+def locked_years_of(books: "Ledger", entity: str, stamps: Iterable[int]) -> list[str]:
+    """Say which locked years some moments lie in."""
     locked = YearLocks(books.database, books.clock).of(entity)
     if not locked:
-        return
+        return []
     zone = zone_of(profile_of(books, entity).time_zone)
-    for ts_ms in stamps:
-        if ts_ms < 0:
-            continue
-        day: date = datetime.fromtimestamp(ts_ms / 1000, zone).date()
-        known = locked.get(income_year(day))
-        if known is not None:
-            raise Refused(
-                f"{known.words}, and this would change it; openalpha tax reopen --year "
-                f"{year_name(known.year)} --reason … opens it again"
-            )
+    days = (datetime.fromtimestamp(ts_ms / 1000, zone).date() for ts_ms in stamps if ts_ms >= 0)
+    return [locked[year].words for year in sorted({*map(income_year, days)}) if year in locked]

@@ -28,7 +28,7 @@ from openalpha.books.tax.near import near_borders
 from openalpha.books.tax.search import Candidate
 from openalpha.books.tax.ties import order_matters
 
-__all__ = ["build_report", "order_of", "plain"]
+__all__ = ["build_report", "order_of", "parcels_hash", "plain"]
 
 _TIES_UP_TO = 60_000
 _REMARKS = 40
@@ -60,6 +60,12 @@ def order_of(facts: Facts) -> Candidate:
     """Return the order of parcels the year ended up with, to be locked."""
     with exact():
         return assess_facts(facts).order
+
+
+def parcels_hash(facts: Facts) -> str:
+    """Return the hash of every parcel used in the year, as a report of it would state it."""
+    with exact():
+        return _parcels(assess_facts(facts))
 
 
 def _build(facts: Facts) -> TaxReport:

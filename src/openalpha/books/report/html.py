@@ -137,7 +137,7 @@ def _row(table: Table, row: Sequence[Cell]) -> str:
 
 def _cell(cell: Cell, column: Column) -> str:
     text = shown(cell, column.kind)
-    if column.kind == "key" and len(text) > _KEY + 2:
+    if column.kind == "key" and len(text) > _KEY + 2 and "/" not in text:
         inner = f'<abbr title="{escape(text)}">{escape(text[:_KEY])}</abbr>'
     else:
         inner = escape(text)

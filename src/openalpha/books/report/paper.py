@@ -20,6 +20,7 @@ ALARM = (0.70, 0.15, 0.12)
 PLAIN, BOLD = "Helvetica", "Helvetica-Bold"
 _NUMBERS = ("aud", "qty", "number")
 _KEY = 10
+_MOST_TEXT = 320
 _GAP = 5.0
 _DIGITS = frozenset("0123456789")
 
@@ -287,12 +288,24 @@ def _places(columns: Sequence[Column], width: float) -> Iterator[tuple[float, fl
 def _maker(column: Column, room: float, style: Style) -> Callable[[Cell], list[str]]:
     kind = column.kind
     if kind == "words":
-        return lambda cell: wrapped(shown(cell, kind), font=PLAIN, size=style.size, room=room)
+        return lambda cell: wrapped(
+            _short(shown(cell, kind)), font=PLAIN, size=style.size, room=room
+        )
     if kind in _NUMBERS or kind == "day":
         return lambda cell: [shown(cell, kind)]
     if kind == "key":
-        return lambda cell: [safe(shown(cell, kind))[: _KEY + 2]]
+        return lambda cell: wrapped(_key(shown(cell, kind)), font=PLAIN, size=style.size, room=room)
     return lambda cell: [_cut(safe(shown(cell, kind)), style.size, room)]
+
+
+def _key(text: str) -> str:
+    """Return the beginning of an id, which is enough to name it; one with parts is kept whole."""
+    return text if "/" in text else text[:_KEY]
+
+
+def _short(text: str) -> str:
+    """Cut what no page needs whole: a file's row that was not understood."""
+    return text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + " …"
 
 
 @lru_cache(maxsize=65536)

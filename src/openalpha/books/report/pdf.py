@@ -19,7 +19,7 @@ __all__ = ["report_pdf"]
 
 _WIDE = 11.5
 _ROWS_OF_RATES = 1_000
-_NARROW_STYLE, _WIDE_STYLE, _SAID_STYLE = Style(8, 11.5), Style(6.6, 9.4), Style(7.8, 10.8)
+_NARROW_STYLE, _WIDE_STYLE, _SAID_STYLE = Style(8, 11.5), Style(6.6, 9.4), Style(8.1, 11.6)
 
 _SAID = (
     Column("choice or fact", "words", 1.3), Column("what", "words", 4.2), Column("by", "words", 2)

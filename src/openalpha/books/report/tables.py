@@ -18,13 +18,15 @@ class Column(NamedTuple):
     """A column: its name, what it holds, and its share of the width.
 
     `kind` is text (one line), words (wrapped), key (an id, cut to its beginning where room is
-    short), aud, qty, number, day or flag. `is_summed` asks for a total.
+    short), aud, qty, number, day or flag. `is_summed` asks for a total; `is_spare` leaves the
+    column out on paper where all of it is nothing.
     """
 
     name: str
     kind: str = "text"
     width: float = 1.0
     is_summed: bool = False
+    is_spare: bool = False
 
 
 class Table(NamedTuple):
@@ -71,7 +73,9 @@ def condensed(table: Table) -> Table:
     for at, column in enumerate(table.columns):
         cells = {row[at] for row in table.rows}
         only = next(iter(cells)) if len(cells) == 1 else ...
-        if column.kind == "time" or only in (None, "", False, ZERO):
+        if column.kind == "time" or only in (None, "") or only is False:
+            continue
+        if column.is_spare and only == ZERO:
             continue
         if only is not ... and column.kind in ("text", "flag"):
             same.append(f"{column.name} {shown(only, column.kind)}")
@@ -210,7 +214,7 @@ def _disposals(report: TaxReport) -> Table:
         Column("acquired", "day", 1.15),
         Column("proceeds", "aud", 1.35, is_summed=True),
         Column("cost base", "aud", 1.35, is_summed=True),
-        Column("of it owning", "aud", 1.0, is_summed=True),
+        Column("of it owning", "aud", 1.0, is_summed=True, is_spare=True),
         Column("gain or loss", "aud", 1.35, is_summed=True),
         Column("discount", "flag", 0.85),
         Column("category", "text", 1.4),
@@ -258,7 +262,7 @@ def _holdings(report: TaxReport) -> Table:
         Column("acquired", "day", 1.1),
         Column("quantity", "qty", 1.6),
         Column("cost base", "aud", 1.3, is_summed=True),
-        Column("of it owning", "aud", 1.1, is_summed=True),
+        Column("of it owning", "aud", 1.1, is_summed=True, is_spare=True),
         Column("discount from", "day", 1.1),
         Column("wallet", "text", 1.4),
         Column("source", "text", 2.6),
@@ -309,7 +313,7 @@ def _wash(report: TaxReport) -> Table:
 
 def _open_items(report: TaxReport) -> Table:
     columns = (
-        Column("kind", "text", 1.3), Column("key", "key", 1), Column("what to do", "words", 6)
+        Column("kind", "text", 1.7), Column("key", "key", 1.2), Column("what to do", "words", 6)
     )  # fmt: skip
     rows = [(x.code.replace("_", " "), x.key, x.text) for x in report.open_items]
     return Table("open", "Open items", "Each keeps this report a draft.", columns, rows)
@@ -317,7 +321,7 @@ def _open_items(report: TaxReport) -> Table:
 
 def _settled(report: TaxReport) -> Table:
     columns = (
-        Column("kind", "text", 1.3),
+        Column("kind", "text", 1.7),
         Column("as", "text", 0.6),
         Column("AUD", "aud", 1),
         Column("reason", "words", 2.5),
@@ -335,7 +339,7 @@ def _balances(report: TaxReport) -> Table:
     columns = (
         Column("account", "text", 2.4),
         Column("coin", "text", 0.8),
-        *(Column(name, "qty", 1.3) for name in names),
+        *(Column(name, "qty", 1.3, is_spare=name in names[1:7]) for name in names),
         Column("verdict", "text", 0.9),
     )
     rows = [
