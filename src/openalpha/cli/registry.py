@@ -20,6 +20,8 @@ class Entry(NamedTuple):
 COMMANDS = (
     Entry("demo", "openalpha.cli.demo", "Test the built-in strategies on a synthetic market."),
     Entry("backtest", "openalpha.cli.backtest", "Test a strategy on history, every cost counted."),
+    Entry("run", "openalpha.cli.run", "Lead strategies on a live or replayed market."),
+    Entry("replay", "openalpha.cli.replay", "Replay a run's tape and compare to the byte."),
     Entry("data", "openalpha.cli.data", "Import, download, check, list and make market history."),
     Entry("ledger", "openalpha.cli.ledger", "Show, prove, export and correct the books."),
     Entry("tax", "openalpha.cli.tax", "Australian tax: check examples, explain figures."),
@@ -28,6 +30,7 @@ COMMANDS = (
     Entry("twin", "openalpha.cli.twin", "Serve a synthetic exchange that speaks Bybit's protocol."),
     Entry("keys", "openalpha.cli.keys", "Keep exchange keys, encrypted and never shown."),
     Entry("stop", "openalpha.cli.stop", "Emergency stop: cancel all orders, close all positions."),
+    Entry("unlock", "openalpha.cli.unlock", "Let a stopped environment trade again."),
     Entry("config", "openalpha.cli.config", "Write, show and check the settings."),
     Entry("doctor", "openalpha.cli.doctor", "Check this machine, the home folder and the cache."),
     Entry("home", "openalpha.cli.home", "Look after the home folder."),

@@ -4,6 +4,7 @@ It needs the venue and a key, nothing else: no database, no kernel, no strategy.
 to repeat and so is the whole. Spot coins are left alone but for what it is told to sell.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,7 @@ def flatten(
     *,
     keep_positions: bool = False,
     sell: Mapping[str, Decimal] | None = None,
+    sale: str = "",
     limit_s: float = 60.0,
     pause: Callable[[float], object] = time.sleep,
 ) -> Flattened:
@@ -78,6 +80,9 @@ def flatten(
     sell : mapping of symbol to quantity, optional
         Spot coins to sell at the market, as `{"BTCUSDT": Decimal("0.5")}`; what is not named is
         never sold. Each is sold once.
+    sale : str
+        What names this sale: a stop that is repeated under the same name, even by another process
+        after a crash, sells nothing twice. Empty: every call is a sale of its own.
     limit_s : float
         No new round begins after this.
     pause : callable
@@ -90,7 +95,7 @@ def flatten(
     """
     ends = time.monotonic() + limit_s
     books = [_Derivatives(client, category) for category in ("linear", "inverse")]
-    parts: Sequence[_Derivatives | _Spot] = [*books, _Spot(client, dict(sell or {}))]
+    parts: Sequence[_Derivatives | _Spot] = [*books, _Spot(client, dict(sell or {}), sale)]
     done = Flattened()
     with ThreadPoolExecutor(len(parts), thread_name_prefix="flatten") as pool:
         while True:
@@ -244,13 +249,13 @@ class _Spot:
 
     name = "spot"
 
-    def __init__(self, client: BybitClient, sell: dict[str, Decimal]) -> None:
+    def __init__(self, client: BybitClient, sell: dict[str, Decimal], sale: str) -> None:
         self.troubles: list[str] = []
         self._client = client
         self._sell = sell
         self._filters = list(_SPOT_FILTERS)
         # One id a symbol for the whole stop: a sale whose reply is lost is never made twice.
-        self._links = {symbol: _link() for symbol in sell}
+        self._links = {symbol: _link(f"{sale}/{symbol}" if sale else "") for symbol in sell}
 
     def round(self, *, keep_positions: bool) -> tuple[int, int, list[str]]:
         cancelled = 0 if keep_positions else self._cancel_everything()
@@ -312,8 +317,9 @@ def _is_stop(order: OrderRow) -> bool:
     return order.is_protective and order.stop_kind in ("Stop", "StopLoss", "TrailingStop")
 
 
-def _link() -> str:
-    return f"oa-stop-{uuid4().hex[:20]}"
+def _link(name: str = "") -> str:
+    mark = hashlib.sha256(name.encode()).hexdigest() if name else uuid4().hex
+    return f"oa-stop-{mark[:20]}"
 
 
 def _named(orders: Sequence[OrderRow]) -> list[str]:

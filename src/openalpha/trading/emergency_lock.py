@@ -1,0 +1,182 @@
+"""The lock after an emergency stop: while it stands, nothing of an environment may trade.
+
+Two things lock: `safety/<environment>/lock.json`, which every emergency stop writes first, and the
+file `STOP` in the home, which anybody who can touch a file can make (`STOP.live` for one
+environment alone). Only `unlock` removes them. No database, no network: a look costs three `stat`.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from openalpha.core.clock import format_ms
+from openalpha.core.errors import InputError, StorageError
+from openalpha.store.atomic import storage_errors, write_bytes
+
+__all__ = [
+    "Lock",
+    "lock",
+    "locked",
+    "note",
+    "notes",
+    "refuse_if_locked",
+    "safety_folder",
+    "stop_files",
+    "unlock",
+]
+
+_FILE = "lock.json"
+_JOURNAL = "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Why an environment is locked, since when and by whom."""
+
+    words: str
+    who: str
+    ts_ms: int
+
+    def __str__(self) -> str:
+        since = f" since {format_ms(self.ts_ms)}" if self.ts_ms else ""
+        return f"{self.words} (by {self.who}{since})"
+
+
+def safety_folder(home: Path, environment: str) -> Path:
+    """Return where what keeps an environment safe lies: lock, heartbeats, journal of stops."""
+    return home / "safety" / environment
+
+
+def stop_files(home: Path, environment: str) -> tuple[Path, Path]:
+    """Return the files whose mere presence stops an environment."""
+    return home / "STOP", home / f"STOP.{environment}"
+
+
+def locked(home: Path, environment: str) -> Lock | None:
+    """Return the lock that stands, or None. A lock that cannot be read is a lock.
+
+    Examples
+    --------
+    >>> locked(Path("nowhere"), "twin") is None
+    True
+    """
+    for path in stop_files(home, environment):
+        if os.path.lexists(path):
+            return Lock(f"the file {path} is there", "whoever made it", 0)
+    path = safety_folder(home, environment) / _FILE
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return Lock(f"{path} cannot be read ({error.strerror})", "the disk", 0)
+    try:
+        row = json.loads(text)
+        return Lock(str(row["words"]), str(row["who"]), int(row["ts_ms"]))
+    except (ValueError, KeyError, TypeError):
+        return Lock(f"{path} is there but damaged", "unknown", 0)
+
+
+def refuse_if_locked(home: Path, environment: str) -> None:
+    """Raise unless an environment may trade.
+
+    Raises
+    ------
+    InputError
+        If it is locked.
+    """
+    found = locked(home, environment)
+    if found is not None:
+        raise InputError(
+            f"{environment} is locked: {found}; when it is safe to trade again run "
+            f"`openalpha unlock --env {environment}`"
+        )
+
+
+def lock(home: Path, environment: str, *, why: Lock) -> None:
+    """Lock an environment; what locked it first stays the reason.
+
+    In live the arming ends with it: after a stop a person arms anew.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    folder = safety_folder(home, environment)
+    if locked(home, environment) is None or not (folder / _FILE).exists():
+        write_bytes(folder / _FILE, json.dumps(asdict(why)).encode())
+    (home / "arming" / f"{environment}.json").unlink(missing_ok=True)
+    note(home, environment, row={"act": "lock", **asdict(why)})
+
+
+def unlock(home: Path, environment: str, *, why: Lock) -> Lock | None:
+    """Let an environment trade again; return the lock that stood, None if none did.
+
+    Raises
+    ------
+    InputError
+        If a file `STOP` of all environments stands: it locks the others too, so a person removes
+        it.
+    StorageError
+        If the disk refuses; it is then still locked.
+    """
+    everywhere, own = stop_files(home, environment)
+    if os.path.lexists(everywhere):
+        raise InputError(
+            f"the file {everywhere} stops every environment; remove it by hand, then unlock again"
+        )
+    found = locked(home, environment)
+    if found is None:
+        return None
+    # Noted first: there is no unlocking that nobody can see.
+    note(home, environment, row={"act": "unlock", "was": str(found), **asdict(why)})
+    with storage_errors(str(own)):
+        own.unlink(missing_ok=True)
+        (safety_folder(home, environment) / _FILE).unlink(missing_ok=True)
+    return found
+
+
+def note(home: Path, environment: str, *, row: dict[str, Any]) -> None:
+    """Add a line to the journal of stops, locks and armings; on disk before it returns.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    path = safety_folder(home, environment) / _JOURNAL
+    with storage_errors(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(handle, (json.dumps(row, sort_keys=True, default=str) + "\n").encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def notes(home: Path, environment: str) -> list[dict[str, Any]]:
+    """Return the journal's lines, oldest first; one that a crash cut short is left out.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be read.
+    """
+    path = safety_folder(home, environment) / _JOURNAL
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read ({error.strerror})") from None
+    rows = []
+    for line in lines:
+        try:
+            rows.append(dict(json.loads(line)))
+        except ValueError:
+            continue
+    return rows
