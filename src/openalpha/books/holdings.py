@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from openalpha.books.accounts import Account, Book, Category
 from openalpha.books.balances import kept_balances
-from openalpha.books.entries import EntryKind
 from openalpha.books.positions import Held, Terms, unrealised, value_of
-from openalpha.books.tables import ENTRIES, FILLS, QUOTES, and_, select
+from openalpha.books.tables import ENTRIES, FILLS, IS_MARK, QUOTES, and_, select
 from openalpha.books.writing import book_row
 from openalpha.core.instruments import Kind
 from openalpha.store.database import Connection, Database
@@ -172,7 +171,8 @@ def terms_in(
     query = FILLS.select().where(
         FILLS.c.book_id == book_id, FILLS.c.instrument == instrument, FILLS.c.venue == venue
     )
-    row = connection.execute(query.order_by(FILLS.c.ts_ms.desc(), FILLS.c.seq.desc())).first()
+    query = query.order_by(FILLS.c.ts_ms.desc(), FILLS.c.seq.desc()).limit(1)
+    row = connection.execute(query).first()
     if row is None:
         return Terms(False, Decimal(1), _STEP), None
     terms = Terms(row.kind == Kind.INVERSE, row.multiplier, _STEP)
@@ -195,7 +195,7 @@ def latest_marks(
         )
         query = query.where(
             ENTRIES.c.book_id == book_id,
-            ENTRIES.c.kind == int(EntryKind.MARK),
+            IS_MARK,
             ENTRIES.c.source == venue,
             QUOTES.c.coin == name,
         )

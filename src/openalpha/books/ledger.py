@@ -6,10 +6,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from openalpha.books.accounts import Book
-from openalpha.books.entries import Draft, FillDraft
+from openalpha.books.entries import Draft, Entry, FillDraft
 from openalpha.books.positions import stored_fill
 from openalpha.books.rates import NO_RATES, RateSource
-from openalpha.books.reading import entries_between
+from openalpha.books.reading import entries_at
 from openalpha.books.writing import BookWriter
 from openalpha.core.clock import Clock
 from openalpha.core.errors import LedgerError
@@ -93,9 +93,10 @@ class Ledger:
         with self.database.writing() as connection:
             writer = BookWriter(connection, book, self.clock.now_ms(), self.rates)
             known = writer.known([draft.key for draft in drafts])
+            there = entries_at(connection, writer.book_id, numbers=known.values())
             for draft in drafts:
                 if draft.key in known:
-                    _same_or_raise(writer, known[draft.key], draft)
+                    _same_or_raise(book, there[known[draft.key]], draft)
             added = 0
             seen = set(known)
             for draft in drafts:
@@ -143,9 +144,8 @@ def _chunks(drafts: Iterator[AnyDraft], size: int) -> Iterator[list[AnyDraft]]:
         yield chunk
 
 
-def _same_or_raise(writer: BookWriter, seq: int, draft: AnyDraft) -> None:
+def _same_or_raise(book: Book, entry: Entry, draft: AnyDraft) -> None:
     """Refuse an entry whose key stands in the book for something else."""
-    entry = entries_between(writer.connection, writer.book_id, first=seq, last=seq)[0]
     if isinstance(draft, FillDraft):
         is_same = entry.fill == stored_fill(draft) and entry.ts_ms == draft.fill.ts_ms
     else:
@@ -156,6 +156,6 @@ def _same_or_raise(writer: BookWriter, seq: int, draft: AnyDraft) -> None:
         )
     if not is_same:
         raise LedgerError(
-            f"entry {seq} of {writer.book} has the key {draft.key} but other content; "
+            f"entry {entry.seq} of {book} has the key {draft.key} but other content; "
             "an entry is never changed: post a correction that names it"
         )

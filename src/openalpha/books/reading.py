@@ -1,7 +1,7 @@
 """Reads whole entries back from the tables, a stretch of a book at a time."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from openalpha.books.accounts import Account, Category
@@ -9,7 +9,7 @@ from openalpha.books.entries import Entry, EntryKind, Posting, Quote, StoredFill
 from openalpha.books.tables import ACCOUNTS, ENTRIES, FILLS, POSTINGS, QUOTES
 from openalpha.store.database import Connection
 
-__all__ = ["accounts_of", "entries_between", "read_entries"]
+__all__ = ["accounts_of", "entries_at", "entries_between", "read_entries"]
 
 _STRETCH = 5_000
 
@@ -63,3 +63,25 @@ def entries_between(
         )
         for row in rows(ENTRIES)
     ]  # fmt: skip
+
+
+def entries_at(connection: Connection, book_id: int, *, numbers: Iterable[int]) -> dict[int, Entry]:
+    """Return some entries of a book by their number; what lies close is read at once."""
+    accounts = accounts_of(connection, book_id)
+    wanted = sorted(numbers)
+    found: dict[int, Entry] = {}
+    for first, last in _stretches(wanted):
+        read = entries_between(connection, book_id, first=first, last=last, accounts=accounts)
+        found.update((entry.seq, entry) for entry in read)
+    return found
+
+
+def _stretches(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Join numbers that lie close into stretches that are read at once."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and number - found[-1][1] <= 4 and number - found[-1][0] < _STRETCH:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found

@@ -71,7 +71,10 @@ def statement(
         if account_id is None:
             return Statement(book, venue, coin, Decimal(0), (), {}, Decimal(0))
         opening = _balance_before(connection, account_id, since_ms)
-        query = select(POSTINGS, ENTRIES).join(
+        of = ENTRIES.c
+        query = select(
+            of.seq, of.ts_ms, of.kind, of.source, of.ref, of.memo, POSTINGS.c.amount
+        ).join(
             ENTRIES, and_(ENTRIES.c.book_id == POSTINGS.c.book_id, ENTRIES.c.seq == POSTINGS.c.seq)
         )
         query = query.where(
@@ -79,19 +82,14 @@ def statement(
             POSTINGS.c.ts_ms >= since_ms,
             POSTINGS.c.ts_ms < until_ms,
         ).order_by(POSTINGS.c.ts_ms, POSTINGS.c.seq, POSTINGS.c.line)
-        rows = connection.execute(query).mappings().all()
+        rows = connection.execute(query).all()
     lines, balance = [], opening
     totals: dict[EntryKind, Decimal] = defaultdict(Decimal)
-    for found in rows:
-        kind, amount = EntryKind(found[ENTRIES.c.kind]), found[POSTINGS.c.amount]
+    for seq, ts_ms, number, source, ref, memo, amount in rows:
+        kind = EntryKind(number)
         balance = EXACT.add(balance, amount)
         totals[kind] = EXACT.add(totals[kind], amount)
-        lines.append(
-            StatementLine(
-                found[ENTRIES.c.seq], found[ENTRIES.c.ts_ms], kind, found[ENTRIES.c.source],
-                found[ENTRIES.c.ref], found[ENTRIES.c.memo], amount, balance,
-            )
-        )  # fmt: skip
+        lines.append(StatementLine(seq, ts_ms, kind, source, ref, memo, amount, balance))
     return Statement(book, venue, coin, opening, tuple(lines), dict(totals), balance)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     func,
+    literal,
     or_,
     select,
     text,
@@ -29,6 +30,8 @@ __all__ = [
     "DAYS",
     "ENTRIES",
     "FILLS",
+    "IS_MARK",
+    "KEYS_ON_SQLITE",
     "MAKE_BOOK",
     "OPEN_ITEMS",
     "POSTINGS",
@@ -100,6 +103,8 @@ Index(
     sqlite_where=ENTRIES.c.kind == _MARK,
     postgresql_where=ENTRIES.c.kind == _MARK,
 )
+IS_MARK = ENTRIES.c.kind == literal(_MARK, literal_execute=True)
+"""Written out in SQL, not bound: else SQLite cannot know that the index of marks holds them all."""
 
 _OF_ENTRY = ["ledger_entries.book_id", "ledger_entries.seq"]
 
@@ -266,3 +271,11 @@ MAKE_BOOK = text(
     "INSERT INTO ledger_books (environment, entity, head_seq, head_hash) "
     "VALUES (:environment, :entity, 0, :head_hash) ON CONFLICT DO NOTHING"
 )
+
+# Of `book_id = ? AND key IN (…)` SQLite makes a walk through the whole book; joined in this order
+# it looks each key up in the index.
+KEYS_ON_SQLITE = text(
+    "SELECT e.key, e.seq FROM json_each(:keys) AS k "
+    "CROSS JOIN ledger_entries AS e ON e.book_id = :book_id AND e.key = k.value"
+)
+"""Which of a JSON list of keys are in a book, and as which entry."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from openalpha.books.accounts import Book
 from openalpha.books.entries import Entry, EntryKind
 from openalpha.books.positions import Terms, value_of
-from openalpha.books.reading import accounts_of, entries_between
+from openalpha.books.reading import entries_at
 from openalpha.books.tables import ENTRIES, FILLS
 from openalpha.books.writing import book_row
 from openalpha.core.instruments import Kind
@@ -97,11 +97,7 @@ def entries(database: Database, book: Book, *, filters: Filters = Filters()) -> 
             query = query.where(ENTRIES.c.source == filters.source)
         query = query.order_by(ENTRIES.c.ts_ms.desc(), ENTRIES.c.seq.desc()).limit(filters.limit)
         numbers = [found.seq for found in connection.execute(query)]
-        accounts = accounts_of(connection, row[0])
-        found_entries: dict[int, Entry] = {}
-        for first, last in _stretches(sorted(numbers)):
-            read = entries_between(connection, row[0], first=first, last=last, accounts=accounts)
-            found_entries.update((entry.seq, entry) for entry in read)
+        found_entries = entries_at(connection, row[0], numbers=numbers)
     return [found_entries[number] for number in numbers]
 
 
@@ -111,17 +107,6 @@ def _within(table: Any, query: Any, filters: Filters) -> Any:
     if filters.until_ms is not None:
         query = query.where(table.c.ts_ms < filters.until_ms)
     return query
-
-
-def _stretches(numbers: list[int]) -> list[tuple[int, int]]:
-    """Join numbers that lie close into stretches that are read at once."""
-    found: list[tuple[int, int]] = []
-    for number in numbers:
-        if found and number - found[-1][1] <= 4 and number - found[-1][0] < 2_000:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return found
 
 
 def _trade(row: Any) -> Trade:

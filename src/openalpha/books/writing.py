@@ -1,5 +1,6 @@
 """One transaction on one book: numbers and chains entries, and keeps every sum beside them."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -25,12 +26,14 @@ from openalpha.books.tables import (
     DAYS,
     ENTRIES,
     FILLS,
+    KEYS_ON_SQLITE,
     MAKE_BOOK,
     OPEN_ITEMS,
     POSTINGS,
     QUOTES,
 )
 from openalpha.core.clock import DAY_MS
+from openalpha.core.messages import Environment
 from openalpha.store.database import Connection, insert_rows
 from openalpha.store.decimals import EXACT, checked, decimal_text, exact_sum
 
@@ -96,6 +99,9 @@ class BookWriter:
 
     def known(self, keys: Sequence[str]) -> dict[str, int]:
         """Return which of these keys are in the book, and as which entry."""
+        if self.connection.dialect.name == "sqlite":
+            asked = {"keys": json.dumps(keys), "book_id": self.book_id}
+            return {row.key: row.seq for row in self.connection.execute(KEYS_ON_SQLITE, asked)}
         found: dict[str, int] = {}
         for start in range(0, len(keys), _CHUNK):
             chunk = list(keys[start : start + _CHUNK])
@@ -162,7 +168,7 @@ class BookWriter:
             if coin in stated:
                 continue
             rate = self.rates.rate(coin, HOME, ts_ms=ts_ms)
-            if rate is None:
+            if rate is None or (rate.is_synthetic and self.book.environment is Environment.LIVE):
                 self._open[coin] = self._open.get(coin, 0) + 1
                 continue
             last = self._rates.get(coin)
