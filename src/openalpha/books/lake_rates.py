@@ -56,12 +56,15 @@ class LakeRates:
     def __post_init__(self) -> None:
         self._markets = {}
         bars = [info.key for info in self.lake.series() if info.key.kind is SeriesKind.BARS]
-        for key in sorted(bars, key=lambda key: -key.timeframe_ms):  # the finest one wins
+        # What was made up never stands before what was traded; of the rest the finest wins.
+        for key in sorted(bars, key=lambda key: (not _is_synthetic(key), -key.timeframe_ms)):
             instrument = instrument_for(str(key.instrument), self.lake)
             if instrument.kind is Kind.SPOT:
                 pair = (instrument.base, instrument.quote)
                 self._markets[pair] = _Market(key, is_inverse=False)
-                self._markets.setdefault(pair[::-1], _Market(key, is_inverse=True))
+                other = self._markets.get(pair[::-1])
+                if other is None or other.is_inverse or _is_synthetic(other.key):
+                    self._markets[pair[::-1]] = _Market(key, is_inverse=True)
 
     def rate(self, coin: str, quote: str, *, ts_ms: int) -> Rate | None:
         """Return what a coin was worth at a moment; None where no market of the lake says."""
@@ -87,7 +90,7 @@ class LakeRates:
             price = from_units(int(closes.units[at]), closes.decimals)
             if market.is_inverse:
                 price = (1 / price).quantize(_STEP, rounding=ROUND_HALF_EVEN)
-            note = "SYNTHETIC " if market.key.market.startswith("synthetic") else ""
+            note = "SYNTHETIC " if _is_synthetic(market.key) else ""
             source = f"{note}close of {market.key.instrument} {market.key.timeframe}"
             self._last[coin, quote, at] = Rate(price, source, int(closes.closed_ms[at]))
         return self._last[coin, quote, at]
@@ -101,3 +104,7 @@ class LakeRates:
                 block.price_decimals,
             )
         return self._closes[key]
+
+
+def _is_synthetic(key: SeriesKey) -> bool:
+    return key.market.startswith("synthetic")

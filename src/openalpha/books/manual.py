@@ -18,6 +18,7 @@ from openalpha.books.tables import (
 )
 from openalpha.books.writing import HOME, BookWriter, book_row
 from openalpha.core.errors import InputError, UnknownName
+from openalpha.core.messages import Environment
 from openalpha.store.database import Connection, Database
 from openalpha.store.decimals import checked, decimal_text
 
@@ -205,7 +206,8 @@ def value_open_items(ledger: Ledger, book: Book, *, rates: RateSource) -> Posted
         quotes = []
         for seq, coin, ts_ms in items:
             rate = rates.rate(coin, HOME, ts_ms=ts_ms)
-            if rate is not None:
+            is_real = rate is not None and not rate.is_synthetic
+            if rate is not None and (is_real or book.environment is not Environment.LIVE):
                 quotes.append(Quote(coin, HOME, *rate, seq))
         for start in range(0, len(quotes), _MOST):
             part = tuple(quotes[start : start + _MOST])

@@ -36,7 +36,11 @@ class ChainedRates:
     source: RateSource
 
     def rate(self, coin: str, quote: str, *, ts_ms: int) -> Rate | None:
-        """Return the first path's rate: its oldest stamp, and every source it came from."""
+        """Return the first path's rate: its oldest stamp, and every source it came from.
+
+        A path over made-up prices is taken only where there is no real one.
+        """
+        made_up = None
         for path in PATHS:
             if coin in path or quote in path:
                 continue
@@ -47,8 +51,11 @@ class ChainedRates:
             for step in steps[1:]:
                 rate = EXACT.multiply(rate, step.rate)
             source = " × ".join(step.source for step in steps)
-            return Rate(rate, source, min(step.ts_ms for step in steps))
-        return None
+            found = Rate(rate, source, min(step.ts_ms for step in steps))
+            if not found.is_synthetic:
+                return found
+            made_up = made_up or found
+        return made_up
 
     def _steps(self, coins: tuple[str, ...], ts_ms: int) -> list[Rate] | None:
         steps = []

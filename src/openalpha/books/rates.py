@@ -13,7 +13,16 @@ from typing import NamedTuple, Protocol
 from openalpha.core.clock import DAY_MS
 from openalpha.store.decimals import EXACT
 
-__all__ = ["NO_RATES", "NoRates", "Rate", "RateSource", "RateTable", "SeveralRates", "in_quote"]
+__all__ = [
+    "NO_RATES",
+    "NoRates",
+    "Rate",
+    "RateSource",
+    "RateTable",
+    "RealRates",
+    "SeveralRates",
+    "in_quote",
+]
 
 
 class Rate(NamedTuple):
@@ -24,7 +33,7 @@ class Rate(NamedTuple):
     rate : Decimal
         In the quote coin, above 0.
     source : str
-        Who said so; SYNTHETIC begins what was made up.
+        Who said so; SYNTHETIC marks what was made up.
     ts_ms : int
         The moment it is of, UTC ms: at or before the one asked for.
     """
@@ -32,6 +41,11 @@ class Rate(NamedTuple):
     rate: Decimal
     source: str
     ts_ms: int
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether any of it was made up: such a rate values no real money."""
+        return "SYNTHETIC" in self.source
 
 
 class RateSource(Protocol):
@@ -108,6 +122,25 @@ class SeveralRates:
             if found is not None:
                 return found
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class RealRates:
+    """Passes on what was not made up.
+
+    Examples
+    --------
+    >>> made_up = RateTable([("USDT", "AUD", Rate(Decimal(2), "SYNTHETIC close", 0))])
+    >>> RealRates(made_up).rate("USDT", "AUD", ts_ms=0) is None
+    True
+    """
+
+    source: RateSource
+
+    def rate(self, coin: str, quote: str, *, ts_ms: int) -> Rate | None:
+        """Return the rate, None where it is synthetic."""
+        found = self.source.rate(coin, quote, ts_ms=ts_ms)
+        return None if found is None or found.is_synthetic else found
 
 
 def in_quote(

@@ -65,18 +65,20 @@ UntilOption = Annotated[
 
 @contextmanager
 def open_books(loaded: "LoadedSettings", *, migrate: bool = False) -> "Iterator[Ledger]":
-    """Open the ledger of a home for a command, valued by the markets of its lake."""
+    """Open the ledger of a home, valued by its published rates and the markets of its lake."""
     from openalpha.books.lake_rates import LakeRates
     from openalpha.books.opening import open_ledger
+    from openalpha.books.published_rates import stated_rates
+    from openalpha.books.rate_chain import ChainedRates
+    from openalpha.books.rates import SeveralRates
     from openalpha.core.clock import SystemClock
     from openalpha.market.lake import Lake
     from openalpha.settings import prepare_home
 
     prepare_home(loaded.home)
-    rates = LakeRates(Lake(loaded.home, settings=loaded.settings.data))
-    books = open_ledger(
-        loaded.home, loaded.settings.books, clock=SystemClock(), rates=rates, migrate=migrate
-    )
+    market = LakeRates(Lake(loaded.home, settings=loaded.settings.data))
+    books = open_ledger(loaded.home, loaded.settings.books, clock=SystemClock(), migrate=migrate)
+    books.rates = ChainedRates(SeveralRates((stated_rates(books.database), market)))
     try:
         yield books
     finally:

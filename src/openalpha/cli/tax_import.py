@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from openalpha.books.imports.items import ImportItem
     from openalpha.books.imports.storing import Imports
     from openalpha.books.ledger import Ledger
+    from openalpha.core.messages import Environment
     from openalpha.settings import LoadedSettings
 
 __all__ = ["app", "history_of"]
@@ -64,6 +65,7 @@ def import_(
     from openalpha.books.imports.reading import FAMILIES, read_export
     from openalpha.books.imports.records import Kind
     from openalpha.books.imports.storing import SourceFile
+    from openalpha.cli.tax_report_make import locked_years_of, refuse_locked
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(None, settings)
@@ -76,6 +78,8 @@ def import_(
         for path, read in found:
             content = _bytes(path)
             digest = hashlib.sha256(content).hexdigest()
+            if replace:
+                refuse_locked(books, whose, [record.ts_ms for record in read.records])
             _keep(loaded, digest, content)
             source = SourceFile(path.name, digest, read.zone)
             added = imports.add(whose, source, found=read, replace=replace)
@@ -90,6 +94,9 @@ def import_(
                 {"file": path.name, "family": read.family, "rows": read.rows, "new": added.new,
                  "known": added.known, "not_understood": strange, "sha256": digest}
             )  # fmt: skip
+            if added.new:
+                for words in locked_years_of(books, whose, [r.ts_ms for r in read.records]):
+                    screen.remark(f"{path.name}: {words}; rows of it make its report a draft")
         history = history_of(books, whose)
         _show_items(screen, history.open_items, limit=0)
         screen.result(
@@ -137,7 +144,10 @@ def open_(
 @app.command()
 def settle(
     keys: Annotated[
-        list[str], typer.Argument(metavar="KEY…", help="Keys of open items, or their beginnings.")
+        list[str],
+        typer.Argument(
+            metavar="KEY…", help="Keys of open items, their beginnings, or a kind: broken_balance."
+        ),
     ],
     way: Annotated[str, typer.Option("--as", help="own, buy, sell, income, gift, lost or ignore.")],
     reason: Annotated[str, typer.Option("--reason", help="Why; kept, and printed in reports.")],
@@ -151,6 +161,7 @@ def settle(
 ) -> None:
     """Say what an open item was; a later word on the same item replaces this one."""
     from openalpha.books.imports.storing import WAYS, Settlement
+    from openalpha.cli.tax_report_make import refuse_locked
 
     if way not in WAYS:
         raise InputError(f"--as was '{way}', expected one of {', '.join(WAYS)}")
@@ -163,7 +174,8 @@ def settle(
         whose = entity or loaded.settings.books.entity
         imports = _imports(books)
         history = history_of(books, whose)
-        items = [_chosen(key, [*history.open_items, *history.settled]) for key in keys]
+        items = _all_chosen(keys, history)
+        refuse_locked(books, whose, [item.ts_ms for item in items])
         for item in items:
             imports.settle(whose, item.key, settlement=settlement)
             screen.show(f"settled as {way}: {item.text}")
@@ -205,23 +217,50 @@ def reconcile(
         raise typer.Exit(CHECK_FAILED)
 
 
-def history_of(books: "Ledger", entity: str, *, until_ms: int | None = None) -> "ImportedHistory":
-    """Return everything imported for an entity, valued by kept and market rates."""
+def history_of(
+    books: "Ledger",
+    entity: str,
+    *,
+    until_ms: int | None = None,
+    environment: "Environment | None" = None,
+    account: str | None = None,
+) -> "ImportedHistory":
+    """Return the whole history of an entity: its live book and every imported file, as one.
+
+    Entries of the book keep the AUD values they were posted with; files are valued by kept and
+    market rates. A simulated environment has its own book alone: no file, nothing real.
+
+    Parameters
+    ----------
+    until_ms : int or None
+        Reconcile balances up to this moment.
+    environment : Environment or None
+        Whose book; None is live.
+    account : str or None
+        One venue account of the book only: a run's id for a backtest.
+    """
     from zoneinfo import ZoneInfo
 
+    from openalpha.books.accounts import Book
+    from openalpha.books.entities import profile_of
     from openalpha.books.imports.history import imported_history
+    from openalpha.books.imports.own_books import own_book
     from openalpha.books.published_rates import stated_rates
     from openalpha.books.rate_chain import ChainedRates
-    from openalpha.books.rates import SeveralRates
+    from openalpha.books.rates import RealRates, SeveralRates
+    from openalpha.core.messages import Environment
 
     imports = _imports(books)
+    where = Environment.LIVE if environment is None else environment
+    own = own_book(books.database, Book(where, entity), venue=account)
     sources = (stated_rates(books.database), books.rates)
     return imported_history(
-        imports.records(entity),
-        rates=ChainedRates(SeveralRates(sources)),
-        zone=ZoneInfo("Australia/Sydney"),
+        own.records + (imports.records(entity) if where is Environment.LIVE else []),
+        rates=RealRates(ChainedRates(SeveralRates(sources))),
+        zone=ZoneInfo(profile_of(books.database, entity, clock=books.clock).time_zone),
         settlements=imports.settlements(entity),
         until_ms=until_ms,
+        stated=own.rates,
     )
 
 
@@ -260,6 +299,15 @@ def _aud(text: str) -> Decimal:
         found = Decimal("NaN")
     if not (found.is_finite() and Decimal(0) <= found < Decimal("1e15")):
         raise InputError(f"--aud was '{text}', expected an amount of 0 or more")
+    return found
+
+
+def _all_chosen(keys: list[str], history: "ImportedHistory") -> "list[ImportItem]":
+    """Return the items of keys; a kind's name stands for every open item of that kind."""
+    found: list[ImportItem] = []
+    for key in keys:
+        of_kind = [item for item in history.open_items if item.code == key.replace(" ", "_")]
+        found += of_kind or [_chosen(key, [*history.open_items, *history.settled])]
     return found
 
 

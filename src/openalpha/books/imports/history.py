@@ -1,7 +1,7 @@
 """The whole of what was imported, ready for a report: events, open items, reconciliation."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from openalpha.books.imports.contracts import realise
 from openalpha.books.imports.items import ImportItem, item_of
 from openalpha.books.imports.merging import Merged, in_time_order, merge
 from openalpha.books.imports.reconcile import Check, reconcile
-from openalpha.books.imports.records import Kind, Record
+from openalpha.books.imports.records import OWN_FAMILY, Kind, Record
 from openalpha.books.imports.storing import Settlement
 from openalpha.books.imports.symbols import FIAT
 from openalpha.books.imports.tax_events import EventMaker
@@ -61,8 +61,14 @@ def imported_history(
     zone: tzinfo = UTC,
     settlements: Mapping[str, Settlement] | None = None,
     until_ms: int | None = None,
+    stated: Mapping[str, Mapping[str, Rate]] | None = None,
 ) -> ImportedHistory:
-    """Merge, match, value and check imported records. The order of imports changes nothing.
+    """Merge, match, value and check records. The order of imports changes nothing.
+
+    A fact that our own ledger has and an imported file states too counts once, the ledger's: the
+    same venue, coins or contract, amounts to 8 decimals, within a minute (transfers: half an hour).
+    Imported trades of a venue we traded on meanwhile that fit no entry count as well, and an open
+    item asks about them: they may be the same trades summed up.
 
     Parameters
     ----------
@@ -76,13 +82,15 @@ def imported_history(
         What a person said open items were.
     until_ms : int or None
         Reconcile balances up to this moment, the end of an income year; None takes all.
+    stated : mapping of record key to {coin: Rate}
+        Records valued when they were posted; see `own_books.own_book`.
     """
     said = settlements or {}
     with exact():
         every = list(records)
         merged = merge(every)
         realised = realise(merged.records)
-        maker = EventMaker(rates, zone=zone, settlements=said)
+        maker = EventMaker(rates, zone=zone, settlements=said, stated=stated)
         items = list(realised.items)
         matched = match_transfers(r for r in realised.records if r.key not in said)
         moved = {id(record) for pair in matched.transfers for record in pair}
@@ -97,10 +105,10 @@ def imported_history(
         judged = [r for r in realised.records if r.key in said and r.kind in moving]
         items += _unexplained(realised.records, matched.alone + judged)
         items += _earned(realised.records) + _without_funding(realised.records)
-        items += _foreign(maker.foreign)
+        items += _foreign(maker.foreign) + _beside_ledger(merged.records)
         checks, broken = reconcile(_with_states(merged), until_ms=until_ms)
         items += _openings(checks) + broken + maker.items
-        events = in_order(sorted(maker.events, key=_instant))
+        events = in_order(sorted(maker.events, key=_ordering(every)))
     return ImportedHistory(
         events,
         [item for item in items if item.key not in said],
@@ -113,12 +121,25 @@ def imported_history(
     )
 
 
-def _instant(event: Event) -> tuple[int, bool, str]:
-    """Sort by instant; of one instant coins come in before they go out."""
-    ts_ms = event.ts_ms if event.ts_ms is not None else -1
-    qty = getattr(event, "qty", Decimal(0))
-    is_out = type(event).__name__ != "Acquire" and qty >= 0
-    return ts_ms, is_out, event.id
+def _ordering(
+    every: Iterable[Record],
+) -> Callable[[Event], tuple[int, bool, int, str]]:
+    """Sort by instant; of one instant, our ledger's facts as posted, then what files say.
+
+    A file states no order within an instant: there coins come in before they go out.
+    """
+    posted = {record.key: record.line for record in every if record.family == OWN_FAMILY}
+
+    def key(event: Event) -> tuple[int, bool, int, str]:
+        ts_ms = event.ts_ms if event.ts_ms is not None else -1
+        entry = posted.get(event.id.partition(".")[0])
+        if entry is not None:
+            return ts_ms, False, entry, ""  # what one fact makes keeps its order: sorting is stable
+        qty = getattr(event, "qty", Decimal(0))
+        is_out = type(event).__name__ != "Acquire" and qty >= 0
+        return ts_ms, True, int(is_out), event.id
+
+    return key
 
 
 def _with_states(merged: Merged) -> list[Record]:
@@ -187,6 +208,30 @@ def _without_funding(records: Iterable[Record]) -> list[ImportItem]:
         item_of("funding_unknown", record, text=text)._replace(key=f"funding/{venue}", ts_ms=-1)
         for venue, record in found.items()
     ]
+
+
+def _beside_ledger(records: Iterable[Record]) -> list[ImportItem]:
+    """Ask about imported trades of a venue's account that our ledger followed at that time."""
+    trades = [r for r in records if r.kind in (Kind.TRADE, Kind.FILL, Kind.CONTRACT)]
+    spans: dict[str, tuple[int, int]] = {}
+    for record in trades:
+        if record.family == OWN_FAMILY:
+            first, last = spans.get(record.venue, (record.ts_ms, record.ts_ms))
+            spans[record.venue] = (min(first, record.ts_ms), max(last, record.ts_ms))
+    beside: dict[str, list[Record]] = defaultdict(list)
+    for record in trades:
+        first, last = spans.get(record.venue, (1, 0))
+        if record.family != OWN_FAMILY and first <= record.ts_ms <= last:
+            beside[record.venue].append(record)
+    items = []
+    for venue, found in sorted(beside.items()):
+        text = (
+            f"{len(found)} imported trades of {venue}, the first in {found[0].where}, lie between "
+            "trades of our own ledger and fit none of them: they count as well; if they are the "
+            "same trades summed up, import a file of single fills, else settle this --as own"
+        )
+        items.append(ImportItem("beside_ledger", f"beside/{venue}", text, found[0].ts_ms))
+    return items
 
 
 def _openings(checks: Iterable[Check]) -> list[ImportItem]:

@@ -2,7 +2,8 @@
 
 Equal rows of one family were merged by their keys already. Here records of different families of a
 venue are compared: by coins, amounts and nearly the same time, one to one. The family that says
-more is kept. Nothing depends on the order in which files were imported.
+more is kept, and our own ledger before any file. Nothing depends on the order in which files were
+imported.
 """
 
 from collections import defaultdict
@@ -11,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from openalpha.books.imports.records import Kind, Move, Record
+from openalpha.books.imports.records import OWN_FAMILY, Kind, Move, Record
 
 __all__ = ["Merged", "in_time_order", "merge"]
 
@@ -26,7 +27,7 @@ _SAYS_MOST_FIRST = (
     "bybit deposits and withdrawals", "binance spot trades", "kraken trades",
     "btc markets trades", "kucoin orders", "bybit closed pnl",
 )  # fmt: skip
-_RANK = {family: rank for rank, family in enumerate(_SAYS_MOST_FIRST)}
+_RANK = {family: rank for rank, family in enumerate(_SAYS_MOST_FIRST)} | {OWN_FAMILY: -2}
 
 
 class Merged(NamedTuple):

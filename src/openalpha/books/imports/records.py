@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 from openalpha.store.decimals import decimal_text
 
-__all__ = ["Kind", "Move", "Record", "from_text", "keyed", "to_text"]
+__all__ = ["OWN_FAMILY", "Kind", "Move", "Record", "from_text", "keyed", "to_text"]
+
+OWN_FAMILY = "openalpha ledger"
+"""The family of records that come from our own ledger and from no file."""
 
 
 class Kind(StrEnum):
@@ -89,8 +92,9 @@ class Record:
 
     @property
     def where(self) -> str:
-        """The file and line, for messages."""
-        return f"{self.file}, line {self.line}"
+        """The file and line, or the book and entry, for messages."""
+        word = "entry" if self.family == OWN_FAMILY else "line"
+        return f"{self.file}, {word} {self.line}"
 
 
 _TOLD_APART = (

@@ -38,14 +38,22 @@ class EventMaker:
     zone : tzinfo
         The taxpayer's: whose days they are.
     settlements : mapping of key to Settlement
+    stated : mapping of key to {coin: Rate}
+        Records that were valued when they were posted, and at what: only these rates value them.
     """
 
     def __init__(
-        self, rates: RateSource, *, zone: tzinfo, settlements: Mapping[str, Settlement]
+        self,
+        rates: RateSource,
+        *,
+        zone: tzinfo,
+        settlements: Mapping[str, Settlement],
+        stated: Mapping[str, Mapping[str, Rate]] | None = None,
     ) -> None:
         self.rates = rates
         self.zone = zone
         self.settlements = settlements
+        self.stated = stated or {}
         self.events: list[Event] = []
         self.items: list[ImportItem] = []
         self.used: dict[tuple[str, int], Rate] = {}
@@ -290,9 +298,10 @@ class EventMaker:
         key = f"{record.key}/{abs(move.amount).normalize():f}{move.coin}"
         said = self.settlements.get(key)
         at = format_ms(record.ts_ms)
+        then = ", then `openalpha ledger value`" if record.key in self.stated else ""
         text = (
             f"no rate says what {abs(move.amount)} {move.coin} was worth in AUD at {at}; import "
-            "one with `openalpha rates import`, or settle it with --aud"
+            f"one with `openalpha rates import`{then}, or settle it with --aud"
         )
         if all(item.key != key for item in self.items[-4:]):
             item = item_of("missing_rate", record, text=text)
@@ -304,7 +313,10 @@ class EventMaker:
     def _worth(self, move: Move, record: Record) -> Decimal | None:
         if move.coin == "AUD" or not move.amount:
             return move.amount
-        rate = self.rates.rate(move.coin, "AUD", ts_ms=record.ts_ms)
+        if record.key in self.stated:
+            rate = self.stated[record.key].get(move.coin)
+        else:
+            rate = self.rates.rate(move.coin, "AUD", ts_ms=record.ts_ms)
         if rate is None:
             return None
         self.used[move.coin, record.ts_ms] = rate
