@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from openalpha.cli import tax_import
+from openalpha.cli import tax_entity, tax_import, tax_plan, tax_report
 from openalpha.cli.conventions import JsonOption, QuietOption, Screen, write_text
 from openalpha.core.errors import InputError, StorageError
 
@@ -16,6 +16,8 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, help="Australian tax: check examples, explain figures.")
 
 app.registered_commands += tax_import.app.registered_commands
+app.registered_commands += tax_report.app.registered_commands
+app.registered_commands += tax_plan.app.registered_commands
 
 FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="A JSON list of worked examples (schema in docs).")
