@@ -19,11 +19,12 @@ from openalpha.cli.ledger_open import open_books
 from openalpha.core.errors import InputError, StorageError, UnknownName
 
 if TYPE_CHECKING:
+    from openalpha.books.imports.history import ImportedHistory
     from openalpha.books.ledger import Ledger
     from openalpha.books.tax.entity_year import Assessed, EntityYear
     from openalpha.books.tax.profile import Profile
 
-__all__ = ["app", "assessed_of", "profile_in"]
+__all__ = ["app", "assessed_with", "profile_in"]
 
 app = typer.Typer(no_args_is_help=True, help="Whose books there are, and what their years come to.")
 
@@ -157,7 +158,8 @@ def year(
     screen = Screen(json_to, is_quiet=quiet)
     ends = parse_year(year)
     with open_books(read_settings(config, settings)) as books:
-        found, items = assessed_of(books, name)
+        history, found = assessed_with(books, name)
+    items = len(history.open_items) + len(found.open_items)
     _year_of(found, ends)
     show_one = {Entity.TRUST: show_trust, Entity.COMPANY: show_company}
     payload = show_one.get(found.profile.entity, show_plain)(screen, found, ends)
@@ -223,17 +225,19 @@ def profile_in(books: "Ledger", entity: str) -> "Profile":
     return profile_of(books.database, entity, clock=books.clock)
 
 
-def assessed_of(books: "Ledger", entity: str) -> "tuple[Assessed, int]":
-    """Return an entity's whole history worked out by its profile, and how much of it is open."""
+def assessed_with(books: "Ledger", entity: str) -> "tuple[ImportedHistory, Assessed]":
+    """Return an entity's whole history, and what it comes to by its profile; locked years kept."""
+    from openalpha.books.locks import YearLocks
     from openalpha.books.tax.entity_year import assess_profile
     from openalpha.books.tax.gains import Law
     from openalpha.books.tax.tables import load_tables
     from openalpha.cli.tax_import import history_of
 
     history = history_of(books, entity)
+    locked = {y: row.order for y, row in YearLocks(books.database, books.clock).of(entity).items()}
     law = Law(cpi=load_tables().cpi)
-    found = assess_profile(history.events, profile_in(books, entity), law=law)
-    return found, len(history.open_items) + len(found.open_items)
+    profile = profile_in(books, entity)
+    return history, assess_profile(history.events, profile, law=law, locked=locked)
 
 
 def _year_of(found: "Assessed", ends: int) -> "EntityYear":

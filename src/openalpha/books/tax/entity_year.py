@@ -1,12 +1,13 @@
 """An entity's whole record worked out by its profile: every portfolio, and the years together."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.assessment import Assessment, assess
-from openalpha.books.tax.entity import Policy
+from openalpha.books.tax.dates import income_year
+from openalpha.books.tax.entity import Method, Policy
 from openalpha.books.tax.events import Event
 from openalpha.books.tax.gains import Gain, Law
 from openalpha.books.tax.losses import Statement
@@ -15,7 +16,7 @@ from openalpha.books.tax.profile import Profile, refuse_unfit
 from openalpha.books.tax.search import Candidate
 from openalpha.books.tax.slices import OpenItem, Revenue, Slice
 
-__all__ = ["Assessed", "EntityYear", "assess_profile"]
+__all__ = ["Assessed", "EntityYear", "assess_profile", "assessed_alone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +88,43 @@ def assess_profile(
     days = [event.day for event in rows if event.day is not None]
     if days:
         refuse_unfit(profile, first=min(days), last=max(days))
+    policy, kept = _with_locks(profile.policy, locked or {}, {income_year(day) for day in days})
     if not profile.choices:
         carry_in = profile.carry_in()
-        done = assess(rows, profile.policy, law=law, carry_in=carry_in, locked=locked)
+        done = assess(rows, policy, law=law, carry_in=carry_in, locked=kept)
         return _plain(done, profile)
     parts, years = assess_portfolios(
         rows,
-        profile.policy,
+        policy,
         choices=profile.choices,
         law=law,
         carry_in=profile.carry_in(),
-        locked=locked,
+        locked=kept,
     )
     together = {
         year: EntityYear(year, profile.policy, row.statement, row.gains, row.rows)
         for year, row in years.items()
     }
     return Assessed(profile, parts, together)
+
+
+def _with_locks(
+    policy: Policy, locked: Mapping[int, Candidate], years: set[int]
+) -> tuple[Policy, dict[int, Candidate]]:
+    """Return policy and orders that keep locked years as they were, whatever the method is now."""
+    standing = Candidate(policy.method, Decimal(1))
+    kept = {year: order for year, order in locked.items() if year in years}
+    if policy.method is Method.MIN_TAX or all(order == standing for order in kept.values()):
+        return policy, kept
+    # Every year's order is given, so the search has nothing to search.
+    return replace(policy, method=Method.MIN_TAX), {
+        year: kept.get(year, standing) for year in years
+    }
+
+
+def assessed_alone(done: Assessment) -> Assessed:
+    """Return an assessment as that of an entity with no profile but its policy."""
+    return _plain(done, Profile("", done.policy))
 
 
 def _plain(done: Assessment, profile: Profile) -> Assessed:

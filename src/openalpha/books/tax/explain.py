@@ -1,64 +1,122 @@
-"""Lets a figure explain itself: the chain from a label to disposals, parcels, rules and sources.
+"""Lets a figure explain itself: from a label to disposals, parcels, rules, sources and fills.
 
 Nothing is stored for this; every line is worked out anew from the assessment.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 from openalpha.books.tax.amounts import ZERO, exact, rounded
-from openalpha.books.tax.assessment import Assessment, YearResult
+from openalpha.books.tax.assessment import Assessment
 from openalpha.books.tax.dates import first_eligible_day
 from openalpha.books.tax.entity import Refused
+from openalpha.books.tax.entity_year import Assessed, EntityYear, assessed_alone
 from openalpha.books.tax.gains import Gain
-from openalpha.books.tax.labels import label_texts
+from openalpha.books.tax.labels import cgt_labels, label_texts
 from openalpha.books.tax.rules import MARKS, RULES
-from openalpha.books.tax.slices import Slice
+from openalpha.books.tax.slices import Revenue, Slice
 
-__all__ = ["explain"]
+__all__ = ["Origin", "explain", "explain_revenue"]
+
+Origin = Callable[[str], Iterable[str]]
+"""Returns the lines that say where an event comes from: file, line, what it states, its rates."""
+
+_SCHEDULE = ("1J", "2A", "2B", "2C", "2E", "3A", "4A", "6A")
 
 
-def explain(assessment: Assessment, what: str, *, year: int | None = None) -> list[str]:
+def _unknown(event: str) -> Iterable[str]:
+    del event
+    return ()
+
+
+def explain(
+    assessment: Assessment | Assessed,
+    what: str,
+    *,
+    year: int | None = None,
+    origin: Origin = _unknown,
+) -> list[str]:
     """Return the lines that explain a label or a disposal.
 
     Parameters
     ----------
-    assessment : Assessment
-        What `assess` returned.
+    assessment : Assessment or Assessed
+        What `assess` or `assess_profile` returned.
     what : str
-        A label ("18A", "18H", "18V") or the id of a disposal.
+        A label ("18A", "18H", "18V", "6A"), or the id of a disposal.
     year : int or None
         Income year of a label, by the year it ends; the last one when None.
+    origin : callable
+        Tells where an event comes from.
 
     Raises
     ------
     Refused
         If there is neither a label nor a disposal of that name.
     """
+    whole = assessed_alone(assessment) if isinstance(assessment, Assessment) else assessment
     with exact():
-        pieces = [piece for piece in assessment.slices if piece.disposal == what]
+        pieces = [piece for piece in whole.slices if piece.disposal == what]
         if pieces:
-            return list(_disposal(assessment, pieces))
-        names = label_texts(assessment.policy.entity)
-        if what not in names or not assessment.years:
-            known = ", ".join(names)
+            return list(_disposal(whole, pieces, origin))
+        names = label_texts(whole.profile.entity)
+        if (what not in names and what not in _SCHEDULE) or not whole.years:
+            known = ", ".join((*names, *_SCHEDULE))
             raise Refused(f"there is no disposal and no label {what!r}; labels are {known}")
-        last = max(assessment.years) if year is None else year
-        if last not in assessment.years:
-            raise Refused(f"nothing happened in the income year that ends in {last}")
-        return list(_label(assessment, what, assessment.years[last]))
+        return list(_label(whole, what, _year(whole, year), origin))
 
 
-def _label(assessment: Assessment, what: str, result: YearResult) -> Iterator[str]:
-    label = label_texts(assessment.policy.entity)[what]
+def explain_revenue(
+    found: Assessed,
+    title: str,
+    *,
+    chosen: Callable[[Revenue], bool],
+    year: int | None = None,
+    origin: Origin = _unknown,
+) -> list[str]:
+    """Return the lines that explain a figure on revenue account: each amount with its source.
+
+    Parameters
+    ----------
+    title : str
+        The figure's name.
+    chosen : callable
+        Which rows belong to it.
+    """
+    with exact():
+        result = _year(found, year)
+        rows = [row for row in result.revenue if chosen(row)]
+        total = sum((row.amount for row in rows), ZERO)
+        lines = [f"{title}, {_name(result.year)}: {_aud(abs(total))}"]
+        for kind in sorted({row.kind for row in rows}):
+            mine = [row for row in rows if row.kind == kind]
+            part = sum((row.amount for row in mine), ZERO)
+            lines.append(f"  {kind.replace('_', ' ')}: {_aud(part)} in {len(mine)}")
+            for row in mine:
+                when = "" if row.day is None else f" on {row.day.isoformat()}"
+                lines.append(f"    {row.event}{when}: {_aud(row.amount)}")
+                lines += [f"      {line}" for line in origin(row.event)]
+        return [*lines, *_rules("revenue")]
+
+
+def _year(found: Assessed, year: int | None) -> EntityYear:
+    if not found.years:
+        raise Refused("nothing was realised in any year")
+    last = max(found.years) if year is None else year
+    if last not in found.years:
+        raise Refused(f"nothing happened in the income year that ends in {last}")
+    return found.years[last]
+
+
+def _label(found: Assessed, what: str, result: EntityYear, origin: Origin) -> Iterator[str]:
     statement = result.statement
-    figure = {
-        "H": statement.gross,
-        "A": statement.net,
-        "V": statement.carried_forward,
-    }.get(what[-1], statement.gross)
-    yield f"{what}, {label.text}, {result.year - 1}-{result.year % 100:02d}: {_aud(figure)}"
-    yield _cite(label.source, label.mark)
+    figure = cgt_labels(statement, found.profile.entity)[what]
+    shown = figure if isinstance(figure, str) else _aud(figure)
+    label = label_texts(found.profile.entity).get(what)
+    text = "CGT schedule" if label is None else label.text
+    yield f"{what}, {text}, {_name(result.year)}: {shown}"
+    if label is not None:
+        yield _cite(label.source, label.mark)
     yield f"  gains before losses and discount      {_aud(statement.gross):>18}"
     yield f"  losses of the year                    {_aud(-statement.applied_current):>18}"
     yield f"  losses of earlier years               {_aud(-statement.applied_prior):>18}"
@@ -73,9 +131,14 @@ def _label(assessment: Assessment, what: str, result: YearResult) -> Iterator[st
         lot = f" of {gain.slice.lot}" if gain.slice is not None else ""
         long = ", discountable" if gain.is_discountable else ""
         yield f"  {gain.source}{lot}: {_aud(gain.amount)} ({gain.category}{long})"
+        yield from (f"    {line}" for line in origin(gain.source))
 
 
-def _disposal(assessment: Assessment, pieces: list[Slice]) -> Iterator[str]:
+def _name(year: int) -> str:
+    return f"{year - 1}-{year % 100:02d}"
+
+
+def _disposal(found: Assessed, pieces: list[Slice], origin: Origin) -> Iterator[str]:
     first = pieces[0]
     total = sum((piece.proceeds for piece in pieces), ZERO)
     qty = sum((piece.qty for piece in pieces), ZERO)
@@ -83,14 +146,23 @@ def _disposal(assessment: Assessment, pieces: list[Slice]) -> Iterator[str]:
         f"{first.disposal}: {qty:f} {first.asset} on {first.day.isoformat()}, "
         f"CGT event {first.kind}, proceeds {_aud(total)}"
     )
-    gains = assessment.gains
-    used = {"parcels", "cost_base"}
+    yield from (f"  {line}" for line in origin(first.disposal))
+    gains = [gain for year in found.years.values() for gain in year.gains]
+    used = {"parcels", "cost_base"} | ({"k4"} if first.kind == "K4" else set())
+    is_capital = False
     for piece in pieces:
         yield from _slice_lines(piece)
+        if piece.lot is not None:
+            yield from (f"    {line}" for line in origin(piece.lot))
         for gain in gains:
             if gain.slice is not None and _is_same(gain.slice, piece):
+                is_capital = True
                 yield from _gain_lines(gain)
                 used |= {gain.rule} | ({"discount"} if gain.is_discountable else set())
+    if not is_capital:
+        result = sum((piece.proceeds - piece.cost_base for piece in pieces), ZERO)
+        yield f"  on revenue account, without CGT: proceeds less cost {_aud(result)}"
+        used |= {"revenue"}
     yield from _rules(*sorted(used))
 
 

@@ -135,6 +135,11 @@ RULES: dict[str, Rule] = {
         "ITAA 1997 Divisions 36 and 165, s 102-10",
         "ATO",
     ),
+    "revenue": Rule(
+        "on revenue account an amount is income or a deduction when it arises, and is outside CGT",
+        "ITAA 1997 ss 6-5, 8-1, 118-20; TR 92/3; TR 2005/15 for contracts",
+        "3P",
+    ),
     "stated": Rule("stated as worked out elsewhere", "the event of that name", "D"),
     "parcels": Rule(
         "parcels are chosen by the method in force; first in, first out where nothing else was "

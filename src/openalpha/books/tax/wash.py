@@ -15,7 +15,7 @@ from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.events import Acquire, Derivative, Event, Swap
 from openalpha.books.tax.slices import Slice
 
-__all__ = ["WashFlag", "wash_flags"]
+__all__ = ["WashFlag", "purchases", "wash_flags"]
 
 _NAMED_A_SIDE = 3
 
@@ -48,7 +48,7 @@ def wash_flags(
     window_days : int
         Days before and after; ours, not the law's.
     """
-    bought = _purchases(events)
+    bought = purchases(events)
     flags = []
     for pieces in _losing(slices):
         first = pieces[0]
@@ -58,8 +58,8 @@ def wash_flags(
         if names:
             loss = -sum((piece.gain for piece in pieces if piece.gain < 0), ZERO)
             apart = min(abs((when - first.day).days) for when, _ in names)
-            purchases = tuple(name for _, name in names)
-            flags.append(WashFlag(first.disposal, first.asset, first.day, loss, purchases, apart))
+            near = tuple(name for _, name in names)
+            flags.append(WashFlag(first.disposal, first.asset, first.day, loss, near, apart))
     return flags
 
 
@@ -79,7 +79,8 @@ def _losing(slices: Iterable[Slice]) -> Iterator[list[Slice]]:
         yield group
 
 
-def _purchases(events: Iterable[Event]) -> dict[str, list[tuple[date, str]]]:
+def purchases(events: Iterable[Event]) -> dict[str, list[tuple[date, str]]]:
+    """Return day and event of every purchase, swap into and long perpetual of a coin, by coin."""
     found: dict[str, list[tuple[date, str]]] = defaultdict(list)
     for event in events:
         if isinstance(event, Acquire) and event.kind == "buy" and event.day is not None:

@@ -118,7 +118,7 @@ def test_base_rate_entity(turnover: str | None, share: str, is_base: bool) -> No
 
 def test_a_companys_loss_is_carried_not_refunded() -> None:
     tax = company_tax(D(-500), is_base_rate=False, tables=load_tables(), year=2026)
-    assert (tax.tax, tax.taxable_income, tax.loss_carried) == (0, 0, 500)
+    assert (tax.tax, tax.taxable_income, tax.loss_carried) == (D(0), D(0), D(500))
 
 
 def test_levy_and_offset() -> None:
