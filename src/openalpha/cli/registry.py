@@ -31,6 +31,7 @@ COMMANDS = (
     Entry("keys", "openalpha.cli.keys", "Keep exchange keys, encrypted and never shown."),
     Entry("stop", "openalpha.cli.stop", "Emergency stop: cancel all orders, close all positions."),
     Entry("unlock", "openalpha.cli.unlock", "Let a stopped environment trade again."),
+    Entry("guardian", "openalpha.cli.guardian", "Watch a trader; close when it dies or breaks."),
     Entry("config", "openalpha.cli.config", "Write, show and check the settings."),
     Entry("doctor", "openalpha.cli.doctor", "Check this machine, the home folder and the cache."),
     Entry("home", "openalpha.cli.home", "Look after the home folder."),

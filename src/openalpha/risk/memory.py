@@ -41,6 +41,7 @@ class RiskMemory:
         folder = home / "safety" / environment
         self._path = folder / "risk.json"
         self._release = folder / "release.json"
+        self._peak_reset = folder / "peak_reset"
 
     def load(self) -> dict[str, Any] | None:
         """Return what was kept last; None if nothing ever was.
@@ -74,7 +75,7 @@ class RiskMemory:
         return any(row["stage"] >= Stage.HALTED for row in ladder.get("trips", []))
 
     def ask_release(self, *, ts_ms: int, who: str, words: str, reset: bool) -> None:
-        """Leave a release for the trader's next look.
+        """Leave a release for the trader's next look, and a reset for the guardian's too.
 
         Raises
         ------
@@ -83,6 +84,16 @@ class RiskMemory:
         """
         row = {"ts_ms": ts_ms, "who": who, "words": words, "reset_high_water": reset}
         write_bytes(self._release, json.dumps(row).encode())
+        if reset:
+            write_bytes(self._peak_reset, b"")
+
+    def take_peak_reset(self) -> bool:
+        """Say, once, whether a person ordered the guardian to forget the highest equity."""
+        try:
+            self._peak_reset.unlink()
+        except OSError:
+            return False
+        return True
 
     def take_release(self) -> Release | None:
         """Return the release that waits, once; None if none does.

@@ -19,6 +19,7 @@ from openalpha.market.download.settings import DownloadSettings
 from openalpha.market.settings import DataSettings
 from openalpha.research.settings import ReportSettings
 from openalpha.risk.settings import BreakerSettings, LimitSettings, RiskSettings, SizingSettings
+from openalpha.trading.guardian_settings import GuardianSettings
 from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
 
 __all__ = ["HomeSettings", "Settings"]
@@ -51,5 +52,6 @@ class Settings:
     risk: RiskSettings = field(default_factory=RiskSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     breakers: BreakerSettings = field(default_factory=BreakerSettings)
+    guardian: GuardianSettings = field(default_factory=GuardianSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     books: BooksSettings = field(default_factory=BooksSettings)
