@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ def test_the_demo_compares_all_strategies_and_runs_again(home, tmp_path, monkeyp
     monkeypatch.setenv("COLUMNS", "80")
     assert execute(["demo", "--json", str(tmp_path / "demo.json")]) == 0
     captured = capsys.readouterr()
-    assert "SYNTHETIC" in captured.out
+    out = captured.out
+    assert "SYNTHETIC" in out
     assert max(len(line) for line in captured.out.splitlines()) <= 80
     for plan in PLANS:
         for part in plan.strategy.split("_volume"):
@@ -33,11 +35,22 @@ def test_the_demo_compares_all_strategies_and_runs_again(home, tmp_path, monkeyp
     document = json.loads((tmp_path / "demo.json").read_text())
     assert [run["strategy"] for run in document["runs"]] == [plan.strategy for plan in PLANS]
     assert document["is_synthetic"] is True
+    tax = document["tax"]
+    assert f"Books: {tax['entries']:,} entries of funding_carry posted to backtest/me" in out
+    assert tax["is_synthetic"] is True
+    assert tax["open_items"] == 0, "every entry has a value: a made-up one, and it says so"
+    (year,) = tax["years"]
+    assert year["year"] == "2022-23"
+    assert f"Tax 2022-23, AUD: capital gains {year['net_capital_gain']:,}" in out
+    assert out.index("Tax 2022-23") < out.index("SYNTHETIC: made-up trades")
     page = (home / "demo" / "report.html").read_text()
     assert "Synthetic market" in page
     for plan in PLANS:
         assert f'href="report/{plan.strategy}.html"' in page
         assert (home / "demo" / "report" / f"{plan.strategy}.html").is_file()
+
+    told = _told_by_the_books(tax["account"])
+    assert told == {name: year[name] for name in told}
 
     before = {run["strategy"]: run["metrics"] for run in document["runs"]}
     assert execute(["demo", "--json", "-"]) == 0
@@ -51,6 +64,31 @@ def test_the_demo_compares_all_strategies_and_runs_again(home, tmp_path, monkeyp
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
     assert (tmp_path / "eight.html").is_file()
+
+
+def _told_by_the_books(account: str) -> dict[str, int]:
+    """Work the year out again from the fees, funding and profits the ledger shows by category."""
+    from openalpha.books.accounts import Category
+    from openalpha.books.rates import in_quote
+    from openalpha.books.trades import Filters, entries
+    from openalpha.cli.ledger_open import open_book
+
+    sums = {"income": Decimal(0), "deductions": Decimal(0)}
+    with open_book(None, None, environment="backtest", entity="me") as (books, book):
+        for entry in entries(books.database, book, filters=Filters(source=account)):
+            is_spot = any("synthetic_spot" in line.account.instrument for line in entry.postings)
+            for line in entry.postings:
+                if line.account.category is not Category.CASH or is_spot:
+                    continue
+                if entry.ref == "opening balance":
+                    continue
+                worth = in_quote(
+                    books.rates, line.account.coin, quote="AUD", amount=line.amount,
+                    ts_ms=entry.ts_ms,
+                )  # fmt: skip
+                assert worth is not None
+                sums["income" if worth > 0 else "deductions"] += abs(worth)
+    return {name: int(amount) for name, amount in sums.items()}
 
 
 def test_another_synthetic_market_is_not_replaced_unasked(home, tmp_path, capsys):

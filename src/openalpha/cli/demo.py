@@ -55,6 +55,8 @@ PLANS = (
     _Plan("grid"),
     _Plan("dca"),
 )
+# Spot and a perpetual, fees in two coins, funding: its books show every kind of entry.
+TAXED = next(number for number, plan in enumerate(PLANS) if plan.strategy == "funding_carry")
 
 
 @app.command()
@@ -77,6 +79,7 @@ def demo(
 ) -> None:
     """Test the built-in strategies on a SYNTHETIC market and compare them."""
     from openalpha.cli.demo_table import demo_document, show_demo
+    from openalpha.cli.demo_tax import post_and_tell
     from openalpha.cli.kernel import compile_kernel
     from openalpha.settings import prepare_home
 
@@ -86,24 +89,26 @@ def demo(
     prepare_home(loaded.home)
     compile_kernel(screen)
     histories = demo_histories(screen, loaded, seed=seed, replaces=replaces)
-    results = []
+    results, run_ids = [], []
     screen.remark(f"Testing {len(PLANS)} strategies on two years of {TIMEFRAME} bars")
     with screen.progress("testing", len(PLANS), unit="runs") as advance:
-        for plan, result in _results(histories, loaded):
+        for plan, result, run_id in _results(histories, loaded):
             results.append(result)
+            run_ids.append(run_id)
             advance(1, what=f"tested {plan.strategy}")
     if not quiet and json_to != "-":
         show_demo(results, seed=seed)
     page = html or loaded.home / "demo" / "report.html"
     _write_pages(results, page, loaded)
     screen.remark(f"HTML report: {page}")
-    screen.result(demo_document(results, seed=seed, page=page))
-    _say_what_next(screen, home)
+    tax = post_and_tell(screen, loaded, results[TAXED], run_id=run_ids[TAXED])
+    screen.result(demo_document(results, seed=seed, page=page) | {"tax": tax})
+    _say_what_next(screen, home, run_id=run_ids[TAXED])
 
 
 def _results(
     histories: Mapping[str, "History"], loaded: "LoadedSettings"
-) -> Iterator[tuple[_Plan, "BacktestResult"]]:
+) -> Iterator[tuple[_Plan, "BacktestResult", str]]:
     from openalpha import api
 
     groups = loaded.settings
@@ -119,8 +124,7 @@ def _results(
             risk=groups.risk,
             home=loaded.home,
         )
-        result.save()
-        yield plan, result
+        yield plan, result, result.save().id
 
 
 def _write_pages(results: Sequence["BacktestResult"], page: Path, loaded: "LoadedSettings") -> None:
@@ -139,13 +143,14 @@ def _write_pages(results: Sequence["BacktestResult"], page: Path, loaded: "Loade
     )
 
 
-def _say_what_next(screen: Screen, home: Path | None) -> None:
+def _say_what_next(screen: Screen, home: Path | None, *, run_id: str) -> None:
     if screen.is_quiet:
         return
     prefix = f"OPENALPHA_HOME={home.absolute()} " if home is not None else ""
     screen.remark("")
     screen.remark("Next, for example:")
     for line in (
+        f"openalpha tax report --year 2023-24 -e backtest --account {run_id} --pdf tax.pdf",
         f"openalpha backtest ma_cross --instrument {BTC} --param fast=20 --param slow=100",
         "openalpha data import PATH        # your own history; then name its instrument",
         "openalpha strategy new my_idea    # a strategy file to edit",

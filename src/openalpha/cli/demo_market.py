@@ -36,6 +36,7 @@ def demo_histories(
     is_ours = bool(there) and _fingerprints(there) == made_of.get("fingerprints")
     if is_ours and made_of.get("seed") == seed:
         screen.remark(f"The synthetic market of seed {seed} is in the lake already")
+        _keep_aud(loaded, there, seed=seed)
         return there
     screen.remark(
         f"Making a SYNTHETIC market of seed {seed}: BTC and ETH perpetuals and BTC spot, "
@@ -44,6 +45,7 @@ def demo_histories(
     with screen.progress("making a synthetic market", 3) as advance:
         _make(loaded, seed=seed, replaces=replaces or is_ours, advance=advance)
     there = _load(loaded)
+    _keep_aud(loaded, there, seed=seed)
     record = {"seed": seed, "fingerprints": _fingerprints(there)}
     write_text(_record_file(loaded.home), json.dumps(record, indent=1) + "\n")
     return there
@@ -67,6 +69,23 @@ def _make(loaded: "LoadedSettings", *, seed: int, replaces: bool, advance: Any) 
         known = [key for key in sources if lake.info(key) is not None]
         resample_lake(lake, known, timeframes=[TIMEFRAME])
     advance()
+
+
+def _keep_aud(loaded: "LoadedSettings", there: Mapping[str, "History"], *, seed: int) -> None:
+    """Keep the made-up price of USDT in AUD beside the market: its books are valued by it."""
+    from openalpha.core.clock import DAY_MS, HOUR_MS, SystemClock
+    from openalpha.market.lake import Lake
+    from openalpha.market.synth import PRESETS, SynthMarket
+    from openalpha.market.synth.keep import keep_in_lake
+    from openalpha.market.synth.money import aud_history
+
+    bars = there[BTC].ts_ms
+    start_ms = int(bars[0]) - DAY_MS  # what an account opens with has a value, too
+    n_hours = (int(bars[-1]) - start_ms) // HOUR_MS + 1
+    history = aud_history(seed, start_ms=start_ms, n_hours=n_hours)
+    market = SynthMarket(PRESETS["demo"], seed, {history.instrument.id: history}, {}, {})
+    lake = Lake(loaded.home, settings=loaded.settings.data)
+    keep_in_lake(market, lake, clock=SystemClock(), replaces=True)
 
 
 def _load(loaded: "LoadedSettings") -> dict[str, "History"]:
