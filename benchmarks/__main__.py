@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.ledger import ledger
+from benchmarks.report import report_rows
 from benchmarks.rows import Bench, Line
 from benchmarks.tax import tax_rows
 from benchmarks.twin import twin_rows
@@ -29,6 +30,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "memory": memory,
     "ledger": ledger,
     "tax": tax_rows,
+    "report": report_rows,
     "twin": twin_rows,
 }
 
@@ -45,7 +47,7 @@ def main() -> int:
     _say_circumstances(console, bench)
     lines: list[Line] = []
     try:
-        if not {"tax", "twin"}.issuperset(wanted):
+        if not {"tax", "report", "twin"}.issuperset(wanted):
             bench.lay_out(8)
         for name in wanted:
             for line in ROWS[name](bench):

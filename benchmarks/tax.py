@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.rows import Bench, Line
 
-__all__ = ["tax_rows"]
+__all__ = ["seeded_fills", "tax_rows"]
 
 ROOT = Path(__file__).parents[1]
 ASSETS, YEARS, START = 20, 3, date(2023, 7, 1)
@@ -65,7 +65,7 @@ def _measured(fills: int, method: str) -> dict[str, Any]:
     return row
 
 
-def _fills(count: int) -> list[Any]:
+def seeded_fills(count: int) -> list[Any]:
     """Seeded spot fills, about half of them sales, never more than is held."""
     from openalpha.books.tax.events import Acquire, Dispose
 
@@ -90,7 +90,7 @@ def _fills(count: int) -> list[Any]:
 def _worker(fills: int, method: str) -> None:
     from openalpha.books.tax import Method, Policy, assess
 
-    events = _fills(fills)
+    events = seeded_fills(fills)
     wall, cpu = time.perf_counter(), time.process_time()
     found = assess(events, Policy(method=Method(method)))
     row = {

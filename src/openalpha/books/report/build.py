@@ -184,7 +184,7 @@ def _is_end(day: date, last: date) -> bool:
 def _parcels(found: Found) -> str:
     """Return the hash of every parcel used in the year."""
     rows_ = [(piece.disposal, piece.lot, piece.qty, piece.cost) for _, piece in found.slices]
-    return hashlib.sha256(json.dumps(plain(rows_)).encode()).hexdigest()
+    return _digest(rows_)
 
 
 _FIGURES = (
@@ -202,9 +202,13 @@ def _hashed(report: TaxReport) -> TaxReport:
     return replace(report, figures_sha256=one, report_sha256=_digest({**whole, "figures": one}))
 
 
-def _digest(payload: Mapping[str, Any]) -> str:
-    text = json.dumps(plain(payload), ensure_ascii=False, sort_keys=True)
+def _digest(payload: Any) -> str:
+    text = json.dumps(payload, ensure_ascii=False, sort_keys=True, default=_leaf)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _leaf(value: Any) -> str:
+    return _text(value) if isinstance(value, Decimal) else str(value.isoformat())
 
 
 def plain(value: Any) -> Any:

@@ -139,7 +139,9 @@ def rate_families(rates: Iterable[RateLine]) -> list[tuple[str, int]]:
 
 def _family(source: str) -> str:
     known = re.match(r"(SYNTHETIC )?(RBA F11\.1|ECB)", source)
-    return known[0] if known else re.sub(r"\s*\d{4}-\d\d-\d\d\S*", "", source).strip()
+    if known:
+        return known[0]
+    return re.sub(r"\s*\d{4}-\d\d-\d\d\S*|\s*\(carried[^)]*\)", "", source).strip()
 
 
 def _perpetuals(facts: Facts) -> Iterator[Said]:

@@ -1,7 +1,6 @@
 """Rows of the report from an assessed year: disposals, income, parcels held, losses, wash sales."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -81,8 +80,8 @@ def _row(facts: Facts, found: Found, gain: Gain, events: Events, zone: ZoneInfo)
 
 def _digest(piece: Slice, method: str, chosen_by: str) -> str:
     """Return the hash of one choice: which parcel, how much of it, how and by whom."""
-    said = [piece.disposal, piece.lot, f"{piece.qty:f}", f"{piece.cost:f}", method, chosen_by]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    said = f"{piece.disposal}\n{piece.lot}\n{piece.qty:f}\n{piece.cost:f}\n{method}\n{chosen_by}"
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _event_of(name: str) -> str:

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import NamedTuple
 
 from openalpha.books.report.model import Earning, LabelLine, TaxReport
-from openalpha.books.tax.amounts import ZERO, exact, rounded
+from openalpha.books.tax.amounts import CENT, ZERO, exact
 from openalpha.books.tax.rules import MARKS
 
 __all__ = ["Cell", "Column", "Table", "aud", "condensed", "shown", "tables_of"]
 
+_WIDE = Context(prec=76)
 Cell = Decimal | date | int | bool | str | None
 
 
@@ -95,8 +96,7 @@ def aud(amount: Decimal) -> str:
     >>> aud(Decimal("-1234.565"))
     '-1,234.57'
     """
-    with exact():
-        return f"{rounded(amount):,.2f}"
+    return f"{amount.quantize(CENT, rounding=ROUND_HALF_UP, context=_WIDE):,.2f}"
 
 
 def shown(cell: Cell, kind: str) -> str:
