@@ -45,10 +45,13 @@ class LakeRates:
     ----------
     lake : Lake
     carry_ms : int
+    market : str
+        Look at this market of the lake only, such as `bybit_spot`; empty takes all.
     """
 
     lake: Lake
     carry_ms: int = 5 * DAY_MS
+    market: str = ""
     _markets: dict[tuple[str, str], _Market] = field(init=False)
     _closes: dict[SeriesKey, _Closes] = field(default_factory=dict)
     _last: dict[tuple[str, str, int], Rate | None] = field(default_factory=dict)
@@ -59,7 +62,7 @@ class LakeRates:
         # What was made up never stands before what was traded; of the rest the finest wins.
         for key in sorted(bars, key=lambda key: (not _is_synthetic(key), -key.timeframe_ms)):
             instrument = instrument_for(str(key.instrument), self.lake)
-            if instrument.kind is Kind.SPOT:
+            if instrument.kind is Kind.SPOT and self.market in ("", key.market):
                 pair = (instrument.base, instrument.quote)
                 self._markets[pair] = _Market(key, is_inverse=False)
                 other = self._markets.get(pair[::-1])

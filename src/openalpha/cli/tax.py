@@ -6,7 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from openalpha.cli import tax_entity, tax_explain, tax_import, tax_plan, tax_report
+from openalpha.cli import (
+    tax_entity,
+    tax_explain,
+    tax_import,
+    tax_plan,
+    tax_report,
+    tax_snapshot,
+)
 from openalpha.cli.conventions import JsonOption, QuietOption, Screen, write_text
 from openalpha.cli.tax_examples import read_examples
 from openalpha.core.errors import InputError
@@ -18,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Australian tax: check examples, ex
 app.registered_commands += tax_import.app.registered_commands
 app.registered_commands += tax_report.app.registered_commands
 app.registered_commands += tax_plan.app.registered_commands
+app.registered_commands += tax_snapshot.app.registered_commands
 app.registered_commands += tax_explain.app.registered_commands
 app.add_typer(tax_entity.app, name="entity")
 

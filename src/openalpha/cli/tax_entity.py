@@ -227,15 +227,14 @@ def profile_in(books: "Ledger", entity: str) -> "Profile":
 
 def assessed_with(books: "Ledger", entity: str) -> "tuple[ImportedHistory, Assessed]":
     """Return an entity's whole history, and what it comes to by its profile; locked years kept."""
+    from openalpha.books.boundary import law_of
     from openalpha.books.locks import YearLocks
     from openalpha.books.tax.entity_year import assess_profile
-    from openalpha.books.tax.gains import Law
-    from openalpha.books.tax.tables import load_tables
     from openalpha.cli.tax_import import history_of
 
     history = history_of(books, entity)
     locked = {y: row.order for y, row in YearLocks(books.database, books.clock).of(entity).items()}
-    law = Law(cpi=load_tables().cpi)
+    law = law_of(books.database, entity, clock=books.clock)
     profile = profile_in(books, entity)
     return history, assess_profile(history.events, profile, law=law, locked=locked)
 

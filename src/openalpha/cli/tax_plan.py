@@ -169,12 +169,11 @@ def plan(  # noqa: PLR0913, PLR0917 - the options of a command
 
 
 def _record(books: "Ledger", entity: str, *, at: str, price: Sequence[str] | None) -> _Record:
+    from openalpha.books.boundary import law_of
     from openalpha.books.locks import YearLocks
     from openalpha.books.tax.dates import local_date
     from openalpha.books.tax.entity_year import assess_profile
-    from openalpha.books.tax.gains import Law
     from openalpha.books.tax.planning import clocks
-    from openalpha.books.tax.tables import load_tables
     from openalpha.cli.tax_entity import profile_in
     from openalpha.cli.tax_import import history_of
 
@@ -188,7 +187,7 @@ def _record(books: "Ledger", entity: str, *, at: str, price: Sequence[str] | Non
             f"the books hold nothing of {entity} up to {day}; `openalpha tax import FILE…` brings "
             "histories in, trades made here are there by themselves"
         )
-    law = Law(cpi=load_tables().cpi)
+    law = law_of(books.database, entity, clock=books.clock)
     locked = {y: row.order for y, row in YearLocks(books.database, books.clock).of(entity).items()}
     assessed = assess_profile(events, profile, law=law, locked=locked)
     held = sorted({parcel.asset for part in assessed.parts.values() for parcel in part.parcels})

@@ -232,9 +232,8 @@ def _facts(
     environment: "Environment",
     locked: Mapping[int, LockedYear],
 ) -> Facts:
+    from openalpha.books.boundary import law_of
     from openalpha.books.imports.storing import Imports
-    from openalpha.books.tax.gains import Law
-    from openalpha.books.tax.tables import load_tables
     from openalpha.cli.tax_import import history_of
     from openalpha.core.messages import Environment
 
@@ -265,7 +264,7 @@ def _facts(
             f"made {format_ms(books.clock.now_ms())}",
             "" if is_live else environment.name.lower(),
         ),
-        law=Law(cpi=load_tables().cpi),
+        law=law_of(books.database, wish.entity, clock=books.clock),
         orders={year: row.order for year, row in locked.items()},
         is_over=books.clock.now_ms() >= end_ms,
         draft_for=("a draft was asked for",) if wish.is_draft else (),

@@ -16,8 +16,9 @@ from openalpha.books.tax.dates import BOUNDARY
 from openalpha.books.tax.entity import Refused
 from openalpha.books.tax.gains import BoundaryValue
 from openalpha.books.tax.parcels import Parcel
+from openalpha.store.decimals import decimal_text
 
-__all__ = ["Quote", "Snapshot", "SnapshotRow", "boundary_values", "take_snapshot"]
+__all__ = ["Quote", "Snapshot", "SnapshotRow", "boundary_values", "digest_of", "take_snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def take_snapshot(
             if parcel.left > ZERO:
                 rows.append(_row(parcel, by_asset))
     used = tuple(q for a in sorted({r.asset for r in rows}) for q in by_asset[a].values())
-    return Snapshot(day, tuple(rows), used, _digest(day, rows, used))
+    return Snapshot(day, tuple(rows), used, digest_of(day, rows, used))
 
 
 def boundary_values(snapshot: Snapshot) -> dict[str, BoundaryValue]:
@@ -121,11 +122,15 @@ def _row(parcel: Parcel, by_asset: Mapping[str, Mapping[str, Quote]]) -> Snapsho
     )
 
 
-def _digest(day: date, rows: Iterable[SnapshotRow], quotes: Iterable[Quote]) -> str:
+def digest_of(day: date, rows: Iterable[SnapshotRow], quotes: Iterable[Quote]) -> str:
+    """Return the hash over every parcel and every price, in the order they stand."""
     lines = [
-        [r.parcel, r.asset, str(r.acquired), f"{r.qty:f}", f"{r.cost:f}", f"{r.unit:f}", r.source]
+        [
+            r.parcel, r.asset, str(r.acquired), decimal_text(r.qty), decimal_text(r.cost),
+            decimal_text(r.unit), r.source,
+        ]
         for r in rows
-    ]
-    prices = [[q.source, q.asset, f"{q.unit:f}", q.ts_ms] for q in quotes]
+    ]  # fmt: skip
+    prices = [[q.source, q.asset, decimal_text(q.unit), q.ts_ms] for q in quotes]
     text = json.dumps([day.isoformat(), lines, prices])
     return hashlib.sha256(text.encode()).hexdigest()
