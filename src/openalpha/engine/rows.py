@@ -234,6 +234,14 @@ class OpenAccount:
         arena[at.H_N_FILLS] = arena[at.H_N_EFFECTS] = arena[at.H_N_DONE] = 0
         return found
 
+    def marks(self) -> tuple[int, ...]:
+        """Return each instrument's mark at the last close (its last price where it has none)."""
+        arena, first = self.machine.arena, at.HEAD_COLS + at.I_MARK
+        return tuple(
+            int(arena[first + number * at.INST_COLS])
+            for number in range(len(self.machine.instruments))
+        )
+
     def make_room(self) -> None:
         """Enlarge the kernel's memory."""
         self.machine.arena = enlarged(self.machine.arena)

@@ -91,8 +91,15 @@ class EventStep:
         self._callback = "on_start"
         self._guarded(strategy.on_start, self.context)
 
-    def lead(self, row: Row) -> Stepped:
+    def lead(self, row: Row, *, is_silent: bool = False) -> Stepped:
         """Lead the account through a row, then let the strategy decide at its close.
+
+        Parameters
+        ----------
+        row : Row
+            The row just closed.
+        is_silent : bool
+            Do not ask the strategy: the run is being closed.
 
         Raises
         ------
@@ -114,9 +121,10 @@ class EventStep:
         since = account.counters()
         context.show(row.ts_ms + machine.timeframe_ms, here, equity)
         written = account.take_written()
-        if self._hears_fills and len(written.fills):
-            self._tell(written.fills, written.first_fill)
-        self._decide(context)
+        if not is_silent:
+            if self._hears_fills and len(written.fills):
+                self._tell(written.fills, written.first_fill)
+            self._decide(context)
         return Stepped(
             equity,
             tuple(context.codes),
@@ -148,7 +156,9 @@ class EventStep:
         for number, bar in enumerate(row.bars):
             if bar is not None:
                 mark = row.mark[number] if row.mark else None
-                rates = tuple(rate for which, ts, rate in row.funding if which == number)
+                rates = tuple(
+                    rate for n, ts, rate in row.funding if n == number and ts >= row.ts_ms
+                )
                 self.so_far[number].add(
                     row.ts_ms, bar, mark_close=None if mark is None else mark[3], rates_e12=rates
                 )

@@ -17,9 +17,12 @@ from pathlib import Path
 from openalpha.books.settings import BooksSettings
 from openalpha.market.download.settings import DownloadSettings
 from openalpha.market.settings import DataSettings
+from openalpha.net.alert_settings import AlertSettings
 from openalpha.research.settings import ReportSettings
 from openalpha.risk.settings import BreakerSettings, LimitSettings, RiskSettings, SizingSettings
+from openalpha.trading.arming_settings import ArmingSettings
 from openalpha.trading.guardian_settings import GuardianSettings
+from openalpha.trading.settings import PaperSettings
 from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
 
 __all__ = ["HomeSettings", "Settings"]
@@ -52,6 +55,9 @@ class Settings:
     risk: RiskSettings = field(default_factory=RiskSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     breakers: BreakerSettings = field(default_factory=BreakerSettings)
+    arming: ArmingSettings = field(default_factory=ArmingSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     guardian: GuardianSettings = field(default_factory=GuardianSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     books: BooksSettings = field(default_factory=BooksSettings)
+    paper: PaperSettings = field(default_factory=PaperSettings)

@@ -1,0 +1,75 @@
+"""Rows of live runs for the commands `positions`, `orders`, `fills` and `balance`."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from openalpha.cli.conventions import Screen
+
+if TYPE_CHECKING:
+    from openalpha.trading.run_folder import RunFolder
+
+__all__ = ["book_rows", "fill_rows", "show_rows"]
+
+
+def book_rows(status: Mapping[str, Any], what: str) -> Iterator[dict[str, Any]]:
+    """Yield the positions or orders of every sub-book of a run."""
+    for book in status["books"]:
+        for row in book[what]:
+            yield {
+                "environment": status["environment"],
+                "run": status["run"],
+                "book": book["name"],
+                **row,
+            }
+
+
+def fill_rows(folder: "RunFolder", *, limit: int) -> list[dict[str, Any]]:
+    """Return the last fills of a run, oldest first, as its log has them."""
+    from collections import deque
+
+    from openalpha.core.clock import format_ms
+    from openalpha.core.reasons import Reason
+    from openalpha.core.units import from_units
+    from openalpha.store.run_log import FrameKind, read
+    from openalpha.venue.kernel import layout as at
+
+    plan = folder.plan()
+    found: deque[dict[str, Any]] = deque(maxlen=limit)
+    for frame in read(folder.log, {FrameKind.NOTE}):
+        if b'"fill"' not in frame.payload:
+            continue
+        content = json.loads(frame.payload)
+        fill, part = content["fill"], plan.strategies[content["book"]]
+        instrument = plan.instruments[part.numbers[fill[at.F_INST]]]
+        found.append(
+            {
+                "environment": folder.environment.name.lower(),
+                "run": folder.id,
+                "book": part.name,
+                "n": content["n"],
+                "time": format_ms(fill[at.F_TS]),
+                "instrument": str(instrument.id),
+                "side": "buy" if fill[at.F_QTY] > 0 else "sell",
+                "qty": f"{from_units(abs(fill[at.F_QTY]), instrument.qty_decimals):f}",
+                "price": f"{from_units(fill[at.F_PRICE], instrument.price_decimals):f}",
+                "order": fill[at.F_ORDER],
+                "reason": Reason(fill[at.F_REASON]).name.lower(),
+            }
+        )
+    return list(found)
+
+
+def show_rows(screen: Screen, rows: Sequence[Mapping[str, Any]], *, what: str) -> None:
+    """Show rows as a table, or say that there are none; the columns are the rows' keys."""
+    from rich.table import Table
+
+    if not rows:
+        screen.show(f"There are no {what}.")
+        return
+    table = Table(title=what.capitalize())
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "))
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    screen.show(table)

@@ -1,0 +1,270 @@
+"""`openalpha run`: lead strategies in an environment until they are stopped or the feed ends."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openalpha.cli.conventions import (
+    ConfigOption,
+    JsonOption,
+    QuietOption,
+    Screen,
+    SetOption,
+    read_settings,
+)
+from openalpha.core.errors import InputError
+
+if TYPE_CHECKING:
+    from openalpha.settings import LoadedSettings
+    from openalpha.trading.driver import Driver
+    from openalpha.trading.run_folder import RunFolder
+    from openalpha.trading.starting import Asked
+
+__all__ = ["app", "lead_paper", "show_books"]
+
+app = typer.Typer()
+
+_EnvironmentOption = Annotated[
+    str, typer.Option("--env", metavar="ENV", help="Where it trades: paper.")
+]
+_StrategyOption = Annotated[
+    list[str] | None,
+    typer.Option("--strategy", metavar="NAME", help="A name, or a .py file; repeatable."),
+]
+_InstrumentOption = Annotated[
+    list[str] | None,
+    typer.Option("--instrument", metavar="[ROLE=]ID", help="What to trade; repeatable."),
+]
+_ParamOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        metavar="[STRATEGY.]NAME=VALUE",
+        help="A strategy parameter; repeatable.",
+    ),
+]
+_ShareOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--share", metavar="STRATEGY=PART", help="Its part of the capital; else all the same."
+    ),
+]
+
+
+@app.command()
+def run(  # noqa: PLR0913, PLR0917 - the options of a command
+    environment: _EnvironmentOption = "paper",
+    strategy: _StrategyOption = None,
+    instrument: _InstrumentOption = None,
+    timeframe: Annotated[str, typer.Option(metavar="1m", help="Time frame of its bars.")] = "1h",
+    feed: Annotated[
+        str, typer.Option(metavar="FEED", help="lake: recorded bars, as fast as they are taken.")
+    ] = "lake",
+    since: Annotated[str, typer.Option("--from", metavar="DATE", help="First bar, UTC.")] = "",
+    until: Annotated[
+        str, typer.Option("--to", metavar="DATE", help="Bars before this moment, UTC.")
+    ] = "",
+    param: _ParamOption = None,
+    share: _ShareOption = None,
+    capital: Annotated[
+        str, typer.Option(metavar="AMOUNT", help="Starting balance of the run.")
+    ] = "10000",
+    resume: Annotated[
+        str, typer.Option("--resume", metavar="RUN", help="Go on with a run that was not stopped.")
+    ] = "",
+    json_to: JsonOption = None,
+    settings: SetOption = None,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Lead strategies on live or replayed markets; every input and order is logged first."""
+    screen = Screen(json_to, is_quiet=quiet)
+    loaded = read_settings(config, settings)
+    if resume:
+        if strategy or instrument:
+            raise InputError("--resume goes on with a run as it is; leave the other options out")
+        folder = _opened(loaded, resume)
+    else:
+        _check_place(environment, feed)
+        folder = _begun(
+            screen,
+            loaded,
+            _asked(strategy or (), param or (), share or ()),
+            instruments=instrument or (),
+            span=(timeframe, since, until),
+            capital=capital,
+        )
+    driver = lead_paper(screen, loaded, folder)
+    if not quiet and json_to != "-":
+        show_books(screen, folder.status())
+    screen.remark(f"Run {folder.id} {driver.desk.mode.value}: {driver.desk.why}")
+    screen.result({"schema": "openalpha.run/1", **folder.status()})
+
+
+def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") -> "Driver":
+    """Lead a run on recorded bars until it ends; a restart begins anew from its log."""
+    from openalpha.cli.kernel import compile_kernel
+    from openalpha.cli.ledger_open import open_books
+    from openalpha.core.clock import SystemClock
+    from openalpha.market.lake import Lake
+    from openalpha.trading.starting import driver_of, lake_histories
+
+    compile_kernel(screen)
+    histories = lake_histories(Lake(loaded.home, settings=loaded.settings.data), folder)
+    with open_books(loaded) as ledger:
+        while True:
+            driver = driver_of(
+                folder,
+                loaded.home,
+                histories,
+                ledger=ledger,
+                entity=loaded.settings.books.entity,
+                clock=SystemClock(),
+                hear=screen.remark,
+            )
+            found = driver.start()
+            if found.inputs:
+                screen.remark(f"{found.inputs:,} inputs of the log were applied again")
+            asyncio.run(_led(driver))
+            if not driver.is_restarting:
+                return driver
+
+
+async def _led(driver: "Driver") -> None:
+    from openalpha.trading.commands import Command
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        name = signal.Signals(number).name
+        loop.add_signal_handler(number, driver.command, Command("STOP", name))
+    await driver.lead()
+
+
+def _check_place(environment: str, feed: str) -> None:
+    if environment != "paper":
+        raise InputError(
+            f"--env {environment} is not there yet; paper is (twin, demo, testnet and live need "
+            "the exchange side of the loop)"
+        )
+    if feed != "lake":
+        raise InputError(f"--feed was '{feed}'; there is lake: recorded bars")
+
+
+def _opened(loaded: "LoadedSettings", run_id: str) -> "RunFolder":
+    from openalpha.trading.run_folder import open_live_run
+
+    folder = open_live_run(loaded.home, run_id)
+    folder.plan()
+    if folder.status().get("mode") == "ended":
+        raise InputError(
+            f"run {folder.id} has ended ({folder.status().get('why', '')}); start a new one"
+        )
+    return folder
+
+
+def _begun(
+    screen: Screen,
+    loaded: "LoadedSettings",
+    asked: "Sequence[Asked]",
+    *,
+    instruments: Sequence[str],
+    span: tuple[str, str, str],
+    capital: str,
+) -> "RunFolder":
+    from openalpha.cli.backtest_data import histories_of, parse_wanted
+    from openalpha.core.clock import SystemClock
+    from openalpha.engine.run import VenueSettings
+    from openalpha.engine.signals import EngineSettings
+    from openalpha.settings import prepare_home
+    from openalpha.trading.starting import begin_paper_run
+
+    money = _money(capital)
+    wanted = parse_wanted(instruments, (), timeframe=span[0]).within(span[1], span[2])
+    groups = loaded.settings
+    with screen.progress("reading history"):
+        histories = histories_of(wanted, loaded, capital=money)
+    prepare_home(loaded.home)
+    folder = begin_paper_run(
+        loaded.home,
+        asked,
+        histories,
+        capital=money,
+        settings=EngineSettings(
+            VenueSettings(groups.costs, groups.margin, groups.fills), groups.sizing, groups.risk
+        ),
+        clock=SystemClock(),
+    )
+    screen.remark(f"Run {folder.id} begins; its log and tables are in {folder.path}")
+    return folder
+
+
+def _asked(
+    strategies: Sequence[str], params: Sequence[str], shares: Sequence[str]
+) -> "list[Asked]":
+    from openalpha.cli.strategy import parse_pairs
+    from openalpha.trading.starting import Asked
+
+    if not strategies:
+        raise InputError("nothing to run: add --strategy NAME (`openalpha strategy list`)")
+    parts = _by_strategy(parse_pairs(params, "--param"), strategies)
+    given = {name: _part(name, text) for name, text in parse_pairs(shares, "--share").items()}
+    unknown = set(given) - set(strategies)
+    if unknown:
+        raise InputError(f"--share {min(unknown)}=…: no such strategy is asked for")
+    return [Asked(name, parts[name], given.get(name)) for name in strategies]
+
+
+def _by_strategy(pairs: dict[str, str], strategies: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Split parameters by strategy; one without a strategy's name is for the only one."""
+    found: dict[str, dict[str, Any]] = {name: {} for name in strategies}
+    for key, value in pairs.items():
+        whose, dot, name = key.rpartition(".")
+        if not dot and len(strategies) == 1:
+            whose, name = strategies[0], key
+        if whose not in found:
+            raise InputError(
+                f"--param {key}=…: write STRATEGY.NAME=VALUE with one of {', '.join(strategies)}"
+            )
+        found[whose][name] = value
+    return found
+
+
+def _part(name: str, text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        raise InputError(f"--share {name} was '{text}', expected a number such as 0.5") from None
+
+
+def _money(text: str) -> Decimal:
+    try:
+        money = Decimal(text.replace("_", ""))
+    except ArithmeticError:
+        raise InputError(f"--capital was '{text}', expected an amount such as 10000") from None
+    if not (money.is_finite() and money > 0):
+        raise InputError(f"--capital was {text}, expected an amount above 0")
+    return money
+
+
+def show_books(screen: Screen, status: dict[str, Any]) -> None:
+    """Show a run's sub-books side by side."""
+    from rich.table import Table
+
+    table = Table(title=f"{status['environment']} run {status['run']}: {status['mode']}")
+    for name in ("book", "equity", "", "fills", "positions", "open orders"):
+        table.add_column(name, justify="left" if name in ("book", "") else "right")
+    for book in status["books"]:
+        held = ", ".join(f"{row['qty']} {row['instrument']}" for row in book["positions"])
+        table.add_row(
+            book["name"],
+            book["equity"],
+            book["currency"],
+            str(book["fills"]),
+            held or "flat",
+            str(len(book["orders"])),
+        )
+    screen.show(table)

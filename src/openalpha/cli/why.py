@@ -1,0 +1,105 @@
+"""`openalpha why`: the decisions of a run, in words, from its log."""
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openalpha.cli.conventions import (
+    ConfigOption,
+    JsonOption,
+    QuietOption,
+    Screen,
+    SetOption,
+    read_settings,
+)
+from openalpha.cli.live_tables import show_rows
+
+if TYPE_CHECKING:
+    from openalpha.trading.run_folder import RunFolder
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command()
+def why(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the beginning of it.")],
+    at: Annotated[
+        str, typer.Option("--at", metavar="TIME", help="Only decisions of this moment, UTC.")
+    ] = "",
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="The last so many that mattered.")
+    ] = 20,
+    json_to: JsonOption = None,
+    settings: SetOption = None,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Say why a run did or did not trade: its decisions with their reasons, and their counts."""
+    from openalpha.core.clock import parse_ms
+    from openalpha.trading.run_folder import open_live_run
+
+    screen = Screen(json_to, is_quiet=quiet)
+    loaded = read_settings(config, settings)
+    folder = open_live_run(loaded.home, run)
+    counts, rows = _decisions(folder, at_ms=parse_ms(at) if at else None, limit=limit)
+    show_rows(screen, rows, what="decisions")
+    if not at:
+        for words, count in counts.most_common():
+            screen.show(f"{count:>8,} × {words}")
+    screen.result(
+        {
+            "schema": "openalpha.why/1",
+            "run": folder.id,
+            "decisions": rows,
+            "counts": dict(counts.most_common()),
+        }
+    )
+
+
+def _decisions(
+    folder: "RunFolder", *, at_ms: int | None, limit: int
+) -> tuple[Counter[str], list[dict[str, Any]]]:
+    from collections import deque
+
+    from openalpha.core.reasons import Reason, explain
+    from openalpha.store.run_log import FrameKind, read
+
+    plan = folder.plan()
+    quiet = (Reason.NO_SIGNAL, Reason.UNCHANGED, Reason.WARM_UP)
+    counts: Counter[str] = Counter()
+    rows: deque[dict[str, Any]] = deque(maxlen=limit)
+    for frame in read(folder.log, {FrameKind.DECISION}):
+        content = json.loads(frame.payload)
+        part = plan.strategies[content["book"]]
+        for place, code in enumerate(content["codes"]):
+            reason = Reason(code)
+            counts[explain(reason)] += 1
+            wanted = content["ts"] == at_ms if at_ms is not None else reason not in quiet
+            if wanted:
+                instrument = plan.instruments[part.numbers[place]]
+                rows.append(_row(content, part.name, str(instrument.id), place, reason))
+    return counts, list(rows)
+
+
+def _row(
+    content: dict[str, Any], book: str, instrument: str, place: int, reason: Any
+) -> dict[str, Any]:
+    from openalpha.core.clock import format_ms
+    from openalpha.core.reasons import explain
+
+    targets = content.get("targets")
+    silent = -(2**31)
+    target = None if not targets or targets[place] == silent else targets[place] / 1_000_000
+    return {
+        "time": format_ms(content["ts"]),
+        "book": book,
+        "instrument": instrument,
+        "wanted": target,
+        "reason": reason.name.lower(),
+        "in_words": explain(reason),
+        "input": content["of"],
+    }

@@ -1,0 +1,53 @@
+"""Rows of a market as payloads of the tape, and back."""
+
+import json
+from typing import Any
+
+from openalpha.engine.rows import BarUnits, Prices, Row
+from openalpha.store.run_log import canonical_json
+
+__all__ = ["row_of", "row_payload"]
+
+
+def row_payload(row: Row) -> bytes:
+    """Return a row as the tape holds it.
+
+    Examples
+    --------
+    >>> row_payload(Row(60_000, ((1, 2, 1, 2, 9), None)))
+    b'{"bars":[[1,2,1,2,9],null],"ts":60000}'
+    """
+    content: dict[str, Any] = {"ts": row.ts_ms, "bars": row.bars}
+    if row.mark:
+        content["mark"] = row.mark
+    if row.index:
+        content["index"] = row.index
+    if row.funding:
+        content["funding"] = row.funding
+    return canonical_json(content)
+
+
+def row_of(payload: bytes) -> Row:
+    """Return the row that `row_payload` wrote."""
+    content = json.loads(payload)
+    return Row(
+        content["ts"],
+        tuple(_bar(values) for values in content["bars"]),
+        tuple(_prices(values) for values in content.get("mark", ())),
+        tuple(_prices(values) for values in content.get("index", ())),
+        tuple((number, ts, rate) for number, ts, rate in content.get("funding", ())),
+    )
+
+
+def _bar(values: list[int] | None) -> BarUnits | None:
+    if values is None:
+        return None
+    opening, high, low, close, volume = values
+    return opening, high, low, close, volume
+
+
+def _prices(values: list[int] | None) -> Prices | None:
+    if values is None:
+        return None
+    opening, high, low, close = values
+    return opening, high, low, close
