@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from openalpha.cli.alert_port import alerts_of
 from openalpha.cli.conventions import (
     ConfigOption,
     JsonOption,
@@ -22,6 +23,7 @@ from openalpha.cli.exchange_access import connect, name_of, vault_of
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
+    from openalpha.net.alerts import Alerts
     from openalpha.store.exchange_key import ExchangeKey
     from openalpha.trading.guardian_settings import GuardianSettings
     from openalpha.venue.bybit.client import BybitClient
@@ -57,7 +59,13 @@ def guardian(
     with only_guardian(home, name), connect(home, key, priority=Priority.RISK) as client:
         _check_account(home, name, client)
         screen.show(f"The guardian watches {name} with its own key; Ctrl-C ends it.")
-        said = _watch(home, name, client, _terms(loaded.settings.guardian), seconds, screen)
+        alerts = alerts_of(loaded.settings.alerts, home, environment=name)
+        try:
+            tell = _Teller(screen, alerts, name)
+            _watch(home, name, client, _terms(loaded.settings.guardian), seconds, tell)
+        finally:
+            alerts.close()
+        said = tell.said
     screen.result({"schema": "openalpha.guardian/1", "environment": name, "said": said})
 
 
@@ -73,16 +81,10 @@ def _watch(
     client: "BybitClient",
     settings: "GuardianSettings",
     seconds: float | None,
-    screen: Screen,
-) -> list[str]:
+    tell: "_Teller",
+) -> None:
     from openalpha.core.clock import SystemClock
     from openalpha.trading.guardian import Guardian
-
-    said: list[str] = []
-
-    def tell(words: str) -> None:
-        said.append(words)
-        screen.remark(words)
 
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -91,7 +93,23 @@ def _watch(
     guard = Guardian(home, environment, client, settings=settings, clock=SystemClock(), tell=tell)
     is_over: Callable[[], bool] = lambda: ends is not None and time.monotonic() >= ends  # noqa: E731
     guard.run(until=is_over, asked=asked)
-    return said
+
+
+class _Teller:
+    """Says what the guardian says: on the screen, and to whoever is to be alerted."""
+
+    def __init__(self, screen: Screen, alerts: "Alerts", environment: str) -> None:
+        self.said: list[str] = []
+        self._screen, self._alerts, self._environment = screen, alerts, environment
+
+    def __call__(self, words: str) -> None:
+        from openalpha.core.clock import SystemClock
+        from openalpha.net.alerts import Alert, Severity
+
+        self.said.append(words)
+        self._screen.remark(words)
+        now_ms = SystemClock().now_ms()
+        self._alerts.tell(Alert(words, Severity.CRITICAL, now_ms, self._environment))
 
 
 def _own_key(home: Path, environment: str) -> "ExchangeKey":

@@ -16,7 +16,13 @@ __all__ = ["LoadedSettings", "find_home", "load_settings"]
 PREFIX = "OPENALPHA_"
 HOME_VARIABLE = "OPENALPHA_HOME"
 # Variables that steer tests, builds and caches; they are no settings.
-_RESERVED = ("OPENALPHA_TEST_", "OPENALPHA_WRITE_GOLDEN", "OPENALPHA_KERNEL_CACHE")
+_RESERVED = (
+    "OPENALPHA_TEST_",
+    "OPENALPHA_WRITE_GOLDEN",
+    "OPENALPHA_KERNEL_CACHE",
+    "OPENALPHA_VAULT_KEY",
+    "OPENALPHA_DEBUG",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,58 @@
+"""Builds the alert port of a home's settings for commands that tell people something."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openalpha.core.errors import OpenAlphaError
+
+if TYPE_CHECKING:
+    from openalpha.net.alert_settings import AlertSettings
+    from openalpha.net.alerts import Alert, Alerts, AppriseAlerts, Undelivered
+
+__all__ = ["alerts_of", "port_of"]
+
+
+def port_of(settings: "AlertSettings") -> "AppriseAlerts":
+    """Return the port to the addresses that are set.
+
+    Raises
+    ------
+    ConfigError
+        If none is set, or one is not understood.
+    """
+    from openalpha.net.alerts import AppriseAlerts
+
+    return AppriseAlerts(settings.urls.get_secret_value().split())
+
+
+def alerts_of(settings: "AlertSettings", home: Path, *, environment: str) -> "Alerts":
+    """Return the alerts of an environment; one that fails becomes an incident in its journal.
+
+    Raises
+    ------
+    ConfigError
+        If an address is not understood.
+    """
+    from openalpha.net.alerts import Alerts, Severity
+    from openalpha.trading.emergency_lock import note
+
+    def failed(alert: "Alert", where: "tuple[Undelivered, ...]") -> None:
+        row = {
+            "act": "incident",
+            "kind": "alert_failed",
+            "ts_ms": alert.ts_ms,
+            "words": alert.words,
+            "failed": [f"{one.where}: {one.why}" for one in where],
+        }
+        try:
+            note(home, environment, row=row)
+        except OpenAlphaError:
+            return  # neither people nor the disk can be told; the log said so already
+
+    is_set = bool(settings.urls.get_secret_value().split())
+    return Alerts(
+        port_of(settings) if is_set else None,
+        least=Severity[settings.least.upper()],
+        repeat_s=settings.repeat_s,
+        on_failure=failed,
+    )
