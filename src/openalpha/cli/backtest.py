@@ -16,7 +16,7 @@ from openalpha.cli.conventions import (
     read_settings,
     write_text,
 )
-from openalpha.core.errors import InputError
+from openalpha.core.errors import InputError, OpenAlphaError
 
 if TYPE_CHECKING:
     from openalpha.research.result import BacktestResult
@@ -130,6 +130,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
             "family": family,
         },
     )
+    _set_taxpayer(screen, result, loaded)
     saved = _write(screen, result, loaded, html=html, csv=csv)
     if post_to_ledger:
         _post(screen, result, loaded, run_id=saved.id)
@@ -160,6 +161,28 @@ def _post(
             advance=advance,
         )
     screen.remark(f"{posted.added:,} entries posted to the book {book}, account {run_id}")
+
+
+def _set_taxpayer(screen: Screen, result: "BacktestResult", loaded: "LoadedSettings") -> None:
+    """Let the after-tax line be that of the books' entity, by the rates the books know."""
+    from openalpha.books.entities import profile_of
+    from openalpha.books.opening import books_file
+    from openalpha.books.published_rates import stated_rates
+    from openalpha.books.rate_chain import ChainedRates
+    from openalpha.books.rates import SeveralRates
+    from openalpha.cli.ledger_open import open_books
+    from openalpha.research.after_tax import Taxpayer
+
+    if not loaded.settings.books.database_url and not books_file(loaded.home).exists():
+        return
+    try:
+        with open_books(loaded) as books:
+            profile = profile_of(books.database, loaded.settings.books.entity, clock=books.clock)
+            rates = ChainedRates(SeveralRates((stated_rates(books.database), books.rates)))
+    except OpenAlphaError as error:  # a run is shown whatever state the books are in
+        screen.remark(f"the after-tax line knows nothing of the books: {error}")
+    else:
+        result.taxpayer = Taxpayer(profile, rates)
 
 
 def _strategy_of(what: list[str]) -> tuple[str, list[str]]:

@@ -1,6 +1,7 @@
 """A result as one JSON document of the layout `schema.ResultDocument` describes."""
 
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -55,6 +56,7 @@ def result_document(result: "BacktestResult") -> dict[str, Any]:
                 for check in result.verdict.checks
             ],
         },
+        "after_tax": _after_tax(result),
         "open_items": result.open_items,
         "equity": _curve(result),
         "by_month": _rows(result.by_month),
@@ -74,6 +76,34 @@ def _number(value: float) -> float | int | None:
     if not math.isfinite(value):
         return None
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _after_tax(result: "BacktestResult") -> dict[str, Any]:
+    found = result.after_tax
+    return {
+        "note": found.words,
+        "reason": found.reason or None,
+        "currency": "AUD",
+        "entity": found.entity,
+        "treatment": found.treatment,
+        "derivatives": found.derivatives,
+        "is_synthetic": found.is_synthetic,
+        "capital": _text(found.capital),
+        "final": _text(found.final),
+        "tax": _text(found.tax),
+        "by_year": [
+            {"year": f"{year - 1}-{year % 100:02d}", "tax": _text(tax)}
+            for year, tax in found.by_year
+        ],
+        "return_before": found.before,
+        "return_after": found.total_return,
+        "basis": found.basis,
+    }
+
+
+def _text(amount: Decimal | None) -> str | None:
+    """Return an amount to the cent."""
+    return None if amount is None else f"{amount:.2f}"
 
 
 def _curve(result: "BacktestResult") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument
 from openalpha.engine.tables import EffectTable, FillTable
 from openalpha.research import tables
+from openalpha.research.after_tax import AfterTax, Taxpayer, after_tax, taxpayer_at
 from openalpha.research.benchmark import buy_and_hold
 from openalpha.research.circumstances import circumstances_of
 from openalpha.research.context import RunContext, installed_versions, settings_hash
@@ -50,6 +51,8 @@ class BacktestResult:
     def __init__(self, run: FinishedRun, context: RunContext) -> None:
         self.run = run
         self.context = context
+        self.taxpayer: Taxpayer | None = None
+        """Whose tax `after_tax` estimates; None is a resident individual with every default."""
 
     def __repr__(self) -> str:
         names = ", ".join(self.context.histories)
@@ -147,6 +150,11 @@ class BacktestResult:
     def verdict(self) -> Verdict:
         """What to believe of it."""
         return judge(self.metrics, circumstances_of(self))
+
+    @cached_property
+    def after_tax(self) -> AfterTax:
+        """What Australian tax would leave of it: an estimate in AUD, or why there is none."""
+        return after_tax(self, self.taxpayer or taxpayer_at(self.context.home))
 
     @property
     def open_items(self) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from openalpha.research.definitions import DEFINITIONS
 
 __all__ = [
     "Account",
+    "AfterTaxRecord",
     "CheckRecord",
     "Costs",
     "Curve",
@@ -28,6 +29,7 @@ __all__ = [
     "TrialRecord",
     "TripRow",
     "VerdictRecord",
+    "YearOfTax",
     "schema_text",
 ]
 
@@ -237,6 +239,32 @@ class FillRow(_Part):
     impact_cost: float
 
 
+class YearOfTax(_Part):
+    """One income year's part of the estimate."""
+
+    year: str
+    tax: Exact | None
+
+
+class AfterTaxRecord(_Part):
+    """What Australian tax would leave: an estimate, or the reason why there is none."""
+
+    note: str = Field(description="whose tax, on which accounts; that it is an estimate")
+    reason: str | None = Field(description="why there is no estimate; null where there is one")
+    currency: Literal["AUD"]
+    entity: str
+    treatment: str
+    derivatives: str
+    is_synthetic: bool
+    capital: Exact | None = Field(description="AUD, at the first moment's rate")
+    final: Exact | None = Field(description="AUD, at the last moment's rate, before tax")
+    tax: Exact | None = Field(description="AUD, all income years; open positions untaxed")
+    by_year: list[YearOfTax]
+    return_before: Fraction
+    return_after: Fraction
+    basis: str = Field(description="the rates taken")
+
+
 class ResultDocument(_Part):
     """A backtest's result. Versions rise only when a reader of the old layout could be misled."""
 
@@ -250,6 +278,7 @@ class ResultDocument(_Part):
     )
     costs: Costs
     verdict: VerdictRecord
+    after_tax: AfterTaxRecord
     open_items: list[OpenItem]
     equity: Curve
     by_month: list[MonthRow]

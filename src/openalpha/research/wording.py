@@ -1,11 +1,15 @@
 """Numbers as people read them: signs that are seen, thousands set apart, units kept."""
 
 import math
+from typing import TYPE_CHECKING
 
 from openalpha.core.clock import format_ms
 from openalpha.research.definitions import Unit, definition
 
-__all__ = ["count", "day", "figure", "money", "percent", "plural", "ratio"]
+if TYPE_CHECKING:
+    from openalpha.research.after_tax import AfterTax
+
+__all__ = ["after_tax_line", "count", "day", "figure", "money", "percent", "plural", "ratio"]
 
 MISSING = "–"
 _MINUS = "−"
@@ -99,6 +103,25 @@ def figure(name: str, value: float, *, currency: str) -> str:
     text = ratio(value, digits=2 if unit is not Unit.HOURS else 1)
     suffix = {Unit.HOURS: " h", Unit.BPS: " bps", Unit.YEARS: " years"}.get(unit, "")
     return text + suffix if math.isfinite(value) else text
+
+
+def after_tax_line(found: "AfterTax") -> str:
+    """Return the after-tax line of a report: the figures, or why there are none.
+
+    Examples
+    --------
+    >>> from openalpha.research.after_tax import AfterTax
+    >>> after_tax_line(AfterTax("individual", "capital", "revenue", False, reason="no rate"))
+    'no estimate: no rate'
+    """
+    if found.tax is None or found.total_return is None or found.before is None:
+        return f"no estimate: {found.reason}"
+    years = plural(len(found.by_year), "income year")
+    return (
+        f"{percent(found.total_return, signed=True)} in AUD (before it "
+        f"{percent(found.before, signed=True)}): tax {float(found.tax):,.2f} AUD in {years}, by "
+        f"{found.basis}; open positions untaxed"
+    )
 
 
 def _signed(value: float, digits: int, signed: bool) -> str:

@@ -51,6 +51,7 @@ def report_html(result: "BacktestResult", settings: ReportSettings | None = None
                 note="The outermost bars hold all beyond.",
             ),
             "</div>",
+            section("After tax", sections.after_tax_text(result.after_tax), note="Australia, AUD."),
             section("Trades", _price_chart(prices)),
             section("Sides" if len(result.instruments) == 1 else "Sides and instruments",
                     sections.side_table(result)),

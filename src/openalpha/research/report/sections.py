@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from openalpha.core.clock import format_ms, timeframe_name
 from openalpha.core.reasons import Reason, explain
+from openalpha.research.after_tax import AfterTax
 from openalpha.research.definitions import DEFINITIONS, Definition, Group
 from openalpha.research.verdict import Verdict
-from openalpha.research.wording import count, figure, money, percent, plural, ratio
+from openalpha.research.wording import after_tax_line, count, figure, money, percent, plural, ratio
 
 if TYPE_CHECKING:
     from openalpha.research.result import BacktestResult
 
 __all__ = [
+    "after_tax_text",
     "cost_split",
     "figure_groups",
     "heat_map",
@@ -118,6 +120,18 @@ def _heat_cell(value: float | None, largest: float) -> str:
     strength = round(8 + 62 * math.sqrt(min(1.0, abs(value) / largest)))
     text = percent(value, signed=True).removesuffix(" %")
     return f'<td class="{sign_class(value)}" style="--s:{strength}%">{text}</td>'
+
+
+def after_tax_text(found: AfterTax) -> str:
+    """Return the after-tax line with what it rests on, and the years it is made of."""
+    years = "".join(
+        f'<tr><th scope="row">{year - 1}-{year % 100:02d}</th><td>{float(tax):,.2f}</td></tr>'
+        for year, tax in found.by_year
+    )
+    rows = f'<table class="record"><tbody>{years}</tbody></table>' if years else ""
+    return (
+        f'<p>{escape(after_tax_line(found))}.</p><p class="muted">{escape(found.words)}.</p>{rows}'
+    )
 
 
 def cost_split(result: "BacktestResult") -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from openalpha.core.clock import timeframe_name
 from openalpha.research.circumstances import Severity
-from openalpha.research.wording import count, day, money, percent, plural, ratio
+from openalpha.research.wording import after_tax_line, count, day, money, percent, plural, ratio
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,6 +51,15 @@ def print_report(result: "BacktestResult", console: "Console | None" = None) -> 
     grid.add_row(_block("Money", _money(result)), _block("Risk", _risk(result)))
     grid.add_row(_block("Round trips", _trades(result)), _block("Costs", _costs(result)))
     console.print(grid)
+    _print_after_tax(result, console)
+
+
+def _print_after_tax(result: "BacktestResult", console: "Console") -> None:
+    from rich.text import Text
+
+    console.print(Text(f"After tax  {after_tax_line(result.after_tax)}", style="bold"))
+    if not result.after_tax.reason:
+        console.print(Text(f"{result.after_tax.words}.", style="dim"))
 
 
 Rows = Iterable[tuple[str, str, float | None]]
