@@ -11,6 +11,7 @@ from openalpha.core.orders import OrderStatus
 from openalpha.core.reasons import Reason
 from openalpha.net.budget import Priority
 from openalpha.store.run_log import FrameKind
+from openalpha.trading.orders_events import VenueFill
 
 __all__ = [
     "AccountState",
@@ -141,7 +142,7 @@ class Incident:
     ts_ms: int
 
 
-VenueEvent = OrderUpdate | Fill | CashEffect | AccountState | Incident
+VenueEvent = OrderUpdate | Fill | VenueFill | CashEffect | AccountState | Incident
 """What a venue tells the desk."""
 
 

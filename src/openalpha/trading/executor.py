@@ -1,0 +1,206 @@
+"""Carries requests out at Bybit and says what became of each, as a reply for the log.
+
+It keeps nothing and decides nothing: a write of unknown fate is said to be so, never repeated.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from openalpha.core.errors import VenueUnavailable
+from openalpha.trading.bybit_replies import Outcome, Reply
+from openalpha.trading.side import Request, RequestKind
+from openalpha.venue.bybit.answers import NOT_FOUND, Answer, BybitRefused, FateUnknown
+from openalpha.venue.bybit.channel import Call, Channel
+from openalpha.venue.bybit.rows import PositionRow
+
+__all__ = ["SETTLE_COINS", "Executor"]
+
+SETTLE_COINS = {
+    "linear": ("USDT", "USDC"),
+    "inverse": ("BTC", "ETH", "XRP", "SOL", "DOT", "ADA", "LTC", "MNT"),
+    "spot": ("",),
+}
+"""Coins to ask for where the venue wants one named."""
+
+_TRIES = 5
+_MOST_DAYS_MS = 7 * 24 * 3_600_000
+_WRITES = {RequestKind.PLACE, RequestKind.CANCEL, RequestKind.AMEND, RequestKind.SET_UP}
+_CALLS = {"leverage": "set-leverage", "exits": "trading-stop", "mode": "switch-mode"}
+
+Row = Mapping[str, Any]
+_Found = tuple[list[Row], list[tuple[int, str]], int]
+
+
+class Executor:
+    """Carries out the requests of one account.
+
+    Parameters
+    ----------
+    channel : Channel
+        Bounded in time; its window is the one of the side's terms.
+    settle_coins : mapping of category to coins, optional
+    """
+
+    def __init__(
+        self, channel: Channel, *, settle_coins: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        self._channel = channel
+        self._coins = SETTLE_COINS if settle_coins is None else settle_coins
+        self._acts: dict[RequestKind, Callable[[Request], _Found]] = {
+            RequestKind.PLACE: self._place,
+            RequestKind.CANCEL: self._cancel,
+            RequestKind.AMEND: self._amend,
+            RequestKind.ASK_ORDERS: self._ask_orders,
+            RequestKind.ASK_FILLS: self._ask_fills,
+            RequestKind.ASK_ACCOUNT: self._ask_account,
+            RequestKind.SET_UP: self._set_up,
+        }
+
+    def carry_out(self, request: Request) -> bytes:
+        """Carry a request out; returns the payload of the REPLY input that tells of it.
+
+        Never raises for what the venue or the network does.
+        """
+        try:
+            rows, items, ts_ms = self._acts[request.kind](request)
+        except BybitRefused as refused:
+            reply = Reply.to(request, Outcome.REFUSED, code=refused.code, words=refused.message)
+        except FateUnknown as unknown:
+            is_write = request.kind in _WRITES
+            outcome = Outcome.UNKNOWN if is_write else Outcome.NOT_SENT
+            reply = Reply.to(request, outcome, words=unknown.message)
+        except VenueUnavailable as away:
+            reply = Reply.to(request, Outcome.NOT_SENT, words=away.message)
+        else:
+            reply = Reply.to(
+                request, Outcome.ANSWER, rows=tuple(rows), items=tuple(items), ts_ms=ts_ms
+            )
+        return reply.payload()
+
+    # writes
+
+    def _place(self, request: Request) -> _Found:
+        return self._each("create", request)
+
+    def _cancel(self, request: Request) -> _Found:
+        return self._each("cancel", request)
+
+    def _each(self, what: str, request: Request) -> _Found:
+        """One order by itself, several as a batch: each item of it is taken or refused alone."""
+        category, orders = request.params["category"], request.params["orders"]
+        if len(orders) == 1:
+            answer = self._write(f"/v5/order/{what}", {"category": category, **orders[0]})
+            return [answer.result], [(0, "OK")], answer.ts_ms
+        items = [
+            {name: value for name, value in one.items() if name != "category"} for one in orders
+        ]
+        params = {"category": category, "request": items}
+        answer = self._write(f"/v5/order/{what}-batch", params, cost=len(items))
+        codes = [*answer.items, *[(-1, "no word of it")] * len(items)]
+        return answer.rows, codes[: len(items)], answer.ts_ms
+
+    def _amend(self, request: Request) -> _Found:
+        answer = self._write("/v5/order/amend", request.params)
+        return [answer.result], [], answer.ts_ms
+
+    def _set_up(self, request: Request) -> _Found:
+        params = {name: value for name, value in request.params.items() if name != "what"}
+        answer = self._write(f"/v5/position/{_CALLS[request.params['what']]}", params)
+        return [answer.result], [], answer.ts_ms
+
+    def _write(self, path: str, params: Row, *, cost: int = 1) -> Answer:
+        return self._channel.call(Call(path, params, is_write=True, cost=cost))
+
+    # questions
+
+    def _ask_orders(self, request: Request) -> _Found:
+        if not request.link_ids:
+            coins = self._coins[request.params["category"]]
+            return self._pages("/v5/order/realtime", request.params, coins=coins, limit=50)
+        # A closed order may have left the one list and not yet be in the other: the open one again.
+        first_ms = 0
+        for path in ("realtime", "history", "realtime"):
+            try:
+                answer = self._channel.call(Call(f"/v5/order/{path}", request.params))
+            except BybitRefused as refused:
+                if refused.code not in NOT_FOUND:
+                    raise
+                continue
+            first_ms = first_ms or answer.ts_ms
+            wanted = request.params["orderLinkId"]
+            rows = [row for row in answer.rows if row.get("orderLinkId") == wanted]
+            if rows:
+                return rows, [], answer.ts_ms
+        return [], [], first_ms
+
+    def _ask_fills(self, request: Request) -> _Found:
+        params = dict(request.params)
+        if "startTime" in params:
+            return self._since("/v5/execution/list", params, limit=100)
+        return self._pages("/v5/execution/list", params, limit=100)
+
+    def _ask_account(self, request: Request) -> _Found:
+        what, category = request.params["what"], request.params.get("category", "")
+        if what == "ground":
+            return self._ground(category)
+        if what == "positions":
+            coins = self._coins[category]
+            params = {"category": category}
+            return self._pages("/v5/position/list", params, coins=coins, limit=200)
+        if what == "wallet":
+            call = Call("/v5/account/wallet-balance", {"accountType": "UNIFIED"})
+            answer = self._channel.call(call)
+            return answer.rows, [], answer.ts_ms
+        params = {"accountType": "UNIFIED"}
+        if "startTime" not in request.params:
+            call = Call("/v5/account/transaction-log", {**params, "limit": 50})
+            answer = self._channel.call(call)
+            return answer.rows, [], answer.ts_ms
+        params["startTime"] = request.params["startTime"]
+        return self._since("/v5/account/transaction-log", params, limit=50)
+
+    def _ground(self, category: str) -> _Found:
+        """Positions together with the last executions behind them: none came in between."""
+        call = Call("/v5/execution/list", {"category": category, "limit": 100})
+        before = self._channel.call(call)
+        for _ in range(_TRIES):
+            positions: list[Row] = []
+            if category != "spot":
+                coins, params = self._coins[category], {"category": category}
+                positions = self._pages("/v5/position/list", params, coins=coins, limit=200)[0]
+            after = self._channel.call(call)
+            if [row.get("execId") for row in after.rows] == [
+                row.get("execId") for row in before.rows
+            ]:
+                held = [row for row in positions if PositionRow.of(row, category).size]
+                return [{"positions": held, "executions": after.rows}], [], after.ts_ms
+            before = after
+        raise VenueUnavailable("the account trades too busily to be read at one moment")
+
+    def _since(self, path: str, params: Row, *, limit: int) -> _Found:
+        """All rows since a moment, newest first; the venue answers seven days at a time."""
+        now_ms = self._channel.server_ms()
+        rows: list[Row] = []
+        ts_ms = 0
+        for start_ms in range(int(params["startTime"]), now_ms + 1, _MOST_DAYS_MS):
+            end_ms = start_ms + _MOST_DAYS_MS - 1
+            window = {**params, "startTime": str(start_ms)}
+            if end_ms < now_ms:
+                window["endTime"] = str(end_ms)
+            found, _, answered_ms = self._pages(path, window, limit=limit)
+            rows, ts_ms = found + rows, ts_ms or answered_ms
+        return rows, [], ts_ms
+
+    def _pages(self, path: str, params: Row, *, coins: Iterable[str] = ("",), limit: int) -> _Found:
+        rows: list[Row] = []
+        ts_ms = 0
+        for coin in coins:
+            cursor, seen = "", set[str]()
+            while cursor not in seen:
+                seen.add(cursor)
+                more = {"settleCoin": coin or None, "limit": limit, "cursor": cursor or None}
+                answer = self._channel.call(Call(path, {**params, **more}))
+                rows += answer.rows
+                ts_ms = ts_ms or answer.ts_ms
+                cursor = answer.cursor if answer.rows else ""
+        return rows, [], ts_ms

@@ -1,0 +1,35 @@
+"""No order is lost, doubled or misjudged, wherever the trader dies and whatever fails around it.
+
+Trader and exchange run in this process on a virtual clock; each case is replayed from its number.
+`python -m tests.faults` runs many more and writes docs/reliability.md.
+"""
+
+import pytest
+
+from tests.faults.crashes import crash_everywhere
+from tests.faults.scenario import run_scenario
+
+SCENARIOS, GROUPS = 200, 20
+
+
+@pytest.mark.parametrize(("seed", "decisions"), [(1, 3), (4, 2)])
+def test_a_crash_at_every_step_of_the_order_path(seed: int, decisions: int) -> None:
+    report = crash_everywhere(seed, decisions=decisions)
+    assert report.faults == []
+    assert report.points > 60, "the path has that many places to die at"
+    assert {"sync", "synced", "write"} <= report.names
+    assert any(name.startswith("processed order/create") for name in report.names)
+    assert any(name.startswith("sending order/create") for name in report.names)
+    assert report.slowest_ms <= 10_000, "recovery takes ten seconds at most"
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_seeded_scenarios(group: int) -> None:
+    size = SCENARIOS // GROUPS
+    verdicts = [run_scenario(seed) for seed in range(group * size, (group + 1) * size)]
+    assert [(v.seed, v.kinds, v.faults) for v in verdicts if v.faults] == []
+    assert sum(verdict.orders for verdict in verdicts) > size
+
+
+def test_a_scenario_is_replayed_from_its_seed() -> None:
+    assert run_scenario(7) == run_scenario(7)
