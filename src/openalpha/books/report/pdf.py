@@ -22,7 +22,7 @@ _ROWS_OF_RATES = 1_000
 _NARROW_STYLE, _WIDE_STYLE, _SAID_STYLE = Style(8, 11.5), Style(6.6, 9.4), Style(8.1, 11.6)
 
 _SAID = (
-    Column("choice or fact", "words", 1.3), Column("what", "words", 4.2), Column("by", "words", 2)
+    Column("choice or fact", "words", 1.2), Column("what", "words", 4.6), Column("by", "words", 1.8)
 )  # fmt: skip
 
 

@@ -47,11 +47,7 @@ def report_xlsx(report: TaxReport) -> bytes:
     from xlsxwriter import Workbook
 
     file = BytesIO()
-    book = Workbook(
-        file,
-        {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-         "strings_to_numbers": False},
-    )  # fmt: skip
+    book = Workbook(file, {"in_memory": True})
     book.set_properties({"title": f"Tax report, {headline(report)}", "author": "OpenAlpha"})
     _first_sheet(book, report)
     tables = tables_of(report)
