@@ -31,14 +31,17 @@ def compile_kernel(screen: Screen) -> bool:
         return False
     from openalpha.research.compiled import warm as compile_figures
 
-    steps = [("metrics", compile_figures), *steps]
+    first, *rest = steps  # the longest
+    steps = [first, ("metrics", compile_figures), *rest]
     screen.remark(f"Compiling the kernel for this machine, {len(steps)} parts (once, some seconds)")
+    import gc
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
     # The parts are apart from each other but for the last, which says that all are there.
     *parts, (last_name, finish) = steps
     with screen.progress("compiling", len(steps), unit="parts") as advance:
-        with ProcessPoolExecutor(max_workers=2) as pool:
+        # A compile makes much and drops little: looking for garbage meanwhile only takes time.
+        with ProcessPoolExecutor(max_workers=2, initializer=gc.disable) as pool:
             names = {pool.submit(compile_part): name for name, compile_part in parts}
             for done in as_completed(names):
                 done.result()

@@ -172,7 +172,12 @@ def machine_for(
     if not settings.costs.funding:
         funding = [nothing for _ in histories]
     market, spans = make_market(
-        grid.ts_ms, grid.bars, mark=grid.mark, index=grid.index, funding=funding
+        grid.ts_ms,
+        grid.bars,
+        mark=grid.mark,
+        index=grid.index,
+        funding=funding,
+        closes=grid.closes[0][None, :] if len(grid.closes) == 1 else None,
     )
     machine = Machine(
         setups,

@@ -25,7 +25,14 @@ from openalpha.venue.kernel.layout import H_SKIP, I64
 from openalpha.venue.kernel.machine import Machine
 from openalpha.venue.rules import fee_notes, fees_bps
 
-__all__ = ["EngineSettings", "check_settings", "decision_plan", "run_signals", "varying_sizes"]
+__all__ = [
+    "EngineSettings",
+    "check_settings",
+    "decision_plan",
+    "find_turns",
+    "run_signals",
+    "varying_sizes",
+]
 
 _KINDS = {
     "all_in": pl.ALL_IN,
@@ -108,15 +115,14 @@ def run_signals(
             for number in range(len(histories))
         ]
     )
-    wishes = Wishes(
-        grid.spread_targets(targets_e6, pl.NO_TARGET),
-        varying_sizes(histories, grid, settings),
-        plans,
-    )
+    targets = grid.spread_targets(targets_e6, pl.NO_TARGET)
+    turns, orders = find_turns(targets, plans)
+    if orders >= FIRST_ROWS:  # growing the kernel's memory later copies it
+        machine.arena = with_room(machine.arena, slots=0, rows=orders, levels=0)
+    wishes = Wishes(targets, varying_sizes(histories, grid, settings), plans, turns)
     n = len(grid.ts_ms)
     equity = np.empty(n)
     journal = np.empty((n if keep_journal else 0, len(histories)), dtype=np.int8)
-    _make_room(machine, wishes.targets)
     _pass(machine, wishes, equity, journal)
     equity /= 10.0 ** units.coin_decimals[0]
     notes = [f"{h.instrument.id}: {note}" for h in histories for note in h.notes]
@@ -132,16 +138,32 @@ def run_signals(
     )
 
 
-def _make_room(machine: Machine, targets: NDArray[np.int32]) -> None:
-    """Let the kernel's memory hold what the targets will order: growing it later copies it."""
-    orders = 0
-    for start in range(0, targets.shape[1], _BLOCK):
-        part = targets[:, start : start + _BLOCK + 1]
-        before, after = part[:, :-1], part[:, 1:]
-        orders += int(np.count_nonzero(before != after))
-        orders += int(np.count_nonzero((before ^ after) < 0))  # a flip is two
-    if orders >= FIRST_ROWS:
-        machine.arena = with_room(machine.arena, slots=0, rows=orders, levels=0)
+def find_turns(targets: NDArray[np.int32], plans: I64) -> tuple[NDArray[np.int32], int]:
+    """Find the rows at which targets turn, and note in each plan which of them are its own.
+
+    Parameters
+    ----------
+    targets : int32[n_inst, n]
+    plans : int64[n_inst, PLAN_COLS]
+        Their last two columns are written.
+
+    Returns
+    -------
+    tuple
+        int32[k] rows, instrument by instrument; and how many orders they make at most.
+    """
+    found: list[NDArray[np.int32]] = []
+    orders = end = 0
+    for row, plan in zip(targets, plans, strict=True):
+        plan[pl.PL_TURN] = end
+        for start in range(0, len(row), _BLOCK):
+            part = row[start : start + _BLOCK + 1]
+            turns = np.flatnonzero(part[1:] != part[:-1])
+            orders += len(turns) + int(np.count_nonzero((part[turns] ^ part[turns + 1]) < 0))
+            found.append((turns + (start + 1)).astype(np.int32))
+            end += len(turns)
+        plan[pl.PL_TURN_END] = end
+    return np.concatenate(found) if found else np.zeros(0, np.int32), orders
 
 
 def _pass(

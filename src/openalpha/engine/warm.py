@@ -19,11 +19,16 @@ def warm_steps() -> Sequence[tuple[str, Callable[[], None]]]:
     if (cache_dir() / "complete").exists():
         return ()
     return (
-        ("orders and account", _compile_machine),
-        ("the pass over history", _compile_pass),
+        ("the exchange and the pass over history", _compile_kernel),
         ("event strategies", _compile_stretch),
         ("signals", _compile_others),
     )
+
+
+def _compile_kernel() -> None:
+    # In one process: both compile the same functions, found again the second time.
+    _compile_machine()
+    _compile_pass()
 
 
 def _small_machine() -> "Machine":

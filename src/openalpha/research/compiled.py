@@ -152,9 +152,11 @@ def follow(steps: HeldSteps, state: Floats) -> None:
     for step in range(count):
         start = max(steps.bar[step], 0)
         stop = min(steps.bar[step + 1], length) if step + 1 < count else length
-        _fall(steps.equity, start, stop, state)
         if steps.worth[step] != 0.0:
+            _fall(steps.equity, start, stop, state)
             _sum_up(steps, steps.worth[step], start, stop, state)
+        else:  # what holds nothing is worth the same at every bar
+            _fall(steps.equity, start, min(start + 1, stop), state)
 
 
 @entry

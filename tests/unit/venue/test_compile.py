@@ -4,13 +4,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import openalpha
 from openalpha.venue.kernel import _compile, drive
+from openalpha.venue.kernel._numba_inside import quick_and_plain
 from openalpha.venue.kernel.arena import build_arena
+from openalpha.venue.kernel.layout import I64
 from openalpha.venue.kernel.setup import AccountSetup, InstrumentSetup
 
 PACKAGE = Path(openalpha.__file__).parent
@@ -69,3 +72,38 @@ def test_a_compiled_entry_gives_what_the_source_says() -> None:
     arena = build_arena((InstrumentSetup(1),), (AccountSetup((777,)),), 60_000)
     assert drive.equity_of(arena, 0) == 777
     assert arena.dtype == np.int64
+
+
+def test_numba_is_left_as_it_was() -> None:
+    from numba.core.types.functions import BaseFunction
+    from numba.np import arrayobj
+
+    def inside() -> tuple[Any, ...]:
+        resolve: Any = BaseFunction.get_call_type
+        return resolve, arrayobj.fix_integer_index, arrayobj.basic_indexing
+
+    before = inside()
+
+    @_compile.entry
+    def twice(x: int) -> int:
+        return x + x
+
+    assert twice(2) == 4
+    assert inside() == before
+    with quick_and_plain():
+        assert all(now is not then for now, then in zip(inside(), before, strict=True))
+    assert inside() == before
+
+
+def test_an_element_is_found_in_arrays_of_every_shape() -> None:
+    @_compile.entry
+    def pick(block: I64, i: int, j: int, k: int) -> int:
+        row = block[i]
+        block[i, j, k] += 1
+        return block[i, j, k] * 1_000_000 + row[j, k] * 1_000 + block[i, j][k]
+
+    block = np.arange(60).reshape(3, 4, 5)
+    before = int(block[2, 1, 3])
+    assert pick(block, 2, 1, 3) == (before + 1) * 1_001_001
+    assert int(block[2, 1, 3]) == before + 1
+    assert pick(np.asfortranarray(block), 2, 1, 3) == (before + 2) * 1_001_001

@@ -29,19 +29,20 @@ Curve = NDArray[np.float64]
 def _add_leg(m: I64, prices: I64, i: int, p: int, equity: Curve, start: int, stop: int) -> None:
     """Add a leg's unrealised profit (spot: its worth) at each close; without a price it has none.
 
-    prices : int64[n, 4 or more], of the mark or the bars.
+    prices : int64[n, 4 or more], of the mark or the bars; or int64[n, 1], the closes alone.
     """
+    close = min(prices.shape[1] - 1, B_CLOSE)
     held = m[p + P_QTY]
     cost = 0.0 if m[i + I_KIND] == SPOT else float(m[p + P_COST])
     per_unit = float(m[i + I_NUM]) / float(m[i + I_DEN])
     if m[i + I_KIND] == INVERSE:
         for j in range(start, stop):
-            if prices[j, B_CLOSE] != 0:
-                equity[j] += float(value(m, i, held, prices[j, B_CLOSE])) * per_unit - cost
+            if prices[j, close] != 0:
+                equity[j] += float(value(m, i, held, prices[j, close])) * per_unit - cost
     else:
         for j in range(start, stop):
-            if prices[j, B_CLOSE] != 0:
-                equity[j] += float(held * prices[j, B_CLOSE]) * per_unit - cost
+            if prices[j, close] != 0:
+                equity[j] += float(held * prices[j, close]) * per_unit - cost
 
 
 @compiled
@@ -58,7 +59,7 @@ def mark_rows(m: I64, mk: Market, equity: Curve, start: int, stop: int) -> None:
         p = leg_at(m, a, i, 0)
         if m[p + P_QTY] != 0 or m[p + LEG_COLS + P_QTY] != 0:
             row = m[i + I_MARK_ROW]
-            prices = mk.mark[row] if row >= 0 else mk.bars[number]
+            prices = mk.mark[row] if row >= 0 else mk.closes[number]
             if m[p + P_QTY] != 0:
                 _add_leg(m, prices, i, p, equity, start, stop)
             if m[p + LEG_COLS + P_QTY] != 0:

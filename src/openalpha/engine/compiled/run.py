@@ -14,6 +14,8 @@ from openalpha.engine.compiled.plan import (
     PL_IS_LIVE,
     PL_LAST_TARGET,
     PL_REBALANCE,
+    PL_TURN,
+    PL_TURN_END,
 )
 from openalpha.venue.kernel._compile import compiled, entry, fetch_ahead, inlined
 from openalpha.venue.kernel.account import inst_at
@@ -48,12 +50,14 @@ class Wishes(NamedTuple):
     """What a run is to do: targets and sizes by instrument and bar, and the decision plans.
 
     targets : int32[n_inst, n]; sizes : int64[n_inst or 0, n], negative where not known yet;
-    plans : int64[n_inst, PLAN_COLS], the first with the state of the account's limits
+    plans : int64[n_inst, PLAN_COLS], the first with the state of the account's limits;
+    turns : int32[k], rows whose target differs from the one before, instrument by instrument
     """
 
     targets: NDArray[np.int32]
     sizes: I64
     plans: I64
+    turns: NDArray[np.int32]
 
 
 @compiled
@@ -91,15 +95,32 @@ def _asks(w: Wishes, number: int, j: int) -> bool:
 
 
 @compiled
+def _next_change(w: Wishes, number: int, start: int, stop: int) -> int:
+    """Return the first row in [start, stop) whose target says something else than the last."""
+    targets, plan = w.targets[number], w.plans[number]
+    last = plan[PL_LAST_TARGET]
+    if targets[start] != last and targets[start] != NO_TARGET:
+        return start
+    while plan[PL_TURN] < plan[PL_TURN_END] and w.turns[plan[PL_TURN]] <= start:
+        plan[PL_TURN] += 1
+    for k in range(plan[PL_TURN], plan[PL_TURN_END]):
+        j = int(w.turns[k])
+        if j >= stop:
+            break
+        if targets[j] != last and targets[j] != NO_TARGET:
+            return j
+    return stop
+
+
+@compiled
 def _next_decision(m: I64, w: Wishes, start: int, stop: int) -> int:
     """Return the first row in [start, stop) at whose close something is decided, or `stop`."""
     if w.plans[0, PL_IS_LIVE] != 0:
         return start
     for number in range(m[H_N_INST]):
-        j, targets, last = start, w.targets[number], w.plans[number, PL_LAST_TARGET]
+        j, targets = start, w.targets[number]
         if w.plans[number, PL_REBALANCE] == ON_CHANGE:
-            while j < stop and (targets[j] == last or targets[j] == NO_TARGET):
-                j += 1
+            j = _next_change(w, number, start, stop)
         else:
             while j < stop and targets[j] == NO_TARGET:
                 j += 1
@@ -169,9 +190,10 @@ def run(
     int
         The row reached; below `stop` where the memory must be enlarged first.
     """
+    _note_quiet(w, journal, start, stop)
     few = FEW_ROWS if m[H_N_INST] > 1 else MANY_ROWS
     j, look, decision, moved = start, few, start - 1, True
-    marked = noted = start
+    marked = start
     while j < stop:
         if moved and not has_room(m):
             break
@@ -189,11 +211,9 @@ def run(
             j += 1
             look, moved = few, True
         if j > decision:
-            _note_quiet(w, journal, noted, decision)
             _decide_row(m, mk, w, journal, decision)
-            noted, moved = j, True
+            moved = True
     mark_rows(m, mk, equity, marked, j)
-    _note_quiet(w, journal, noted, j)
     if j > start:
         settle_prices(m, mk, j - 1)
     return j

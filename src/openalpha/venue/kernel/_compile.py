@@ -6,8 +6,7 @@ hash of every compiled source and of the options: an edit anywhere compiles ever
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
 from openalpha.venue.kernel._cached import look_first
+from openalpha.venue.kernel._numba_inside import kernel_passes, plain_type, quick_and_plain
 
 __all__ = ["cache_dir", "compiled", "entry", "fetch_ahead", "inlined", "source_hash"]
 
@@ -58,32 +58,15 @@ def cache_dir() -> Path:
 _CACHE = str(cache_dir())
 
 
-@contextmanager
-def _plain_indices() -> Iterator[None]:
-    """Compile `x[i]` as it stands: the kernel never counts from the end of an array.
-
-    numba tests every index for being negative, which made a quarter of the kernel's instructions.
-    """
-    from numba.np import arrayobj
-
-    usual = arrayobj.fix_integer_index
-
-    def as_it_stands(context: Any, builder: Any, kind: Any, index: Any, _size: Any) -> Any:
-        return context.cast(builder, index, kind, types.intp)
-
-    arrayobj.fix_integer_index = as_it_stands
-    try:
-        yield
-    finally:
-        arrayobj.fix_integer_index = usual
-
-
 class _Plain(Compiler):
-    """Compiles with plain indices."""
+    """Compiles with plain indices, in the steps that the kernel needs."""
 
     def compile_extra(self, function: Any) -> Any:
-        with _plain_indices():
+        with quick_and_plain():
             return super().compile_extra(function)  # type: ignore[no-untyped-call]  # numba's own
+
+    def define_pipelines(self) -> Any:
+        return [kernel_passes()]
 
 
 class _Inner(_Plain):
@@ -98,18 +81,13 @@ class _Inner(_Plain):
         self.state.flags.no_compile = True
 
     def define_pipelines(self) -> Any:
-        pipelines = super().define_pipelines()  # type: ignore[no-untyped-call]  # numba's own
+        pipelines = super().define_pipelines()
         library = self.state.targetctx.codegen().create_library(self.state.func_id.func_qualname)
         library.enable_object_caching()
         library._optimize_final_module = _nothing
         library._finalize_final_module = partial(_close_library, library)
         self.state.library = library
         return pipelines
-
-
-def _plain_type(numba_type: Any) -> Any:
-    """Return a type without the constant numba may have noted in it."""
-    return types.unliteral(numba_type)  # type: ignore[no-untyped-call]  # numba's own
 
 
 def _nothing() -> None:
@@ -128,8 +106,8 @@ def _for_compiled_callers(dispatcher: Any) -> Any:
 
     def get_call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
         return template(
-            tuple(_plain_type(arg) for arg in args),
-            {name: _plain_type(arg) for name, arg in kws.items()},
+            tuple(plain_type(arg) for arg in args),
+            {name: plain_type(arg) for name, arg in kws.items()},
         )
 
     def add_overload(result: Any) -> None:
@@ -192,7 +170,7 @@ class _Outer(_Plain):
     """
 
     def define_pipelines(self) -> Any:
-        pipelines = super().define_pipelines()  # type: ignore[no-untyped-call]  # numba's own
+        pipelines = super().define_pipelines()
         library = self.state.targetctx.codegen().create_library(self.state.func_id.func_qualname)
         library.enable_object_caching()
         library._optimize_final_module = partial(_optimise_privately, library)
@@ -201,12 +179,15 @@ class _Outer(_Plain):
 
 
 def _optimise_privately(library: Any) -> None:
-    """Make linked functions private to the module, then optimise it as numba does."""
-    for function in library._final_module.functions:
+    """Make linked functions private to the module, then optimise it, once."""
+    module = library._final_module
+    for function in module.functions:
         kinds = type(function.linkage)
         if not function.is_declaration and function.linkage == kinds.linkonce_odr:
             function.linkage = kinds.internal
-    type(library)._optimize_final_module(library)
+    # numba runs a cheaper round before, to bring its reference counts together: there are none.
+    passes, builder = library._codegen._module_pass_manager()
+    passes.run(module, builder)
 
 
 _OUTER: dict[str, Any] = {"no_cfunc_wrapper": True, "pipeline_class": _Outer}

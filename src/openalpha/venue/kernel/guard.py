@@ -21,6 +21,7 @@ from openalpha.venue.kernel.layout import (
     I_MARK,
     INVERSE,
     ISOLATED,
+    P_COST,
     P_QTY,
     SPOT,
 )
@@ -66,6 +67,27 @@ def _worst_gap(m: I64, a: int, width_e6: int, is_rough: bool) -> int:
 
 
 @compiled
+def _lives_at_any_price(m: I64, a: int) -> bool:
+    """Say whether no price can liquidate: only longs, and cash that pays for what they cost.
+
+    At a mark of p a linear long adds its worth less its cost to equity, and no tier keeps more than
+    that worth.
+    """
+    total = m[a + AC_BALANCES]
+    for number in range(m[H_N_INST]):
+        i = inst_at(number)
+        if m[i + I_KIND] == SPOT:
+            continue
+        for leg in range(2):
+            p = leg_at(m, a, i, leg)
+            if m[p + P_QTY] != 0:
+                if m[p + P_QTY] < 0 or m[i + I_KIND] == INVERSE:
+                    return False
+                total -= m[p + P_COST] + ROUNDING
+    return total > 0
+
+
+@compiled
 def _cross_width(m: I64, a: int) -> int:
     """Return how far, in millionths, all marks may move against the account without liquidation."""
     width = WIDEST_E6
@@ -103,7 +125,7 @@ def refresh_guard(m: I64, a: int) -> bool:
     """
     m[H_GUARDS] += 1
     is_isolated = m[a + AC_MARGIN_MODE] == ISOLATED
-    is_exposed = has_perpetual(m, a)
+    is_exposed = has_perpetual(m, a) and (is_isolated or not _lives_at_any_price(m, a))
     shared = _cross_width(m, a) if is_exposed and not is_isolated else 0
     is_safe = True
     for number in range(m[H_N_INST]):

@@ -22,7 +22,8 @@ class Market(NamedTuple):
     """The history a kernel is led over. Volume -1 says that the instrument has no bar there.
 
     ts : int64[n]; bars : int64[n_inst, n, 5]; mark, index_price : int64[n_series, n, 4];
-    funding_ts, funding_rate : int64[k], the instruments' stretches one after another.
+    funding_ts, funding_rate : int64[k], the instruments' stretches one after another;
+    closes : int64[n_inst, n, 1], where the closes also lie side by side; else `bars` again.
     """
 
     ts: I64
@@ -31,6 +32,7 @@ class Market(NamedTuple):
     index_price: I64
     funding_ts: I64
     funding_rate: I64
+    closes: I64
 
 
 BIG = 2**62

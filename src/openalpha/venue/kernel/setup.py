@@ -124,6 +124,7 @@ def make_market(
     mark: I64 | None = None,
     index: I64 | None = None,
     funding: Sequence[tuple[I64, I64]] = (),
+    closes: I64 | None = None,
 ) -> tuple[Market, tuple[tuple[int, int], ...]]:
     """Bundle the arrays of a history for the kernel.
 
@@ -136,6 +137,8 @@ def make_market(
         repeat the last close, 0 before the first).
     mark, index : int64[n_series, n, 4], optional
     funding : sequence of (stamps int64[k], rates_e12 int64[k]), one an instrument
+    closes : int64[n_inst, n], optional
+        The bars' closes, where they also lie side by side: marking equity then reads an eighth.
 
     Returns
     -------
@@ -151,13 +154,15 @@ def make_market(
     spans += [(count, count)] * (bars.shape[0] - len(spans))
     none = np.zeros((0, 0, 4), dtype=np.int64)
     no_funding = np.zeros(0, np.int64)
+    bars = lent(bars)
     market = Market(
         lent(ts_ms),
-        lent(bars),
+        bars,
         lent(none if mark is None else mark),
         lent(none if index is None else index),
         lent(np.concatenate([f[0] for f in funding]) if funding else no_funding),
         lent(np.concatenate([f[1] for f in funding]) if funding else no_funding),
+        bars if closes is None else lent(closes)[:, :, None],
     )
     return market, tuple(spans)
 
