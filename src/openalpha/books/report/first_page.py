@@ -182,7 +182,7 @@ def _brought(facts: Facts) -> Iterator[Said]:
 
 def _to_look_at(facts: Facts, found: Found, *, wash: int) -> Iterator[Said]:
     days = facts.policy.wash_window_days
-    window = f"{wash} losses with a purchase within {days} days; each stays counted"
+    window = f"losses with a purchase within {days} days: {wash}; each stays counted"
     yield Said("Wash sales", window, "TR 2008/1; the window is ours", "ATO")
     sold = {piece.disposal for _, piece in found.slices}
     personal = [e for e in facts.events if isinstance(e, Dispose) and e.is_personal_use]
@@ -197,7 +197,7 @@ def _to_look_at(facts: Facts, found: Found, *, wash: int) -> Iterator[Said]:
     if not balances:
         words = "no imported file states a balance"
     yield Said("Reconciliation at year end", words)
-    yield Said("Settled by a person", f"{len(facts.settled)} items, listed with their reasons")
+    yield Said("Settled by a person", f"items listed with their reasons: {len(facts.settled)}")
 
 
 def draft_reasons(facts: Facts, found: Found, items: Sequence[OpenLine]) -> tuple[str, ...]:
