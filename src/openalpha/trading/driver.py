@@ -73,10 +73,12 @@ class Driver:
         self._log = RunLog.open(self.folder.log)
         if self._log.cut is not None:
             self._hear(f"a torn end of the log was cut off and kept as {self._log.cut.kept.name}")
-        found = recover(self.desk, list(read(self.folder.log)), post=self._post)
+        found = recover(self.desk, list(read(self.folder.log)), post=self._post_again)
         for ts_ms, (kind, payload) in found.missing:
             self._log.append(kind, payload, ts_ms=ts_ms)
         self._log.sync()
+        if self.poster is not None:
+            self.poster.check()
         self._last_ts_ms = found.last_ts_ms
         self._say(is_led=True)
         return found
@@ -164,6 +166,10 @@ class Driver:
     def _post(self, outcomes: list[Outcome]) -> None:
         if self.poster is not None:
             self.poster.post(outcomes, is_last=self.desk.mode is Mode.ENDED)
+
+    def _post_again(self, outcomes: list[Outcome]) -> None:
+        if self.poster is not None:
+            self.poster.post(outcomes, is_last=self.desk.mode is Mode.ENDED, is_again=True)
 
     def _say_now_and_then(self) -> None:
         now_s = asyncio.get_running_loop().time()

@@ -180,7 +180,7 @@ def test_a_run_whose_process_is_gone_goes_on_where_it_was(home, tmp_path):
     with books(home) as ledger:
         led_to_its_end(whole, [one], ledger)
     with books(tmp_path / "other") as ledger:
-        for first, stop in ((0, 7), (7, 250), (250, 251)):
+        for first, stop in ((0, 7), (7, 450), (450, 451)):
             driver = driver_for(cut, [one], ledger)
             assert driver.start().inputs == first
             taken(driver, first, stop, [one])
