@@ -33,6 +33,7 @@ from openalpha.books.tables import (
     QUOTES,
 )
 from openalpha.core.clock import DAY_MS
+from openalpha.core.errors import LedgerError
 from openalpha.core.messages import Environment
 from openalpha.store.database import Connection, insert_rows
 from openalpha.store.decimals import EXACT, checked, decimal_text, exact_sum
@@ -127,6 +128,27 @@ class BookWriter:
         self._keep(entry)
         self.seq, self.head = entry.seq, entry.hash
         return entry.seq
+
+    def take(self, entry: Entry) -> None:
+        """Add an entry that was in this book before, as it stood: from an archive.
+
+        Raises
+        ------
+        LedgerError
+            If it does not follow from the entry before it.
+        """
+        if entry.seq != self.seq + 1 or hash_of(self.head, entry) != entry.hash:
+            raise LedgerError(
+                f"entry {entry.seq} of {self.book} does not follow from entry {self.seq}: its "
+                "content does not fit its hash"
+            )
+        balanced(entry.postings, entry.key)
+        stated = {q.coin for q in entry.quotes if q.quote == HOME and q.of_seq is None}
+        for coin in valued_coins(entry.postings):
+            if coin not in stated:
+                self._open[coin] = self._open.get(coin, 0) + 1
+        self._keep(entry)
+        self.seq, self.head = entry.seq, entry.hash
 
     def _of_draft(self, draft: Draft) -> Entry:
         key, kind, ts_ms, source, postings, quotes, ref, corrects, memo = draft

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from openalpha.core.errors import StorageError
+from openalpha.store.kept import refuse_kept
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -226,7 +227,10 @@ def write_text(path: Path, text: str) -> None:
     ------
     StorageError
         If the disk refuses; a file of that name is then as it was.
+    InputError
+        If a file of that name is a record that is kept.
     """
+    refuse_kept(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

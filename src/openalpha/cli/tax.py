@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from openalpha.cli import (
+    tax_archive,
     tax_entity,
     tax_explain,
     tax_import,
@@ -28,6 +29,7 @@ app.registered_commands += tax_plan.app.registered_commands
 app.registered_commands += tax_snapshot.app.registered_commands
 app.registered_commands += tax_explain.app.registered_commands
 app.add_typer(tax_entity.app, name="entity")
+app.add_typer(tax_archive.app, name="archive")
 
 FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="A JSON list of worked examples (schema in docs).")

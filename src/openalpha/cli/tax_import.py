@@ -279,12 +279,14 @@ def _bytes(path: Path) -> bytes:
 
 def _keep(loaded: "LoadedSettings", digest: str, content: bytes) -> None:
     """Keep the file itself beside the books: a figure leads back to it."""
+    from openalpha.store.kept import mark_kept
+
     folder = loaded.home / "books" / "sources"
     kept = folder / f"{digest}.csv"
     if kept.exists():
         return
+    mark_kept(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(".tmp")
         partial.write_bytes(content)
         partial.replace(kept)

@@ -13,6 +13,7 @@ from openalpha.market.history import RATE_DECIMALS
 from openalpha.market.lake import Lake
 from openalpha.market.series import COLUMNS, ColumnUnit, SeriesKey, SeriesKind
 from openalpha.market.series_list import missing_series
+from openalpha.store.kept import refuse_kept
 
 __all__ = ["FORMATS", "as_floats", "export_series", "file_name"]
 
@@ -131,6 +132,7 @@ def as_floats(key: SeriesKey, block: Block) -> pl.DataFrame:
 
 
 def _write(frame: pl.DataFrame, path: Path, file_format: str) -> None:
+    refuse_kept(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

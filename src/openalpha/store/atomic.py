@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from openalpha.core.errors import StorageError
+from openalpha.store.kept import refuse_kept
 
 __all__ = ["new_folder", "storage_errors", "sync_folder", "write_bytes"]
 
@@ -36,7 +37,10 @@ def write_bytes(path: Path, content: bytes) -> None:
     ------
     StorageError
         If it could not be written; what was there still is.
+    InputError
+        If what is there is a record that is kept (see `kept`).
     """
+    refuse_kept(path)
     with storage_errors(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

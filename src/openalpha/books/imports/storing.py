@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 
 from openalpha.books.imports.reading import ReadFile
 from openalpha.books.imports.records import Record, from_text, to_text
-from openalpha.books.tables import TAX_FILES, TAX_RECORDS, TAX_SETTLEMENTS, and_, func, select
+from openalpha.books.tables import (
+    TAX_DECLARATIONS,
+    TAX_FILES,
+    TAX_RECORDS,
+    TAX_SETTLEMENTS,
+    and_,
+    func,
+    select,
+)
 from openalpha.core.clock import Clock
 from openalpha.core.errors import InputError
 from openalpha.store.database import Connection, Database, insert_rows
@@ -75,7 +83,8 @@ class Imports:
         Parameters
         ----------
         replace : bool
-            Throw away what this very file brought before (read with another zone or mapping).
+            Set aside what this very file brought before (read with another zone or mapping); it
+            stays among the entity's declarations.
 
         Raises
         ------
@@ -124,10 +133,25 @@ class Imports:
                 f"{source.name} was imported before as {row.family}, times in {row.zone}; now it "
                 f"is {found.family} in {source.zone}: --replace reads it anew"
             )
-        connection.execute(TAX_RECORDS.delete().where(TAX_RECORDS.c.file_id == row.id))
+        self._set_aside(connection, entity, row)
         changed = {"family": found.family, "zone": source.zone}
         connection.execute(TAX_FILES.update().where(TAX_FILES.c.id == row.id).values(changed))
         return int(row.id), False
+
+    def _set_aside(self, connection: Connection, entity: str, file: Any) -> None:
+        """Move what a file said, read in another way, to the entity's words: nothing is lost."""
+        query = TAX_RECORDS.select().where(TAX_RECORDS.c.file_id == file.id)
+        rows = [[r.key, r.line, r.ts_ms, r.said] for r in connection.execute(query)]
+        said = {"name": file.name, "family": file.family, "zone": file.zone, "records": rows}
+        last = connection.execute(
+            select(func.coalesce(func.max(TAX_DECLARATIONS.c.seq), 0)).where(
+                TAX_DECLARATIONS.c.entity == entity
+            )
+        ).scalar()
+        topic = f"replaced {file.sha256}"
+        word = (entity, int(last or 0) + 1, topic, json.dumps(said), self.clock.now_ms())
+        insert_rows(connection, TAX_DECLARATIONS, rows=[word])
+        connection.execute(TAX_RECORDS.delete().where(TAX_RECORDS.c.file_id == file.id))
 
     def records(self, entity: str) -> list[Record]:
         """Return every record of an entity, in no order that means anything."""

@@ -18,6 +18,7 @@ from openalpha.market.importers.rows import judge, to_block, usual_step_ms
 from openalpha.market.lake import Lake
 from openalpha.market.series import SeriesKey, SeriesKind
 from openalpha.market.staging import Transaction
+from openalpha.store.kept import refuse_kept
 
 __all__ = ["FileResult", "ImportReport", "Stated", "import_paths"]
 
@@ -266,6 +267,7 @@ def _set_aside(bad: _Bad, reject_to: Path | None) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("file", "row", "column", "reason"))
     writer.writerows(rows)
+    refuse_kept(reject_to)
     partial = reject_to.with_name(f".{reject_to.name}.{os.getpid()}.tmp")
     try:
         partial.write_text(text.getvalue(), "utf-8")

@@ -15,6 +15,7 @@ from openalpha.market.history import OHLCV, RATE_DECIMALS, History
 from openalpha.market.lake import Lake
 from openalpha.market.series import SeriesKey, SeriesKind
 from openalpha.market.synth.build import SynthMarket
+from openalpha.store.kept import refuse_kept
 
 __all__ = ["keep_in_lake", "write_files"]
 
@@ -132,6 +133,7 @@ def _floats(block: Block) -> pl.DataFrame:
 
 
 def _write(path: Path, frame: pl.DataFrame) -> Path:
+    refuse_kept(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

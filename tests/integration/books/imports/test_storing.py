@@ -1,10 +1,12 @@
 """Imports in the database, on SQLite and PostgreSQL: once, whole, and by entity."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from openalpha.books.declarations import Declarations
 from openalpha.books.imports.reading import ReadFile, read_export
 from openalpha.books.imports.storing import Added, Imports, Settlement, SourceFile
 from openalpha.books.published_rates import Stated, stated_rates, store
@@ -75,6 +77,22 @@ def test_a_file_in_another_zone_is_refused_until_it_is_to_replace(
     assert len(imports.records("me")) == 2
     assert add(imports, export(tmp_path, ROWS[2:]), "a", zone="UTC+8", replace=True).new == 3
     assert len(imports.records("me")) == 3
+
+
+def test_what_a_file_said_before_it_was_replaced_is_kept(
+    imports: Imports, database: Database, tmp_path: Path
+) -> None:
+    add(imports, export(tmp_path, ROWS), "a")
+    before = {record.key for record in imports.records("me")}
+    for zone in ("UTC+8", "UTC+9"):
+        add(imports, export(tmp_path, ROWS[2:]), "a", zone=zone, replace=True)
+    words = Declarations(database, imports.clock).history("me", "replaced a")
+    said = [json.loads(word.said) for word in words]
+    assert [(row["name"], row["zone"], len(row["records"])) for row in said] == [
+        ("x.csv", "", 5),
+        ("x.csv", "UTC+8", 3),
+    ]
+    assert {record[0] for record in said[0]["records"]} == before
 
 
 def test_the_last_word_on_an_item_holds(imports: Imports) -> None:
