@@ -100,10 +100,11 @@ class BybitSide:
             if order is None or not order.is_open or order.wants_cancel:
                 continue
             wish = _wish(change, order)
-            if not wish or wish == order.wish:
+            if not wish:
                 continue
-            order.wish = wish
-            if order.is_acked and not order.is_lost:
+            order.wish |= wish
+            # One change at a time: a second waits until the venue has shown the first.
+            if order.is_acked and not order.is_lost and order.pending is Pending.NONE:
                 self._fates.changing(order, Pending.AMEND)
                 requests.append(ask.amend_order(order, wish))
         return requests
@@ -365,10 +366,14 @@ class BybitSide:
 
 
 def _wish(change: Change, order: LiveOrder) -> dict[str, Decimal]:
-    """Return what a change asks for that the order does not have."""
+    """Return what a change asks for that the order neither has nor is about to have."""
     wanted = {
         "qty": (change.qty, order.qty),
         "limit_price": (change.limit_price, order.limit_price),
         "trigger_price": (change.trigger_price, order.trigger_price),
     }
-    return {name: new for name, (new, old) in wanted.items() if new is not None and new != old}
+    return {
+        name: new
+        for name, (new, old) in wanted.items()
+        if new is not None and new != order.wish.get(name, old)
+    }
