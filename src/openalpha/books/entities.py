@@ -45,6 +45,9 @@ stock_value = "cost"             # trading stock at year end: cost, market, repl
 # reason = "it became a business"
 # signer = "me"
 
+# [portfolios]                   # accounts that are a portfolio: how their wallets' names begin
+# trend = "bybit"
+
 # [other_income]                 # taxable income apart from these books
 # "2025-26" = "90000"
 

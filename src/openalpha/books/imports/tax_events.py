@@ -88,6 +88,7 @@ class EventMaker:
                 self._value(Move(coin, lost), out) if lost else None,
                 source=_wallet(out),
                 target=_wallet(into),
+                value=self._worth(Move(coin, transfer.arrived), out),
                 ts_ms=out.ts_ms,
             )
         )

@@ -23,7 +23,7 @@ from openalpha.books.tax.parcels import Parcel
 from openalpha.books.tax.search import Candidate
 from openalpha.books.tax.slices import OpenItem
 
-__all__ = ["Choice", "Segment", "assess_segments", "segments_of"]
+__all__ = ["Choice", "Segment", "assess_segments", "policy_on", "segments_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def assess_segments(
     opening = _Opening([], {}, [])
     for segment, following in pairwise([*segments, None]):
         assert segment is not None
-        own = _policy(policy, segment.treatment)
+        own = policy_on(policy, segment.treatment)
         events = [*opening.events, *segment.events]
         given = _Given(own, law, carry_in, locked)
         done = _assessed(events, given, opening)
@@ -137,7 +137,7 @@ def assess_segments(
     return found
 
 
-def _policy(policy: Policy, treatment: Treatment) -> Policy:
+def policy_on(policy: Policy, treatment: Treatment) -> Policy:
     """Return the policy of a stretch; stock not identified is first in, first out (TR 96/4)."""
     if treatment is Treatment.REVENUE_TRADING_STOCK and policy.method is not Method.SPECIFIC:
         return replace(policy, treatment=treatment, method=Method.FIFO)

@@ -8,8 +8,9 @@ from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.assessment import Assessment, assess
 from openalpha.books.tax.dates import income_year
 from openalpha.books.tax.entity import Method, Policy
-from openalpha.books.tax.events import Event
+from openalpha.books.tax.events import Event, in_order
 from openalpha.books.tax.gains import Gain, Law
+from openalpha.books.tax.handing import handed_over
 from openalpha.books.tax.losses import Statement
 from openalpha.books.tax.portfolios import assess_portfolios
 from openalpha.books.tax.profile import Profile, refuse_unfit
@@ -52,6 +53,7 @@ class Assessed:
     profile: Profile
     parts: Mapping[str, Assessment]
     years: Mapping[int, EntityYear]
+    asked: tuple[OpenItem, ...] = ()
 
     @property
     def slices(self) -> tuple[Slice, ...]:
@@ -61,7 +63,8 @@ class Assessed:
     @property
     def open_items(self) -> tuple[OpenItem, ...]:
         """What is open in any portfolio."""
-        return tuple(item for part in self.parts.values() for item in part.open_items)
+        found = (item for part in self.parts.values() for item in part.open_items)
+        return (*found, *self.asked)
 
 
 def assess_profile(
@@ -93,6 +96,9 @@ def assess_profile(
         carry_in = profile.carry_in()
         done = assess(rows, policy, law=law, carry_in=carry_in, locked=kept)
         return _plain(done, profile)
+    rows, asked = handed_over(
+        in_order(rows), profile.portfolios, policy=policy, choices=profile.choices
+    )
     parts, years = assess_portfolios(
         rows,
         policy,
@@ -105,7 +111,18 @@ def assess_profile(
         year: EntityYear(year, profile.policy, row.statement, row.gains, row.rows)
         for year, row in years.items()
     }
-    return Assessed(profile, parts, together)
+    return Assessed(profile, parts, together, (*asked, *_unknown(rows, profile)))
+
+
+def _unknown(events: Iterable[Event], profile: Profile) -> list[OpenItem]:
+    """Ask about choices for portfolios that no event belongs to: they would do nothing."""
+    named = {getattr(event, "strategy", "") for event in events}
+    text = (
+        "no event belongs to the portfolio {0}, so its choice of account does nothing; say under "
+        '[portfolios] which wallet it is: {0} = "bybit"'
+    )
+    missing = sorted({c.portfolio for c in profile.choices} - named - {""})
+    return [OpenItem("unknown_portfolio", name, text.format(name)) for name in missing]
 
 
 def _with_locks(

@@ -19,6 +19,7 @@ __all__ = [
     "Dispose",
     "Event",
     "ForexItem",
+    "Left",
     "Moved",
     "Money",
     "StatedGain",
@@ -41,7 +42,8 @@ class Acquire:
     """A parcel begins: bought, rewarded, dropped, split off, given, or held at the opening.
 
     `cost` is element 1, `fee` element 2, `income` what is assessable on receipt. None as `cost`
-    means that nobody stated it: an open item. `acquired` overrides the day for opening holdings.
+    means that nobody stated it: an open item. `acquired` is the day of acquisition where that is an
+    earlier one: the coins came from another portfolio.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Acquire:
     wallet: str = ""
     ts_ms: int | None = None
     strategy: str = ""
+    acquired: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,20 @@ class Moved:
     to_derivatives: bool = False
     value: Decimal | None = None
     ts_ms: int | None = None
+    strategy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Coins that left a portfolio for another of the same entity: the oldest parcels, no event."""
+
+    id: str
+    day: date
+    asset: str
+    qty: Decimal
+    wallet: str = ""
+    ts_ms: int | None = None
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +148,7 @@ class Cost:
     amount: Decimal
     parcel: str = ""
     ts_ms: int | None = None
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +169,7 @@ class Derivative:
     wallet: str = ""
     ts_ms: int | None = None
     side: int = 0
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +210,7 @@ class ForexItem:
     ts_ms: int | None = None
 
 
-Event = Acquire | Dispose | Swap | Moved | Cost | Derivative | Money | StatedGain | ForexItem
+Event = Acquire | Dispose | Swap | Moved | Left | Cost | Derivative | Money | StatedGain | ForexItem
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:

@@ -18,6 +18,7 @@ from openalpha.books.tax.events import (
     Dispose,
     Event,
     ForexItem,
+    Left,
     Money,
     Moved,
     StatedGain,
@@ -121,9 +122,10 @@ class TaxBook:
         is_swap = isinstance(event, Swap)
         asset = event.in_asset if is_swap else event.asset
         kind = "swap" if is_swap else event.kind
+        day = event.day if is_swap else event.acquired or event.day
         self._order += 1
         parcel = Parcel(
-            event.id, asset, event.day, self._order, qty, cost, fee, kind=kind, wallet=event.wallet
+            event.id, asset, day, self._order, qty, cost, fee, kind=kind, wallet=event.wallet
         )
         self._pool(asset, event.wallet).add(parcel)
 
@@ -270,20 +272,30 @@ class TaxBook:
         )
 
     def _between_wallets(self, event: Moved) -> None:
-        source = self._pool(event.asset, event.source)
         target = self._pool(event.asset, event.target)
-        wanted = event.received
-        for parcel in source.parcels():
+        gone = Left(event.id, event.day, event.asset, event.received, event.source)
+        for parcel in self.taken_out(gone):
+            parcel.wallet = event.target
+            target.add(parcel)
+
+    def taken_out(self, event: Left) -> list[Parcel]:
+        """Take the oldest parcels out of a pool without any tax event, and return them."""
+        wanted = event.qty
+        gone = []
+        for parcel in self._pool(event.asset, event.wallet).parcels():
             if wanted <= 0:
                 break
-            moved = parcel.rest(min(wanted, parcel.left))
-            moved.wallet = event.target
-            wanted -= moved.qty
-            target.add(moved)
+            piece = parcel.rest(min(wanted, parcel.left))
+            wanted -= piece.qty
+            gone.append(piece)
         if wanted > 0:
-            found = event.received - wanted
-            text = f"{event.received} {event.asset} left {event.source} but {found} were there"
+            found = event.qty - wanted
+            text = (
+                f"{event.qty} {event.asset} left {event.wallet or 'a portfolio'} but only {found} "
+                "were held there: the rest lacks an acquisition"
+            )
             self.open_items.append(OpenItem("missing_acquisition", event.id, text, found, wanted))
+        return gone
 
     def _cost(self, event: Cost) -> None:
         if event.element not in (1, 2, 3, 4, 5):
@@ -333,20 +345,11 @@ class TaxBook:
         if not event.coin or not event.qty:
             return
         if event.qty > 0:
-            self._add(
-                Acquire(
-                    event.id,
-                    event.day,
-                    event.coin,
-                    event.qty,
-                    event.amount,
-                    kind="derivative",
-                    wallet=event.wallet,
-                ),
-                event.qty,
-                event.amount,
-                ZERO,
+            qty, value = event.qty, event.amount
+            got = Acquire(
+                event.id, event.day, event.coin, qty, value, kind="derivative", wallet=event.wallet
             )
+            self._add(got, qty, value, ZERO)
         else:
             sold = Sold(
                 f"{event.id}.paid", "A1", event.coin, event.day, -event.qty, -event.amount, ZERO
@@ -380,11 +383,12 @@ class TaxBook:
 
 
 # By class, not by instance: a book that points at itself would outlive its use.
-_POST: dict[type[Any], Callable[[TaxBook, Any], None]] = {
+_POST: dict[type[Any], Callable[[TaxBook, Any], Any]] = {
     Acquire: TaxBook._acquire,
     Dispose: TaxBook._dispose,
     Swap: TaxBook._swap,
     Moved: TaxBook._move,
+    Left: TaxBook.taken_out,
     Cost: TaxBook._cost,
     Derivative: TaxBook._derivative,
     Money: TaxBook._money,

@@ -12,6 +12,7 @@ from decimal import Decimal
 from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.assessment import CarryIn
 from openalpha.books.tax.entity import Entity, Policy, Refused
+from openalpha.books.tax.handing import NO_PORTFOLIOS, Portfolios
 from openalpha.books.tax.portfolios import Choice
 
 __all__ = ["Beneficiary", "BroughtLoss", "Deed", "Profile", "Resolution", "refuse_unfit"]
@@ -85,6 +86,7 @@ class Profile:
     full_name: str = ""
     time_zone: str = "Australia/Sydney"
     choices: tuple[Choice, ...] = ()
+    portfolios: Portfolios = NO_PORTFOLIOS
     losses: tuple[BroughtLoss, ...] = ()
     other_income: Mapping[int, Decimal] = field(default_factory=dict)
     gifts: Mapping[int, Decimal] = field(default_factory=dict)

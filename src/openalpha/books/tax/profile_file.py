@@ -17,6 +17,7 @@ from openalpha.books.tax.entity import (
     Treatment,
     parse_method,
 )
+from openalpha.books.tax.handing import Portfolios
 from openalpha.books.tax.portfolios import Choice
 from openalpha.books.tax.profile import Beneficiary, BroughtLoss, Deed, Profile, Resolution
 from openalpha.core.errors import InputError
@@ -72,6 +73,7 @@ def read_profile(name: str, text: str) -> Profile:
         file.text("full_name"),
         zone,
         tuple(_choice(row) for row in file.rows("treatments")),
+        _portfolios(file.table("portfolios")),
         tuple(_loss(row) for row in file.rows("losses")),
         _years(file.table("other_income")),
         _years(file.table("gifts")),
@@ -228,6 +230,10 @@ def _choice(row: _Table) -> Choice:
     )
     row.done()
     return found
+
+
+def _portfolios(table: _Table) -> Portfolios:
+    return Portfolios({name: table.needed(name) for name in table.data})
 
 
 def _loss(row: _Table) -> BroughtLoss:

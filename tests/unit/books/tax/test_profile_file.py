@@ -47,6 +47,8 @@ value = "market"
 values = { BTC = "165000" }
 reason = "held for years"
 signer = "me"
+[portfolios]
+trend = "bybit unified"
 [[residency]]
 status = "foreign"
 from = 2020-01-01
@@ -97,6 +99,7 @@ def test_every_word_reaches_the_profile() -> None:
         "market",
         {"BTC": D(165000)},
     )
+    assert found.portfolios.of("bybit unified") == "trend"
     (loss,) = found.losses
     assert (loss.year, loss.amount, loss.wallet, loss.test) == (
         2023, D("12.5"), "revenue", "ownership"
