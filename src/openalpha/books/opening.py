@@ -9,6 +9,7 @@ from openalpha.books.settings import BooksSettings
 from openalpha.core.clock import Clock
 from openalpha.core.messages import Environment
 from openalpha.store.database import open_database
+from openalpha.store.kept import mark_kept
 
 __all__ = ["book_of", "books_file", "open_ledger"]
 
@@ -47,6 +48,8 @@ def open_ledger(
         If the database cannot be reached.
     """
     where = settings.database_url or books_file(home)
+    if isinstance(where, Path):
+        mark_kept(where.parent)  # no command's output ever takes the place of the books
     return Ledger(open_database(where, migrate=migrate), clock, rates)
 
 
