@@ -47,7 +47,7 @@ def main() -> int:
     _say_circumstances(console, bench)
     lines: list[Line] = []
     try:
-        if not {"tax", "report", "twin"}.issuperset(wanted):
+        if not {"ledger", "tax", "report", "twin"}.issuperset(wanted):
             bench.lay_out(8)
         for name in wanted:
             for line in ROWS[name](bench):

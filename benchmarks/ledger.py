@@ -88,12 +88,13 @@ def _measure(entries: int) -> dict[str, Any]:
             lines = sum(4 if type(draft).__name__ == "FillDraft" else 2 for draft in drafts)
             posting[name] = {**taken, "postings": lines, "entries": count}
         posting["bulk of 5,000"] = _bulk(books, large, entries)
-        proof = verify_book(books.database, large)
-        assert proof.fault is None, proof.fault
+        proofs: list[Any] = []
+        verifying = _timed(lambda: proofs.append(verify_book(books.database, large)))
+        assert proofs[0].fault is None, proofs[0].fault
         return {
             "posting": posting,
             "views": {name: _timed(call, 5) for name, call in _views(books, large).items()},
-            "verify": _timed(lambda: verify_book(books.database, large)),
+            "verify": verifying,
             "mb": file.stat().st_size / 1e6,
         }
 
