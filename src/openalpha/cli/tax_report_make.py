@@ -158,12 +158,9 @@ def _environment(name: str) -> "Environment":
 
 def profile_of(books: "Ledger", entity: str) -> "Profile":
     """Return an entity as its file declares it; one without a file is a resident individual."""
-    from openalpha.books.declarations import PROFILE, Declarations
-    from openalpha.books.tax.profile import Profile
-    from openalpha.books.tax.profile_file import read_profile
+    from openalpha.books import entities
 
-    word = Declarations(books.database, books.clock).last(entity, PROFILE)
-    return Profile(entity) if word is None else read_profile(entity, word.said)
+    return entities.profile_of(books.database, entity, clock=books.clock)
 
 
 def known_entities(books: "Ledger") -> list[str]:
@@ -232,6 +229,7 @@ def _facts(
     environment: "Environment",
     locked: Mapping[int, LockedYear],
 ) -> Facts:
+    from openalpha.books.boundary import law_of
     from openalpha.books.boundary import law_of
     from openalpha.books.imports.storing import Imports
     from openalpha.cli.tax_import import history_of
@@ -349,6 +347,7 @@ def _files(
     books: "Ledger", imports: Any, wish: Wish, environment: "Environment"
 ) -> Iterable[SourceFile]:
     from openalpha.books.accounts import Book
+    from openalpha.books.boundary import kept_snapshot
     from openalpha.books.writing import book_row
     from openalpha.core.messages import Environment
 
@@ -359,6 +358,9 @@ def _files(
         yield SourceFile(name, "ledger head", row[2])
     if environment is not Environment.LIVE:
         return
+    kept = kept_snapshot(books.database, wish.entity, clock=books.clock)
+    if kept is not None:
+        yield SourceFile(f"values of {kept.day.isoformat()}", "snapshot", kept.sha256)
     for file in imports.files(wish.entity):
         yield SourceFile(file["name"], file["family"], file["sha256"])
     said = imports.settlements(wish.entity)
