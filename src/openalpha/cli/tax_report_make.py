@@ -230,7 +230,6 @@ def _facts(
     locked: Mapping[int, LockedYear],
 ) -> Facts:
     from openalpha.books.boundary import law_of
-    from openalpha.books.boundary import law_of
     from openalpha.books.imports.storing import Imports
     from openalpha.cli.tax_import import history_of
     from openalpha.core.messages import Environment
