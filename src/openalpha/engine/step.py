@@ -87,6 +87,7 @@ class SignalStep:
             np.full((n, 2), pl.NO_TARGET, dtype=np.int32),
             np.zeros((n if varies else 0, 2 if varies else 0), dtype=np.int64),
             plans,
+            np.zeros(0, dtype=np.int32),
         )
         self._min_order = int(plans[0, pl.PL_MIN_ORDER])
         self._was_refused = np.zeros(n, dtype=np.bool_)
@@ -139,6 +140,10 @@ class SignalStep:
         if self.wishes.sizes.shape[0]:
             self.wishes.sizes[:, here] = sizes_e6
         return here
+
+    def undecide(self, number: int) -> None:
+        """Decide anew for an instrument at the next close, whatever its target was."""
+        self.wishes.plans[number, pl.PL_LAST_TARGET] = _UNDECIDED
 
     def _note_refusals(self, here: int) -> None:
         if self.wishes.plans[0, pl.PL_MIN_ORDER] == _NEVER:

@@ -23,7 +23,7 @@ from openalpha.strategy.params import build_params
 from openalpha.strategy.together import together
 from openalpha.trading.plan import RunPlan, StrategyPlan
 
-__all__ = ["SubBook", "open_sub_book", "part_of"]
+__all__ = ["SubBook", "Thinker", "open_sub_book", "part_of"]
 
 _SILENT = int(NO_OPINION_E6)
 
@@ -94,7 +94,7 @@ def open_sub_book(plan: RunPlan, part: StrategyPlan, *, folder: Path | None = No
     strategy: SignalStrategy = cls()
     return _SignalBook(
         part,
-        _Thinker(strategy, params, part.keys, instruments, plan),
+        Thinker(strategy, params, part.keys, instruments, plan),
         SignalStep(instruments, exits=strategy.exits(params), **common),
     )
 
@@ -141,7 +141,7 @@ class _EventBook:
 class _SignalBook:
     """A strategy of targets."""
 
-    def __init__(self, part: StrategyPlan, thinker: "_Thinker", step: SignalStep) -> None:
+    def __init__(self, part: StrategyPlan, thinker: "Thinker", step: SignalStep) -> None:
         self.name, self._thinker, self._step = part.name, thinker, step
         self.last_targets = tuple(_SILENT for _ in part.numbers)
 
@@ -164,7 +164,7 @@ class _SignalBook:
         """Nothing has to be told."""
 
 
-class _Thinker:
+class Thinker:
     """Asks a signal strategy what it wants at the close of rows, from the anchor of the run on.
 
     Rows that have happened already are thought about together: a target depends on no later bar
@@ -186,6 +186,7 @@ class _Thinker:
         self._day, self._day_sizes = -1, [UNKNOWN] * len(instruments)
 
     def foresee(self, rows: Sequence[Row]) -> None:
+        """Think about rows that have happened and will be asked about next, all at once."""
         for row in rows:
             self._keep(row)
         targets = self._targets(len(rows))

@@ -1,0 +1,195 @@
+"""One strategy's part of an account at a venue: what it holds, what it earned, what it wants."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from openalpha.core.errors import InputError
+from openalpha.core.instruments import Instrument, InstrumentId, Kind
+from openalpha.core.messages import Fill, OrderIntent
+from openalpha.core.orders import OrderType, Side
+from openalpha.core.units import from_units
+from openalpha.engine.mirror import Decided, HeldNow, MirrorStep
+from openalpha.engine.rows import Row
+from openalpha.engine.step import SignalStep
+from openalpha.strategy import load_strategy, source_hash
+from openalpha.strategy.base import SignalStrategy
+from openalpha.strategy.params import build_params
+from openalpha.trading.orders_held import Holding
+from openalpha.trading.plan import RunPlan, StrategyPlan
+from openalpha.trading.subbooks import Thinker
+from openalpha.venue.kernel import layout as at
+from openalpha.venue.kernel.layout import I64
+
+__all__ = ["Standing", "VenueBook", "of_whom", "open_venue_book"]
+
+_ZERO = Decimal(0)
+
+
+@dataclass(slots=True)
+class Standing:
+    """The protective stop of a position: the order that is there, and what it covers."""
+
+    link_id: str = ""
+    qty: Decimal = _ZERO
+    trigger: Decimal = _ZERO
+
+
+@dataclass(slots=True)
+class VenueBook:
+    """A sub-book; its executions are those of orders it caused.
+
+    Parameters
+    ----------
+    part : StrategyPlan
+    instruments : tuple of Instrument
+        Those it trades; no other sub-book of the account trades them.
+    thinker, step : what it wants, and how that becomes orders
+    cash : Decimal
+        Of the account currency: its capital, and what its executions and funding changed.
+    """
+
+    part: StrategyPlan
+    instruments: tuple[Instrument, ...]
+    thinker: Thinker
+    step: MirrorStep
+    cash: Decimal
+    held: list[Holding] = field(default_factory=list)
+    marks: list[Decimal] = field(default_factory=list)
+    stop_e6: list[int] = field(default_factory=list)
+    stops: list[Standing] = field(default_factory=list)
+    fills: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin flat."""
+        count = len(self.instruments)
+        self.held = [Holding(Kind.LINEAR) for _ in range(count)]
+        self.marks = [_ZERO] * count
+        self.stop_e6 = [0] * count
+        self.stops = [Standing() for _ in range(count)]
+
+    def number_of(self, instrument: str) -> int:
+        """Return which of its instruments one is, -1 for none."""
+        for number, item in enumerate(self.instruments):
+            if item.id == instrument:
+                return number
+        return -1
+
+    @property
+    def equity(self) -> Decimal:
+        """Cash and open profit at the last marks."""
+        profit = sum(
+            (
+                held.qty * (mark - held.avg_price)
+                for held, mark in zip(self.held, self.marks, strict=True)
+                if held.qty and mark
+            ),
+            _ZERO,
+        )
+        return self.cash + profit
+
+    def decide(self, row: Row) -> tuple[Decided, list[int]]:
+        """Decide at a row's close; returns the decision and the targets behind it."""
+        targets, sizes = self.thinker.at(row)
+        for number, bar in enumerate(row.bars):
+            if bar is not None:
+                self.marks[number] = from_units(bar[3], self.instruments[number].price_decimals)
+        now = [HeldNow(held.qty, held.avg_price) for held in self.held]
+        return self.step.decide(row, targets, sizes, cash=self.cash, held=now), targets
+
+    def intents(self, decided: Decided, *, ts_ms: int) -> list[tuple[str, OrderIntent]]:
+        """Return the orders of a decision as intents, each with the leg its id is made of."""
+        found = []
+        for number, order in decided.commanded.ordered:
+            is_closing = bool(order[at.O_REDUCE])
+            qty = self._quantity(number, order)
+            if qty > 0:
+                intent = self._intent(number, order, qty, ts_ms)
+                found.append(("close" if is_closing else "entry", intent))
+        return found
+
+    def _quantity(self, number: int, order: I64) -> Decimal:
+        if order[at.O_WHOLE]:
+            return abs(self.held[number].qty)
+        return from_units(int(order[at.O_QTY]), self.instruments[number].qty_decimals)
+
+    def _intent(self, number: int, order: I64, qty: Decimal, ts_ms: int) -> OrderIntent:
+        return OrderIntent(
+            ts_ms=ts_ms,
+            instrument=InstrumentId(self.instruments[number].id),
+            side=Side(int(order[at.O_SIDE])),
+            qty=qty,
+            order_type=OrderType.MARKET,
+            is_reduce_only=bool(order[at.O_REDUCE]),
+            strategy=self.part.name,
+            stop_e6=int(order[at.O_X_STOP]),
+        )
+
+    def take(self, fill: Fill) -> int:
+        """Take an execution in; returns the number of its instrument."""
+        number = self.number_of(fill.instrument)
+        profit, _ = self.held[number].apply(fill.side, qty=fill.qty, price=fill.price)
+        self.cash += profit - fill.fee
+        self.fills += 1
+        return number
+
+    def wanted_stop(self, number: int) -> tuple[Decimal, Decimal]:
+        """Return quantity and trigger of the stop its position should have; zeros for none."""
+        held, share = self.held[number], self.stop_e6[number]
+        if not held.qty or not share:
+            return _ZERO, _ZERO
+        away = held.avg_price * share / 1_000_000
+        level = held.avg_price - away if held.qty > 0 else held.avg_price + away
+        tick = self.instruments[number].steps[-1].tick_size
+        return abs(held.qty), (level / tick).to_integral_value() * tick
+
+    def undecide(self, number: int) -> None:
+        """Decide anew at the next close: an entry came to nothing."""
+        self.step.step.undecide(number)
+
+
+def open_venue_book(plan: RunPlan, part: StrategyPlan, *, folder: Path | None = None) -> VenueBook:
+    """Open a sub-book as it was when its run began.
+
+    Raises
+    ------
+    InputError
+        If the strategy cannot be traded at a venue yet, or its source was changed.
+    """
+    cls: Any = load_strategy(part.ref, folder=folder)
+    if part.source_hash and source_hash(cls) != part.source_hash:
+        raise InputError(
+            f"strategy {part.name} ({part.ref}) was changed since the run began; put its file back "
+            "as it was, or start a new run"
+        )
+    if not issubclass(cls, SignalStrategy):
+        raise InputError(f"{part.name} orders by callbacks; a venue is traded by targets so far")
+    instruments = [plan.instruments[number] for number in part.numbers]
+    if any(item.kind is not Kind.LINEAR for item in instruments):
+        raise InputError("a venue is traded in linear perpetuals so far; choose such instruments")
+    params = build_params(cls.Params, part.params, strategy=cls.name)
+    strategy: SignalStrategy = cls()
+    step = SignalStep(
+        instruments,
+        exits=strategy.exits(params),
+        timeframe_ms=plan.timeframe_ms,
+        capital=plan.capital_of(part),
+        settings=plan.settings,
+    )
+    return VenueBook(
+        part,
+        tuple(instruments),
+        Thinker(strategy, params, part.keys, instruments, plan),
+        MirrorStep(step),
+        plan.capital_of(part),
+    )
+
+
+def of_whom(books: Sequence[VenueBook], instrument: str) -> VenueBook | None:
+    """Return the sub-book that trades an instrument."""
+    for book in books:
+        if book.number_of(instrument) >= 0:
+            return book
+    return None

@@ -1,0 +1,159 @@
+"""A venue's closed bars and its time: on the wall clock, or in lock-step with a twin."""
+
+import json
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from openalpha.core.clock import MINUTE_MS, SystemClock
+from openalpha.core.errors import VenueUnavailable
+from openalpha.core.instruments import Instrument
+from openalpha.core.units import to_units
+from openalpha.engine.rows import BarUnits, Row
+from openalpha.net import Request, Transport
+from openalpha.venue.bybit.channel import Call, Channel
+
+__all__ = ["Bars", "LockstepClock", "VenueClock", "WallClock"]
+
+_MOST = 1000
+
+
+class VenueClock(Protocol):
+    """The time at a venue, and waiting for it to pass.
+
+    Attributes
+    ----------
+    is_lockstep : bool
+        Whether time only passes while it is waited for.
+    """
+
+    is_lockstep: bool
+
+    def now_ms(self) -> int:
+        """Return the time in UTC ms."""
+        ...
+
+    def wait(self, by_ms: int) -> None:
+        """Return once so much time has passed there."""
+        ...
+
+
+class WallClock:
+    """The machine's own time."""
+
+    is_lockstep = False
+
+    def now_ms(self) -> int:
+        """Return the machine's time in UTC ms."""
+        return SystemClock().now_ms()
+
+    def wait(self, by_ms: int) -> None:
+        """Sleep."""
+        time.sleep(by_ms / 1000)
+
+
+class LockstepClock:
+    """A twin's own clock: it stands still but when it is moved here.
+
+    Parameters
+    ----------
+    transport : Transport
+    url : str
+        Of a twin that was started with `--lockstep`.
+    """
+
+    is_lockstep = True
+
+    def __init__(self, transport: Transport, url: str) -> None:
+        self._transport, self._url = transport, url
+        self._now_ms = 0
+        self.wait(0)
+
+    def now_ms(self) -> int:
+        """Return the twin's time when it was last moved, in UTC ms."""
+        return self._now_ms
+
+    def wait(self, by_ms: int) -> None:
+        """Move the twin's clock on.
+
+        Raises
+        ------
+        VenueUnavailable
+            If the twin does not answer, or runs on the wall clock.
+        """
+        body = json.dumps({"advance_ms": str(max(by_ms, 0))}).encode()
+        headers = {"Content-Type": "application/json"}
+        request = Request(f"{self._url}/twin/clock", "POST", headers, body)
+        response = self._transport.send(request)
+        content = json.loads(response.body)
+        if response.status != 200:
+            raise VenueUnavailable(f"the twin at {self._url} says: {content.get('error', '')}")
+        self._now_ms = int(content["now_ms"])
+
+
+class Bars:
+    """Closed bars of some instruments, asked of the venue.
+
+    Parameters
+    ----------
+    channel : Channel
+    instruments : sequence of Instrument
+        Linear ones of Bybit.
+    timeframe_ms : int
+        Whole minutes.
+    """
+
+    def __init__(
+        self, channel: Channel, instruments: Sequence[Instrument], timeframe_ms: int
+    ) -> None:
+        self._channel, self._instruments = channel, instruments
+        self.timeframe_ms = timeframe_ms
+        day = 24 * 60 * MINUTE_MS
+        self._interval = "D" if timeframe_ms == day else str(timeframe_ms // MINUTE_MS)
+
+    def closed(self, after_ms: int, now_ms: int) -> list[Row]:
+        """Return the rows that opened after a stamp and have closed, oldest first.
+
+        Parameters
+        ----------
+        after_ms : int
+            Stamp of the last row known.
+        now_ms : int
+            Present time at the venue.
+
+        Raises
+        ------
+        VenueUnavailable, VenueRefused
+            If the venue does not answer or has no such market.
+        """
+        last_ms = now_ms // self.timeframe_ms * self.timeframe_ms - self.timeframe_ms
+        if last_ms <= after_ms:
+            return []
+        first_ms = max(after_ms + 1, last_ms - (_MOST - 1) * self.timeframe_ms)
+        columns = [self._column(item, first_ms, last_ms) for item in self._instruments]
+        stamps = sorted({stamp for column in columns for stamp in column})
+        return [Row(stamp, tuple(column.get(stamp) for column in columns)) for stamp in stamps]
+
+    def _column(self, item: Instrument, first_ms: int, last_ms: int) -> dict[int, BarUnits]:
+        params = {
+            "category": item.market.removeprefix("bybit_"),
+            "symbol": item.symbol,
+            "interval": self._interval,
+            "start": first_ms,
+            "end": last_ms,
+            "limit": _MOST,
+        }
+        answer = self._channel.call(Call("/v5/market/kline", params, is_public=True))
+        found = {}
+        for row in answer.result["list"]:
+            stamp = int(row[0])
+            if first_ms <= stamp <= last_ms:
+                found[stamp] = _bar(row, item)
+        return found
+
+
+def _bar(row: Sequence[str], item: Instrument) -> BarUnits:
+    opening, high, low, close = (to_units(Decimal(text), item.price_decimals) for text in row[1:5])
+    volume = Decimal(row[5]).scaleb(item.qty_decimals).to_integral_value()
+    return opening, high, low, close, int(volume)

@@ -1,0 +1,80 @@
+"""Where a run at a venue stands, in the form of `status_of`."""
+
+import os
+from decimal import Decimal
+from typing import Any
+
+from openalpha.trading.venue_books import VenueBook
+from openalpha.trading.venue_desk import VenueDesk
+
+__all__ = ["venue_status"]
+
+
+def venue_status(desk: VenueDesk, *, said_ms: int, last_ts_ms: int, is_led: bool) -> dict[str, Any]:
+    """Return where a run stands, decimals as texts.
+
+    Parameters
+    ----------
+    said_ms : int
+        Now, UTC ms.
+    last_ts_ms : int
+        Stamp of the last input.
+    is_led : bool
+        Whether the process goes on leading it.
+    """
+    return {
+        "schema": "openalpha.run-status/1",
+        "run": desk.run_id,
+        "environment": desk.plan.environment.name.lower(),
+        "mode": desk.mode.value,
+        "why": desk.why,
+        "process": os.getpid() if is_led else None,
+        "said_ms": said_ms,
+        "last_ts_ms": last_ts_ms,
+        "last_row_ms": desk.last_row_ms,
+        "rows": desk.rows,
+        "incidents": len(desk.incidents),
+        "books": [_book_row(desk, book) for book in desk.books],
+    }
+
+
+def _book_row(desk: VenueDesk, book: VenueBook) -> dict[str, Any]:
+    return {
+        "name": book.part.name,
+        "account": desk.run_id,
+        "capital": str(desk.plan.capital_of(book.part)),
+        "currency": book.instruments[0].settle,
+        "equity": f"{book.equity:.8f}",
+        "fills": book.fills,
+        "balances": {book.instruments[0].settle: f"{book.cash:f}"},
+        "positions": [
+            {
+                "instrument": str(item.id),
+                "qty": f"{held.qty:f}",
+                "entry_price": f"{held.avg_price:.8g}",
+                "mark_price": f"{mark:f}",
+            }
+            for item, held, mark in zip(book.instruments, book.held, book.marks, strict=True)
+            if held.qty
+        ],
+        "orders": [
+            {
+                "id": order.link_id,
+                "instrument": f"bybit_{order.category}:{order.symbol}",
+                "side": int(order.side),
+                "qty": f"{order.qty:f}",
+                "filled": f"{order.filled_qty:f}",
+                "limit": _text(order.limit_price),
+                "trigger": _text(order.trigger_price),
+                "trigger_kind": "stop" if order.trigger_price else "",
+                "is_reduce_only": order.is_reduce_only,
+                "created_ms": 0,
+            }
+            for order in desk.side.record.unsettled()
+            if order.is_open and book.number_of(f"bybit_{order.category}:{order.symbol}") >= 0
+        ],
+    }
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:f}"
