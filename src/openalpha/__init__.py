@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["BacktestResult", "History", "__version__", "backtest", "history"]
+__all__ = [
+    "BacktestResult",
+    "History",
+    "SweepResult",
+    "__version__",
+    "backtest",
+    "history",
+    "sweep",
+]
+
+_STUDIES = frozenset(("SweepResult", "sweep"))
 
 __version__: str
 
@@ -18,6 +28,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("openalpha")
+    if name in _STUDIES:
+        from openalpha import studies
+
+        return getattr(studies, name)
     if name in __all__:
         from openalpha import api
 

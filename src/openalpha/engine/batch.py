@@ -21,16 +21,22 @@ from openalpha.engine.compiled.run import Wishes, run
 from openalpha.engine.funding import Settlements
 from openalpha.engine.grid import common_grid
 from openalpha.engine.run import machine_for
-from openalpha.engine.signals import EngineSettings, check_settings, decision_plan, varying_sizes
+from openalpha.engine.signals import (
+    EngineSettings,
+    check_settings,
+    decision_plan,
+    find_turns,
+    varying_sizes,
+)
 from openalpha.market.history import History
 from openalpha.strategy.params import Exits
 from openalpha.venue.kernel.arena import check_sound, enlarged, with_room
 from openalpha.venue.kernel.layout import (
     H_FILLS_AT,
     H_FILLS_CAP,
-    H_N_EFFECTS,
     H_N_FILLS,
     H_SLOTS,
+    H_SLOW_BARS,
     I64,
 )
 from openalpha.venue.kernel.machine import Machine
@@ -103,7 +109,7 @@ class Stand:
             histories, self.grid, capital=capital, settings=settings.venue, funding=funding
         )
         self.machine: Machine = machine
-        self.sizes = varying_sizes(histories, self.grid, settings)
+        self.sizes = varying_sizes(histories, self.grid, settings=settings)
         self.days = len(day_row)
         self._yardstick = self._measured_by(day_row, month, benchmark)
 
@@ -149,30 +155,30 @@ class Stand:
 
 
 class Lane:
-    """The memory of one thread that leads runs on a stand, one at a time.
+    """The memory of one thread that leads runs, one at a time, on any stand."""
 
-    Parameters
-    ----------
-    stand : Stand
-    """
-
-    def __init__(self, stand: Stand) -> None:
-        self.stand = stand
-        self._base = stand.machine.arena
-        self._arena = self._base.copy()
-        n, instruments = len(stand.grid.ts_ms), len(stand.units.instruments)
-        self.equity = np.empty(n)
-        self._trip, self._sums = np.empty((instruments, len(TRIP))), np.empty(len(SUMS))
-        self._days = np.empty((3, stand.days))
-        self._plans: tuple[Exits, I64] | None = None
+    def __init__(self) -> None:
+        self._arena = np.empty(0, dtype=np.int64)
+        self._heads: dict[Stand, tuple[I64, int]] = {}
+        self._room = (0, 0)
+        self._equity, self._sums = np.empty(0), np.empty(len(SUMS))
+        self._trip, self._days = np.empty((0, len(TRIP))), np.empty((3, 0))
+        self._plans: tuple[Stand, Exits, I64] | None = None
 
     def run(
-        self, targets_e6: Targets, *, exits: Exits, figures: Floats, daily: NDArray[np.float32]
+        self,
+        stand: Stand,
+        targets_e6: Targets,
+        *,
+        exits: Exits,
+        figures: Floats,
+        daily: NDArray[np.float32],
     ) -> None:
         """Lead one run and measure it.
 
         Parameters
         ----------
+        stand : Stand
         targets_e6 : sequence of int32[len(history)]
             As `engine.signals.run_signals` takes them.
         exits : Exits
@@ -181,34 +187,35 @@ class Lane:
         daily : float32[k]
             Written with the daily returns.
         """
-        self.lead(targets_e6, exits)
-        y, split = self.stand.yardstick, len(RUN_FIGURES)
-        run_figures(self._arena, y, self.equity, self._trip, self._sums, figures[:split])
+        equity = self.lead(stand, targets_e6, exits=exits)
+        if len(self._trip) != len(stand.units.instruments) or self._days.shape[1] != stand.days:
+            self._trip = np.empty((len(stand.units.instruments), len(TRIP)))
+            self._days = np.empty((3, stand.days))
+        y, split = stand.yardstick, len(RUN_FIGURES)
+        run_figures(self._arena, y, equity, self._trip, self._sums, figures[:split])
         deepest = float(figures[split - 1])
-        day_figures(y, self.equity, deepest, self._days, daily, figures[split:])
+        day_figures(y, equity, deepest, self._days, daily, figures[split:])
 
-    def lead(self, targets_e6: Targets, exits: Exits) -> None:
-        """Lead one run; `equity` then holds the account's, in cash units, at each close."""
-        stand = self.stand
-        wishes = Wishes(
-            stand.grid.spread_targets(targets_e6, pl.NO_TARGET), stand.sizes, self._fresh(exits)
-        )
-        market, row, stop = stand.machine.market, 0, len(stand.grid.ts_ms)
-        self._reset()
-        while row < stop:
-            row = int(run(self._arena, market, wishes, self.equity, _NO_JOURNAL, row, stop))
-            if row < stop:
+    def lead(self, stand: Stand, targets_e6: Targets, *, exits: Exits) -> Floats:
+        """Lead one run; returns the account's equity at each close, in cash units, until the next.
+
+        Parameters and targets as `run`.
+        """
+        market, n = stand.machine.market, len(stand.grid.ts_ms)
+        if len(self._equity) < n:
+            self._equity = np.empty(n)
+        equity, row = self._equity[:n], 0
+        targets = stand.grid.spread_targets(targets_e6, pl.NO_TARGET)
+        plans = self._fresh(stand, exits)
+        wishes = Wishes(targets, stand.sizes, plans, find_turns(targets, plans)[0])
+        self._reset(stand)
+        while row < n:
+            row = int(run(self._arena, market, wishes, equity, _NO_JOURNAL, row, n))
+            if row < n:
                 self._arena = enlarged(self._arena)
+                self._room = (int(self._arena[H_SLOTS]), int(self._arena[H_FILLS_CAP]))
         check_sound(self._arena)
-
-    def _reset(self) -> None:
-        """Put the memory back to before the first bar; what an earlier run needed stays."""
-        if len(self._arena) > len(self._base):
-            slots, rows = int(self._arena[H_SLOTS]), int(self._arena[H_FILLS_CAP])
-            self._base = with_room(self._base, slots=slots, rows=rows, levels=0)
-            self._arena = self._base.copy()
-        head = int(self._base[H_FILLS_AT])
-        self._arena[:head] = self._base[:head]
+        return equity
 
     @property
     def fills(self) -> int:
@@ -216,14 +223,26 @@ class Lane:
         return int(self._arena[H_N_FILLS])
 
     @property
-    def effects(self) -> int:
-        """How many cash effects the last run had."""
-        return int(self._arena[H_N_EFFECTS])
+    def slow_bars(self) -> int:
+        """How many bars of the last run could not be skipped."""
+        return int(self._arena[H_SLOW_BARS])
 
-    def _fresh(self, exits: Exits) -> I64:
-        if self._plans is None or self._plans[0] != exits:
-            self._plans = (exits, self.stand.plans(exits))
-        return self._plans[1].copy()
+    def _reset(self, stand: Stand) -> None:
+        """Put the memory to before the stand's first bar; what earlier runs needed stays."""
+        slots, rows = self._room
+        head, size = self._heads.get(stand, (None, 0))
+        if head is None or head[H_SLOTS] < slots or head[H_FILLS_CAP] < rows:
+            base = with_room(stand.machine.arena, slots=slots, rows=rows, levels=0)
+            head, size = base[: int(base[H_FILLS_AT])].copy(), len(base)
+            self._heads[stand] = (head, size)
+        if len(self._arena) < size:
+            self._arena = np.empty(size, dtype=np.int64)
+        self._arena[: len(head)] = head
+
+    def _fresh(self, stand: Stand, exits: Exits) -> I64:
+        if self._plans is None or self._plans[0] is not stand or self._plans[1] != exits:
+            self._plans = (stand, exits, stand.plans(exits))
+        return self._plans[2].copy()
 
 
 def _locked(array: I64) -> I64:

@@ -119,7 +119,7 @@ def run_signals(
     turns, orders = find_turns(targets, plans)
     if orders >= FIRST_ROWS:  # growing the kernel's memory later copies it
         machine.arena = with_room(machine.arena, slots=0, rows=orders, levels=0)
-    wishes = Wishes(targets, varying_sizes(histories, grid, settings), plans, turns)
+    wishes = Wishes(targets, varying_sizes(histories, grid, settings=settings), plans, turns)
     n = len(grid.ts_ms)
     equity = np.empty(n)
     journal = np.empty((n if keep_journal else 0, len(histories)), dtype=np.int8)
@@ -249,7 +249,7 @@ def decision_plan(
     return row
 
 
-def varying_sizes(histories: Sequence[History], grid: Grid, settings: EngineSettings) -> I64:
+def varying_sizes(histories: Sequence[History], grid: Grid, *, settings: EngineSettings) -> I64:
     """Return the varying share of equity of each instrument on the grid, or no rows."""
     sizing = settings.sizing
     if sizing.kind not in ("vol_target", "kelly"):

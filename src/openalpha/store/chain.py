@@ -158,7 +158,7 @@ class ChainedRows:
         values: Sequence[NDArray[np.float32]],
     ) -> tuple[int, bytes]:
         """Append rows; returns the first's position and the last's hash."""
-        rows = encoded_columns(columns, self._dtype, len(texts))
+        rows = encoded_columns(columns, self._dtype, count=len(texts))
         with storage_errors(str(self.root)), self._locked():
             self._refresh()
             first = (self._tail.segment - 1) * self.segment_rows + self._tail.rows
@@ -200,7 +200,7 @@ class ChainedRows:
         folder = self._folder(seq // self.segment_rows + 1)
         at = seq % self.segment_rows
         size = self._dtype.itemsize
-        raw = read_part(folder / "rows.bin", at * size, size)
+        raw = read_part(folder / "rows.bin", at=at * size, length=size)
         if len(raw) < size:
             raise StorageError(f"{self.root} has no row {seq}")
         row = np.frombuffer(raw, dtype=self._dtype)[0]
@@ -238,11 +238,11 @@ class ChainedRows:
         """Write rows that fit the present segment: texts and values before the rows."""
         tail = self._tail
         rows["text_at"][:1], rows["values_at"][:1] = tail.text_end, tail.values_end
-        block = pack(rows, texts, values, tail.hash)
+        block = pack(rows, texts, values=values, before=tail.hash)
         assert tail.handles is not None
-        write_at(tail.handles[1], block.texts, tail.text_end)
-        write_at(tail.handles[2], block.values, 4 * tail.values_end)
-        write_at(tail.handles[0], block.rows, tail.rows * self._dtype.itemsize)
+        write_at(tail.handles[1], block.texts, at=tail.text_end)
+        write_at(tail.handles[2], block.values, at=4 * tail.values_end)
+        write_at(tail.handles[0], block.rows, at=tail.rows * self._dtype.itemsize)
         tail.rows += len(rows)
         tail.text_end += len(block.texts)
         tail.values_end += len(block.values) // 4
@@ -257,14 +257,17 @@ class ChainedRows:
             return f"it says it is row {row['seq']}"
         if len(text) < row["text_len"] or len(packed) < 4 * row["values_len"]:
             return "its text or values are missing"
-        if digest(before, row.tobytes()[:-_HASH], text, packed) != row["hash"].tobytes():
+        if (
+            digest(before, row.tobytes()[:-_HASH], text=text, values=packed)
+            != row["hash"].tobytes()
+        ):
             return "its content does not fit its hash"
         return ""
 
     def _row(self, row: NDArray[Any], folder: Path) -> Row:
-        text = read_part(folder / "texts.bin", int(row["text_at"]), int(row["text_len"]))
+        text = read_part(folder / "texts.bin", at=int(row["text_at"]), length=int(row["text_len"]))
         at, length = 4 * int(row["values_at"]), 4 * int(row["values_len"])
-        packed = read_part(folder / "values.f32", at, length)
+        packed = read_part(folder / "values.f32", at=at, length=length)
         try:
             loaded = json.loads(text)
         except ValueError:

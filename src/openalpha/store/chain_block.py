@@ -55,7 +55,11 @@ class Block:
 
 
 def pack(
-    rows: NDArray[Any], texts: Sequence[bytes], values: Sequence[NDArray[np.float32]], before: bytes
+    rows: NDArray[Any],
+    texts: Sequence[bytes],
+    *,
+    values: Sequence[NDArray[np.float32]],
+    before: bytes,
 ) -> Block:
     """Chain rows whose numbers are filled in but for texts, values and hash.
 
@@ -77,7 +81,7 @@ def pack(
     raw, size = bytearray(rows.tobytes()), rows.dtype.itemsize
     numbers = size - 32
     for place, text, part in zip(range(0, len(raw), size), texts, packed, strict=True):
-        before = digest(before, raw[place : place + numbers], text, part)
+        before = digest(before, raw[place : place + numbers], text=text, values=part)
         raw[place + numbers : place + size] = before
     return Block(bytes(raw), b"".join(texts), b"".join(packed), before)
 
@@ -134,7 +138,9 @@ def _write_columns(folder: Path, dtype: np.dtype[Any]) -> None:
         return  # a copy only: without it the rows are read
 
 
-def encoded_columns(columns: Mapping[str, Any], dtype: np.dtype[Any], count: int) -> NDArray[Any]:
+def encoded_columns(
+    columns: Mapping[str, Any], dtype: np.dtype[Any], *, count: int
+) -> NDArray[Any]:
     """Return rows with their own columns filled in, each from a value or one value a row."""
     rows = np.zeros(count, dtype=dtype)
     for name, value in columns.items():
@@ -142,7 +148,7 @@ def encoded_columns(columns: Mapping[str, Any], dtype: np.dtype[Any], count: int
     return rows
 
 
-def digest(before: bytes, row: bytes | bytearray, text: bytes, values: bytes) -> bytes:
+def digest(before: bytes, row: bytes | bytearray, *, text: bytes, values: bytes) -> bytes:
     """Return a row's hash: of the hash before it, its numbers, its text and its values."""
     made = hashlib.sha256(before)
     made.update(row)
@@ -151,14 +157,14 @@ def digest(before: bytes, row: bytes | bytearray, text: bytes, values: bytes) ->
     return made.digest()
 
 
-def write_at(handle: int, content: bytes, at: int) -> None:
+def write_at(handle: int, content: bytes, *, at: int) -> None:
     """Write all of a content at a place of an open file."""
     done = 0
     while done < len(content):
         done += os.pwrite(handle, content[done:], at + done)
 
 
-def read_part(path: Path, at: int, length: int) -> bytes:
+def read_part(path: Path, *, at: int, length: int) -> bytes:
     """Return a part of a file.
 
     Raises

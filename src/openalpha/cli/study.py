@@ -1,0 +1,128 @@
+"""What the commands that run a strategy many times share: their options and how they begin."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openalpha.cli.backtest_data import is_instrument, parse_wanted
+from openalpha.cli.conventions import Screen, write_text
+from openalpha.core.errors import InputError
+
+if TYPE_CHECKING:
+    from openalpha.market.history import History
+    from openalpha.settings import LoadedSettings
+
+__all__ = [
+    "CsvFileOption", "GridOption", "HtmlOption", "MethodOption", "ObjectiveOption", "SeedOption",
+    "TrialsOption", "WorkersOption", "data_of", "groups_of", "parse_grid", "strategy_of",
+    "write_pages",
+]  # fmt: skip
+
+GridOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grid", metavar="NAME=FROM:TO:STEP", help="Values of a parameter, or a,b,c; repeatable."
+    ),
+]
+ObjectiveOption = Annotated[
+    list[str] | None,
+    typer.Option("--objective", metavar="METRIC", help="What to optimise; several for nsga2, tpe."),
+]
+MethodOption = Annotated[
+    str, typer.Option("--method", help="grid, random, tpe, nsga2, cmaes or genetic.")
+]
+TrialsOption = Annotated[
+    int | None, typer.Option("--trials", help="Configurations to try; else all of a grid.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", help="As many as cores if not set.")
+]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML file.")
+]
+CsvFileOption = Annotated[
+    Path | None, typer.Option("--csv", metavar="FILE", help="Write one row a trial as CSV.")
+]
+
+
+def strategy_of(what: Sequence[str]) -> tuple[str, list[str]]:
+    """Tell the strategy from instruments typed as further values of `--instrument`.
+
+    Raises
+    ------
+    InputError
+        Unless there is exactly one strategy.
+    """
+    names = [text for text in what if not is_instrument(text)]
+    if len(names) != 1:
+        given = ", ".join(names) if names else "none"
+        raise InputError(
+            f"one strategy is needed, given was {given}; `openalpha strategy list` shows them"
+        )
+    return names[0], [text for text in what if is_instrument(text)]
+
+
+def data_of(
+    screen: Screen,
+    loaded: "LoadedSettings",
+    instruments: Sequence[str],
+    *,
+    files: Sequence[str],
+    timeframe: str,
+    span: tuple[str, str],
+    capital: str,
+) -> "dict[str, History]":
+    """Read the histories a command names, and compile what it will run."""
+    from openalpha.api import money_given
+    from openalpha.cli.backtest_data import histories_of
+    from openalpha.cli.kernel import compile_kernel
+    from openalpha.settings import prepare_home
+
+    wanted = parse_wanted(instruments, files, timeframe=timeframe).within(*span)
+    with screen.progress("reading history"):
+        histories = histories_of(wanted, loaded, capital=money_given(capital))
+    prepare_home(loaded.home)
+    compile_kernel(screen)
+    return histories
+
+
+def groups_of(loaded: "LoadedSettings") -> dict[str, Any]:
+    """Return the settings groups of a run by name."""
+    found = loaded.settings
+    return {
+        "costs": found.costs, "sizing": found.sizing, "margin": found.margin, "fills": found.fills,
+        "risk": found.risk,
+    }  # fmt: skip
+
+
+def parse_grid(texts: Sequence[str] | None) -> Mapping[str, str]:
+    """Return `--grid` texts by parameter.
+
+    Raises
+    ------
+    InputError
+        If a text is not `NAME=VALUES`, or a name comes twice.
+
+    Examples
+    --------
+    >>> parse_grid(["fast=5:40:1"])
+    {'fast': '5:40:1'}
+    """
+    from openalpha.cli.strategy import parse_pairs
+
+    return parse_pairs(texts, "--grid")
+
+
+def write_pages(screen: Screen, result: Any, *, html: Path | None, document: str) -> None:
+    """Write what was asked for: a page, the document as JSON."""
+    if html is not None:
+        result.to_html(html)
+        screen.remark(f"Report written to {html}")
+    if screen.json_to == "-":
+        typer.echo(document)
+    elif screen.json_to is not None:
+        write_text(Path(screen.json_to), document + "\n")
+        screen.remark(f"JSON written to {screen.json_to}")

@@ -1,0 +1,154 @@
+"""`openalpha sweep`: try many configurations of a strategy, every one counted."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openalpha.cli.backtest import (
+    CapitalOption,
+    DataOption,
+    FamilyOption,
+    InstrumentOption,
+    ParamOption,
+    SinceOption,
+    TimeframeOption,
+    UntilOption,
+    WhatArgument,
+)
+from openalpha.cli.conventions import (
+    ConfigOption,
+    JsonOption,
+    QuietOption,
+    Screen,
+    SetOption,
+    read_settings,
+)
+from openalpha.cli.study import (
+    CsvFileOption,
+    GridOption,
+    HtmlOption,
+    MethodOption,
+    ObjectiveOption,
+    SeedOption,
+    TrialsOption,
+    WorkersOption,
+    data_of,
+    groups_of,
+    parse_grid,
+    strategy_of,
+    write_pages,
+)
+
+if TYPE_CHECKING:
+    from openalpha.research.sweep_result import SweepResult
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+STOPPED = 130
+_TOP = 10
+
+PruneOption = Annotated[
+    float, typer.Option("--prune", metavar="SHARE", help="Give hopeless trials up after it.")
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where the same sweep stopped.")]
+ParquetOption = Annotated[
+    Path | None, typer.Option("--parquet", metavar="FILE", help="With the daily returns of each.")
+]
+
+
+@app.command()
+def sweep(  # noqa: PLR0913, PLR0917 - the options of a command
+    what: WhatArgument,
+    grid: GridOption = None,
+    objective: ObjectiveOption = None,
+    method: MethodOption = "grid",
+    trials: TrialsOption = None,
+    seed: SeedOption = 1,
+    prune: PruneOption = 0.0,
+    workers: WorkersOption = None,
+    resume: ResumeOption = False,
+    instrument: InstrumentOption = None,
+    timeframe: TimeframeOption = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
+    param: ParamOption = None,
+    capital: CapitalOption = "10000",
+    data: DataOption = None,
+    json_to: JsonOption = None,
+    html: HtmlOption = None,
+    csv: CsvFileOption = None,
+    parquet: ParquetOption = None,
+    family: FamilyOption = "",
+    settings: SetOption = None,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+) -> int:
+    """Try many configurations of a strategy, every one counted."""
+    from openalpha.cli.strategy import parse_pairs
+
+    screen = Screen(json_to, is_quiet=quiet)
+    strategy, more = strategy_of(what)
+    grids, params = parse_grid(grid), parse_pairs(param, "--param")
+    loaded = read_settings(config, settings)
+    histories = data_of(
+        screen, loaded, [*(instrument or ()), *more], files=data or (), timeframe=timeframe,
+        span=(since, until), capital=capital,
+    )  # fmt: skip
+    choices = {
+        "objective": tuple(objective or ("sharpe",)), "method": method, "trials": trials,
+        "seed": seed, "prune": prune, "workers": workers, "resume": resume, "family": family,
+        "params": params, "capital": capital, "home": loaded.home, **groups_of(loaded),
+    }  # fmt: skip
+    result = _run(screen, strategy, histories, {"grid": grids, **choices})
+    _show(screen, result)
+    for path, write in ((csv, result.to_csv), (parquet, result.to_parquet)):
+        if path is not None:
+            screen.remark(f"Trials written to {write(path)}")
+    write_pages(screen, result, html=html, document=result.to_json())
+    return 0 if result.is_complete else STOPPED
+
+
+def _run(screen: Screen, strategy: str, histories: Any, choices: dict[str, Any]) -> "SweepResult":
+    from openalpha import studies
+
+    with screen.progress("trying", None, unit="configurations") as advance:
+        seen = 0
+
+        def told(done: int, total: float) -> None:
+            nonlocal seen
+            advance(done - seen, total=total if math.isfinite(total) else None)
+            seen = done
+
+        return studies.sweep(strategy, histories, progress=told, **choices)
+
+
+def _show(screen: Screen, result: "SweepResult") -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from openalpha.research.study_page import number_text
+
+    name = result.objectives[0].name
+    shown = list(dict.fromkeys((name, "total_return", "max_drawdown", "round_trips")))
+    table = Table(title=escape(result.headline), title_justify="left")
+    for head in ("trial", *result.space.names, *shown):
+        table.add_column(head.replace("_", " "), justify="right")
+    for number in result.order[:_TOP].tolist():
+        row = result.row(number)
+        cells = [number, *row["params"].values(), *(row["metrics"][key] for key in shown)]
+        table.add_row(*(number_text(cell) for cell in cells))
+    screen.show(table)
+    for sentence in result.verdict.sentences:
+        screen.show(escape(sentence))
+    counts = result.counts
+    words = [f"{count:,} {what}" for what, count in counts.items() if count]
+    screen.remark(
+        f"{', '.join(words)} in {result.seconds:.1f} s; the family of {result.record['strategy']} "
+        f"has tried {result.family:,} configurations here"
+    )
+    if not result.is_complete:
+        screen.remark("Stopped: what was done is kept and counted; the same with --resume goes on.")
