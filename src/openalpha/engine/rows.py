@@ -121,7 +121,15 @@ class MarketRows:
 
     def market(self) -> Market:
         """Return the arrays as the kernel wants them."""
-        return Market(self.ts, self.bars, self.mark, self.index, self.funding_ts, self.funding_rate)
+        return Market(
+            self.ts,
+            self.bars,
+            self.mark,
+            self.index,
+            self.funding_ts,
+            self.funding_rate,
+            self.bars,
+        )
 
     @property
     def at(self) -> int:
