@@ -46,8 +46,13 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     if request.param == "sqlite":
         return tmp_path / "books.sqlite"
     server: str = request.getfixturevalue("postgres")
+    return empty_database(server, request.getfixturevalue("postgres_template"))
+
+
+def empty_database(server: str, template: str) -> str:
+    """Make a database of a server that has the schema and nothing in it; returns its address."""
     name = f"books_{next(_NUMBERS)}"
-    _create(server, name, request.getfixturevalue("postgres_template"))
+    _create(server, name, template)
     return server.replace("/postgres?", f"/{name}?")
 
 
