@@ -125,7 +125,8 @@ class _Hands:
 
     def _book(self, name: str) -> TaxBook:
         if name not in self.books:
-            self.books[name] = TaxBook(policy_on(self.policy, self._at(name, date.min)[0]))
+            begun, _ = self._at(name, self.first[name])
+            self.books[name] = TaxBook(policy_on(self.policy, begun))
         return self.books[name]
 
     def _at(self, name: str, day: date) -> tuple[Treatment, Choice | None]:
@@ -138,8 +139,7 @@ class _Hands:
 
     def _refuse_changed(self, name: str, day: date) -> None:
         """Refuse moves of a portfolio that changed its account while it had a history."""
-        first = self.first.get(name, day)
-        begun = self._at(name, first)[0]
+        begun, _ = self._at(name, self.first[name])
         if self._at(name, day)[0] is not begun:
             raise Refused(
                 f"coins move in or out of {name or 'all else'} on {day}, whose account changed "
@@ -152,6 +152,7 @@ class _Hands:
             yield self._post(replace(event, strategy=giver))
             return
         for name in (giver, taker):
+            self.first.setdefault(name, event.day)
             self._refuse_changed(name, event.day)
         lost = event.qty - event.received
         fee = event.fee_value or ZERO

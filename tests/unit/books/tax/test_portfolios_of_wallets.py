@@ -58,13 +58,13 @@ def test_events_belong_to_the_portfolio_of_their_wallet() -> None:
     perp = Derivative("p", date(2025, 8, 1), "pnl", D(7), wallet="bybit unified")
     done = found([bought("bybit spot"), sold("bybit spot"), perp])
     assert set(done.parts) == {"bot"}
-    assert sums(done) == (0, D(307))
+    assert sums(done) == (D(0), D(307))
     assert Portfolios({"a": "by", "b": "bybit"}).of("bybit") == "b"
 
 
 def test_coins_moved_into_stock_at_cost_have_no_gain_that_day() -> None:
     done = found([bought(), moved(), sold()])
-    assert sums(done) == (0, D(300))
+    assert sums(done) == (D(0), D(300))
     assert not done.open_items
     assert done.parts[""].parcels == ()
 
@@ -81,7 +81,7 @@ def test_coins_moved_into_stock_at_market_value_are_event_k4() -> None:
 def test_coins_moved_out_of_stock_begin_anew_at_cost() -> None:
     back = moved(source="bybit unified", target="cold")
     done = found([bought("bybit"), back, sold("cold", date(2026, 9, 1))])
-    assert sums(done) == (D(300), 0)
+    assert sums(done) == (D(300), D(0))
     assert done.years[2027].statement.net == D(300)  # a day short of twelve months
     later = found([bought("bybit"), back, sold("cold", date(2026, 9, 2))])
     assert later.years[2027].statement.net == D(150)
@@ -105,7 +105,7 @@ def test_what_arrives_cannot_be_sold_before_it_came() -> None:
 
 def test_a_profit_scheme_takes_coins_at_cost_and_gives_them_back_with_a_question() -> None:
     done = found([bought(), moved(), sold()], bot=SCHEME)
-    assert sums(done) == (0, D(300))
+    assert sums(done) == (D(0), D(300))
     assert not done.open_items
     back = moved(source="bybit unified", target="cold")
     given = found([bought("bybit"), back, sold("cold")], bot=SCHEME)
