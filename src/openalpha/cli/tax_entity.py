@@ -190,7 +190,7 @@ def transfer(  # noqa: PLR0913, PLR0917 - the options of a command
     from openalpha.books.imports.records import Move
     from openalpha.books.imports.storing import Imports, Settlement
     from openalpha.cli.tax_import import history_of
-    from openalpha.cli.tax_report_make import refuse_locked
+    from openalpha.cli.tax_locks import refuse_locked
     from openalpha.core.clock import parse_ms
 
     if giver == receiver:

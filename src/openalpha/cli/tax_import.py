@@ -65,7 +65,7 @@ def import_(
     from openalpha.books.imports.reading import FAMILIES, read_export
     from openalpha.books.imports.records import Kind
     from openalpha.books.imports.storing import SourceFile
-    from openalpha.cli.tax_report_make import locked_years_of, refuse_locked
+    from openalpha.cli.tax_locks import locked_years_of, refuse_locked
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(None, settings)
@@ -161,7 +161,7 @@ def settle(
 ) -> None:
     """Say what an open item was; a later word on the same item replaces this one."""
     from openalpha.books.imports.storing import WAYS, Settlement
-    from openalpha.cli.tax_report_make import refuse_locked
+    from openalpha.cli.tax_locks import refuse_locked
 
     if way not in WAYS:
         raise InputError(f"--as was '{way}', expected one of {', '.join(WAYS)}")

@@ -117,8 +117,9 @@ def _show(screen: Screen, made: "TaxReport") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from openalpha.books.report.contents import tables_of
     from openalpha.books.report.summary import headline
-    from openalpha.books.report.tables import shown, tables_of
+    from openalpha.books.report.tables import shown
 
     screen.show(Text(f"{headline(made)}: {made.status}", style="bold"))
     if made.is_synthetic:

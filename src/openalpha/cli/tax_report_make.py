@@ -18,8 +18,9 @@ from openalpha.books.report.model import (
     SourceFile,
     TaxReport,
 )
-from openalpha.books.tax.dates import income_year, zone_of
+from openalpha.books.tax.dates import zone_of
 from openalpha.books.tax.entity import Refused, Treatment, parse_method
+from openalpha.cli.tax_locks import profile_of
 from openalpha.core.clock import format_ms
 from openalpha.core.errors import InputError, UnknownName
 
@@ -35,10 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Wish",
     "known_entities",
-    "locked_years_of",
     "make_report",
-    "profile_of",
-    "refuse_locked",
 ]
 
 _BROKEN = "broken_balance"
@@ -154,13 +152,6 @@ def _environment(name: str) -> "Environment":
 
 
 # ---- who
-
-
-def profile_of(books: "Ledger", entity: str) -> "Profile":
-    """Return an entity as its file declares it; one without a file is a resident individual."""
-    from openalpha.books import entities
-
-    return entities.profile_of(books.database, entity, clock=books.clock)
 
 
 def known_entities(books: "Ledger") -> list[str]:
@@ -367,36 +358,3 @@ def _files(
         words = sorted(f"{key} {word.way} {word.aud} {word.reason}" for key, word in said.items())
         digest = hashlib.sha256("\n".join(words).encode()).hexdigest()
         yield SourceFile(f"{len(said)} words of a person", "settlements", digest)
-
-
-# ---- locks
-
-
-def refuse_locked(books: "Ledger", entity: str, stamps: Iterable[int]) -> None:
-    """Refuse a change that reaches into a locked year.
-
-    Parameters
-    ----------
-    stamps : iterable of int
-        When what is to be changed happened, UTC milliseconds; below 0 is no year in particular.
-
-    Raises
-    ------
-    Refused
-        If one lies in a locked year.
-    """
-    for words in locked_years_of(books, entity, stamps):
-        raise Refused(
-            f"{words}, and this would change it; openalpha tax reopen --year … --reason … opens "
-            "it again"
-        )
-
-
-def locked_years_of(books: "Ledger", entity: str, stamps: Iterable[int]) -> list[str]:
-    """Say which locked years some moments lie in."""
-    locked = YearLocks(books.database, books.clock).of(entity)
-    if not locked:
-        return []
-    zone = zone_of(profile_of(books, entity).time_zone)
-    days = (datetime.fromtimestamp(ts_ms / 1000, zone).date() for ts_ms in stamps if ts_ms >= 0)
-    return [locked[year].words for year in sorted({*map(income_year, days)}) if year in locked]

@@ -4,9 +4,10 @@ import csv
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
+from openalpha.books.report.contents import tables_of
 from openalpha.books.report.first_page import DISCLAIMER
 from openalpha.books.report.model import TaxReport
-from openalpha.books.report.tables import Cell, tables_of
+from openalpha.books.report.tables import Cell
 
 __all__ = ["report_csv"]
 

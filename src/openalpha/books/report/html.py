@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
 
+from openalpha.books.report.contents import tables_of
 from openalpha.books.report.first_page import DISCLAIMER
 from openalpha.books.report.model import TaxReport
 from openalpha.books.report.summary import headline, marks_note, tiles
-from openalpha.books.report.tables import Cell, Column, Table, shown, tables_of
+from openalpha.books.report.tables import Cell, Column, Table, shown
 
 __all__ = ["report_html"]
 

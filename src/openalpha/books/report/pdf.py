@@ -1,5 +1,6 @@
 """The report as PDF, for paper and for the agent's file."""
 
+from openalpha.books.report.contents import tables_of
 from openalpha.books.report.first_page import DISCLAIMER
 from openalpha.books.report.model import TaxReport
 from openalpha.books.report.paper import (
@@ -13,7 +14,7 @@ from openalpha.books.report.paper import (
     Style,
 )
 from openalpha.books.report.summary import headline, marks_note, tiles
-from openalpha.books.report.tables import Column, Table, condensed, tables_of
+from openalpha.books.report.tables import Column, Table, condensed
 
 __all__ = ["report_pdf"]
 
@@ -22,7 +23,7 @@ _ROWS_OF_RATES = 1_000
 _NARROW_STYLE, _WIDE_STYLE, _SAID_STYLE = Style(8, 11.5), Style(6.6, 9.4), Style(8.1, 11.6)
 
 _SAID = (
-    Column("choice or fact", "words", 1.2), Column("what", "words", 4.6), Column("by", "words", 1.8)
+    Column("choice or fact", "words", 1.4), Column("what", "words", 4.5), Column("by", "words", 1.7)
 )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def report_pdf(report: TaxReport) -> bytes:
     kind = "SYNTHETIC " if report.is_synthetic else ""
     foot = (
         f"{headline(report)} · {kind}{report.status} · report {report.report_sha256[:16]} · "
-        f"OpenAlpha {report.version} · {DISCLAIMER}"
+        f"OpenAlpha {report.version} · not tax advice"
     )
     paper = Paper(title=f"Tax report, {headline(report)}", foot=foot, watermark=hidden)
     paper.turn(PORTRAIT)

@@ -6,11 +6,12 @@ from decimal import Decimal
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from openalpha.books.report.contents import tables_of
 from openalpha.books.report.first_page import DISCLAIMER
 from openalpha.books.report.formulas import FIRST, GAIN, HEAD, Live, gain_formula, span
 from openalpha.books.report.model import TaxReport
 from openalpha.books.report.summary import headline, marks_note
-from openalpha.books.report.tables import Cell, Column, Table, tables_of
+from openalpha.books.report.tables import Cell, Column, Table
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook

@@ -10,8 +10,8 @@ import pytest
 from openpyxl import load_workbook
 
 from openalpha.books.report import build_report
+from openalpha.books.report.contents import tables_of
 from openalpha.books.report.model import TaxReport
-from openalpha.books.report.tables import tables_of
 from openalpha.books.report.xlsx import report_xlsx
 from openalpha.books.tax.entity import Entity, Policy, Treatment
 from openalpha.books.tax.events import Acquire, Cost, Dispose, StatedGain
