@@ -6,7 +6,7 @@ from typing import Any
 
 from openalpha.net.budget import Priority
 from openalpha.trading.orders import LiveOrder
-from openalpha.trading.side import Request, RequestKind
+from openalpha.trading.side import Change, Request, RequestKind
 from openalpha.venue.bybit.limits import BATCH_SIZES
 from openalpha.venue.bybit.new_order import plain
 
@@ -19,6 +19,7 @@ __all__ = [
     "cancel_foreign",
     "cancel_orders",
     "place",
+    "wish_of",
 ]
 
 _AMENDED = {"qty": "qty", "limit_price": "price", "trigger_price": "triggerPrice"}
@@ -91,6 +92,20 @@ def ask_account(what: str, *, start_ms: int = 0) -> Request:
     if start_ms:
         params["startTime"] = str(start_ms)
     return Request(RequestKind.ASK_ACCOUNT, params, (), Priority.RECONCILE)
+
+
+def wish_of(change: Change, order: LiveOrder) -> dict[str, Decimal]:
+    """Return what a change asks for that the order neither has nor is about to have."""
+    wanted = {
+        "qty": (change.qty, order.qty),
+        "limit_price": (change.limit_price, order.limit_price),
+        "trigger_price": (change.trigger_price, order.trigger_price),
+    }
+    return {
+        name: new
+        for name, (new, old) in wanted.items()
+        if new is not None and new != order.wish.get(name, old)
+    }
 
 
 def _named(order: LiveOrder) -> dict[str, Any]:

@@ -9,7 +9,6 @@ request should it still arrive.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from openalpha.core.orders import OrderStatus, PositionMode
@@ -20,6 +19,7 @@ from openalpha.trading.bybit_account import Account
 from openalpha.trading.bybit_fates import Fates, SideTerms
 from openalpha.trading.bybit_replies import Outcome, Reply, read_reply
 from openalpha.trading.bybit_state import freeze, thaw
+from openalpha.trading.bybit_stops import Exits, Stops
 from openalpha.trading.orders import LiveOrder, OrderRecord, Pending
 from openalpha.trading.side import (
     Change,
@@ -32,7 +32,7 @@ from openalpha.trading.side import (
     VenueEvent,
 )
 from openalpha.venue.bybit.new_order import NewOrder
-from openalpha.venue.bybit.rows import Execution, OrderRow
+from openalpha.venue.bybit.rows import Execution, OrderRow, PositionRow
 
 __all__ = ["BybitSide"]
 
@@ -54,6 +54,7 @@ class BybitSide:
     mode: PositionMode = PositionMode.ONE_WAY
     record: OrderRecord = field(default_factory=OrderRecord)
     account: Account = field(default_factory=Account)
+    stops: Stops = field(default_factory=Stops)
     now_ms: int = 0
     _owed: list[Request] = field(default_factory=list)
     _events: list[VenueEvent] = field(default_factory=list)
@@ -99,7 +100,7 @@ class BybitSide:
             order = self.record.find(link_id=change.link_id)
             if order is None or not order.is_open or order.wants_cancel:
                 continue
-            wish = _wish(change, order)
+            wish = ask.wish_of(change, order)
             if not wish:
                 continue
             order.wish |= wish
@@ -108,6 +109,14 @@ class BybitSide:
                 self._fates.changing(order, Pending.AMEND)
                 requests.append(ask.amend_order(order, wish))
         return requests
+
+    def protect(self, category: str, symbol: str, *, exits: Exits) -> None:
+        """Say what stop and take-profit a position is to have at the exchange, from now on.
+
+        They are set whenever the position is open and the exchange shows others; see `owed`.
+        """
+        self.stops.want(category, symbol, exits=exits)
+        self._owed += self.stops.due(self.now_ms)
 
     def owed(self) -> Sequence[Request]:
         """Return, once, what must be asked or sent because of what was heard."""
@@ -126,6 +135,7 @@ class BybitSide:
         elif item.kind is FrameKind.HEALTH:
             self._hear_health(json.loads(item.payload))
         self._fates.look()
+        self._owed += self.stops.due(self.now_ms)
         self._owed += self.account.due(self.now_ms)
         return self._drain()
 
@@ -149,11 +159,11 @@ class BybitSide:
 
     def state(self) -> bytes:
         """Return all that must be known to go on from here."""
-        return freeze(self.record, self.account, now_ms=self.now_ms)
+        return freeze(self.record, self.account, stops=self.stops, now_ms=self.now_ms)
 
     def restore(self, state: bytes) -> None:
         """Go on from a state; `recover` comes next."""
-        self.record, self.account, self.now_ms = thaw(state)
+        self.record, self.account, self.stops, self.now_ms = thaw(state)
 
     # inside
 
@@ -182,6 +192,8 @@ class BybitSide:
                 self._see_order(OrderRow.of(row, ""), is_asked=False)
             elif topic == "execution":
                 self._see_execution(Execution.of(row, ""))
+            elif topic == "position":
+                self.stops.see(PositionRow.of(row, ""))
 
     def _hear_reply(self, reply: Reply) -> None:
         if reply.kind is RequestKind.PLACE:
@@ -196,11 +208,11 @@ class BybitSide:
             self._asked_open(reply)
         elif reply.kind is RequestKind.ASK_FILLS:
             self._asked_fills(reply)
-        elif reply.kind is RequestKind.ASK_ACCOUNT and reply.params["what"] == "ground":
-            for execution in self.account.ground(reply, now_ms=self.now_ms):
-                self.record.is_new(execution.exec_id, execution.ts_ms)
         elif reply.kind is RequestKind.ASK_ACCOUNT:
-            self._events += self.account.hear(reply, now_ms=self.now_ms)
+            self._asked_account(reply)
+        elif reply.params["what"] == "exits":
+            incident = self.stops.hear(reply, now_ms=self.now_ms)
+            self._events += [incident] if incident is not None else []
 
     # replies to what was sent
 
@@ -298,6 +310,17 @@ class BybitSide:
             for row in reversed(reply.rows):
                 self._see_execution(Execution.of(row, category))
 
+    def _asked_account(self, reply: Reply) -> None:
+        what, category = str(reply.params["what"]), str(reply.params.get("category") or "")
+        if what == "ground":
+            for execution in self.account.ground(reply, now_ms=self.now_ms):
+                self.record.is_new(execution.exec_id, execution.ts_ms)
+            return
+        if what == "positions" and reply.outcome is Outcome.ANSWER:
+            rows = [PositionRow.of(row, category) for row in reply.rows]
+            self.stops.see_all(category, rows, ts_ms=reply.ts_ms)
+        self._events += self.account.hear(reply, now_ms=self.now_ms)
+
     # rows
 
     def _see_order(self, row: OrderRow, *, is_asked: bool) -> None:
@@ -363,17 +386,3 @@ class BybitSide:
 
     def _say(self, code: str, words: str) -> None:
         self._events.append(Incident(code, words, self.now_ms))
-
-
-def _wish(change: Change, order: LiveOrder) -> dict[str, Decimal]:
-    """Return what a change asks for that the order neither has nor is about to have."""
-    wanted = {
-        "qty": (change.qty, order.qty),
-        "limit_price": (change.limit_price, order.limit_price),
-        "trigger_price": (change.trigger_price, order.trigger_price),
-    }
-    return {
-        name: new
-        for name, (new, old) in wanted.items()
-        if new is not None and new != order.wish.get(name, old)
-    }

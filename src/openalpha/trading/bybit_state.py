@@ -11,6 +11,7 @@ from openalpha.core.orders import OrderStatus, Side
 from openalpha.store.run_log import canonical_json
 from openalpha.trading.bybit_account import Account
 from openalpha.trading.bybit_statement import Statement
+from openalpha.trading.bybit_stops import Stops
 from openalpha.trading.orders import LiveOrder, OrderRecord, Pending
 from openalpha.trading.orders_held import Holding
 from openalpha.trading.reconcile import Suspicions
@@ -29,10 +30,11 @@ _PLAIN = (
 )
 
 
-def freeze(record: OrderRecord, account: Account, *, now_ms: int) -> bytes:
+def freeze(record: OrderRecord, account: Account, *, stops: Stops, now_ms: int) -> bytes:
     """Return the state as bytes: the same state, the same bytes."""
     content = {
         "now_ms": now_ms,
+        "stops": stops.frozen(),
         "orders": [_order(order) for order in record.orders.values()],
         "exec_ids": record.exec_ids,
         "count": record.count,
@@ -54,7 +56,7 @@ def freeze(record: OrderRecord, account: Account, *, now_ms: int) -> bytes:
     return canonical_json(content)
 
 
-def thaw(state: bytes) -> tuple[OrderRecord, Account, int]:
+def thaw(state: bytes) -> tuple[OrderRecord, Account, Stops, int]:
     """Return what `freeze` was given."""
     content = json.loads(state)
     record = OrderRecord(
@@ -84,7 +86,7 @@ def thaw(state: bytes) -> tuple[OrderRecord, Account, int]:
         ),
         **content["account"],
     )
-    return record, account, content["now_ms"]
+    return record, account, Stops.thawed(content["stops"]), content["now_ms"]
 
 
 def _order(order: LiveOrder) -> dict[str, Any]:
