@@ -202,6 +202,38 @@ def test_equity_beyond_the_limit_flattens_and_a_withdrawal_does_not(world: World
         eventually(lambda: locked(world.home, "twin") is not None)
 
 
+HUNG = """
+import pathlib, sys
+from openalpha.cli.emergency_act import stop_act
+from openalpha.trading.emergency_post import SafetyPost
+home = pathlib.Path(sys.argv[1])
+post = SafetyPost(home, "twin", stop_act(home, "twin"))
+post.start()
+post.look(0)
+print("beating", flush=True)
+while True:
+    pass
+"""
+
+
+@pytest.mark.parametrize("by", ["signal", "file"])
+def test_a_trader_whose_loop_hangs_is_flat_by_its_own_thread(world: World, by: str) -> None:
+    """The kill switch must work where it is needed most: no guardian here, and the loop spins."""
+    world.trade()
+    hung = start([sys.executable, "-c", HUNG, str(world.home)], world.home)
+    try:
+        assert hung.stdout is not None and hung.stdout.readline() == "beating\n"
+        if by == "signal":
+            hung.send_signal(signal.SIGUSR1)
+        else:
+            (world.home / "STOP.twin").touch()
+        eventually(lambda: world.stands()[:2] == (0, 0))
+        eventually(lambda: "stop" in [row["act"] for row in notes(world.home, "twin")])
+        assert locked(world.home, "twin") is not None and hung.poll() is None
+    finally:
+        end(hung)
+
+
 def test_two_guardians_of_one_environment(world: World) -> None:
     with world.guardian() as first:
         done = said_by(world, "guardian", "--env", "twin")
