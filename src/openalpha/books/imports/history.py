@@ -239,8 +239,9 @@ def _openings(checks: Iterable[Check]) -> list[ImportItem]:
     items = []
     for check in checks:
         if check.opening > 0 and check.coin not in FIAT:
+            place = f"{check.venue} {check.account}".strip()
             text = (
-                f"{check.venue} {check.account} held {check.opening} {check.coin} before the first "
+                f"{place} held {check.opening} {check.coin} before the first "
                 "row: import the earlier history, or a CSV of your own that says when it was "
                 "bought and for what, then settle this --as own"
             )

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from openalpha.books.accounts import Account, Book, Category
 from openalpha.books.entries import Entry, EntryKind, StoredFill
 from openalpha.books.imports.records import OWN_FAMILY, Kind, Move, Record
+from openalpha.books.imports.symbols import split_pair
 from openalpha.books.rates import Rate
 from openalpha.books.reading import read_entries
 from openalpha.books.writing import HOME, book_row
@@ -35,6 +36,7 @@ _FORCED = {
     Reason.SETTLED: "settlement",
 }
 _FEES = (EntryKind.FEE, EntryKind.LIQUIDATION_FEE)
+_OF_TRADES = (*_FEES, EntryKind.TRADE, EntryKind.REALISED_PNL)
 _SILENT = (EntryKind.MARK, EntryKind.VALUATION, EntryKind.CORRECTION)
 
 
@@ -102,11 +104,11 @@ def own_book(database: Database, book: Book, *, venue: str | None = None) -> Own
         for quote in entry.quotes
         if quote.of_seq is not None and quote.quote == HOME
     }
-    maker = _Maker(book, kinds)
+    maker = _Maker(book, kinds, _exchanges(book, entries))
     records, rates = [], {}
     for group in _grouped(entries):
         for record, of in maker.records(group):
-            if venue in (None, f"{record.venue}:{record.account}".rstrip(":")):
+            if venue is None or any(_is_of(entry, venue) for entry in of.entries):
                 records.append(record)
                 rates[record.key] = _rates(of, later, book)
     return OwnBook(_with_balances(records), rates)
@@ -135,14 +137,51 @@ def _active(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def _grouped(entries: Iterable[Entry]) -> list[_Group]:
+    """Put a fill and its effects together: by its number, else by instrument and instant.
+
+    A venue's own statement numbers no fill. Of several trades in one instrument and instant the
+    n-th change of each kind and coin belongs to the n-th trade.
+    """
     groups: dict[str, _Group] = {}
+    seen: dict[tuple[str, EntryKind, str], int] = defaultdict(int)
     for entry in entries:
         if entry.kind in _SILENT:
             continue
         found = _OF_FILL.search(entry.ref)
-        name = f"{entry.source}/fill {found.group(1)}" if found else entry.key
+        instrument = _instrument(entry)
+        if found:
+            name = f"{entry.source}/fill {found.group(1)}"
+        elif instrument and (entry.fill or entry.kind in _OF_TRADES):
+            at = f"{entry.source}/{instrument}@{entry.ts_ms}"
+            coin = "" if entry.fill else entry.postings[0].account.coin
+            seen[at, entry.kind, coin] += 1
+            name = f"{at}#{seen[at, entry.kind, coin]}"
+        else:
+            name = entry.key
         groups.setdefault(name, _Group(name)).entries.append(entry)
     return list(groups.values())
+
+
+def _instrument(entry: Entry) -> str:
+    if entry.fill is not None:
+        return entry.fill.instrument
+    named = (line.account.instrument for line in entry.postings if line.account.instrument)
+    return next(named, "")
+
+
+def _is_of(entry: Entry, venue: str) -> bool:
+    return any(line.account.venue == venue for line in entry.postings)
+
+
+def _exchanges(book: Book, entries: Iterable[Entry]) -> dict[str, str]:
+    """Tell for each live venue account which exchange it is, as imported files call it."""
+    found: dict[str, str] = {}
+    if book.environment is Environment.LIVE:
+        for entry in entries:
+            market = _instrument(entry).partition(":")[0]
+            for line in entry.postings if market else ():
+                found.setdefault(line.account.venue, market.partition("_")[0])
+    return found
 
 
 def _rates(
@@ -183,41 +222,52 @@ class _Maker:
 
     book: Book
     kinds: Mapping[str, InstrumentKind]
+    exchanges: Mapping[str, str]
 
     def records(self, group: _Group) -> Iterator[tuple[Record, _Group]]:
         """Yield the records of a fact, and of what hangs on it but is a fact of its own."""
-        if group.fill is not None:
+        if not group.cash() and not any(_is_cash(p.account) for p in group.first.postings):
+            return  # a fill whose money the venue states at another instant, or not at all
+        is_trade = any(entry.kind is EntryKind.TRADE for entry in group.entries)
+        if group.fill is not None or (is_trade and len(group.entries) > 1):
             parts = [e for e in group.entries if e.kind is EntryKind.INSURANCE]
             rest = [e for e in group.entries if e.kind is not EntryKind.INSURANCE]
             whole = _Group(group.name, rest)
-            yield self._of_fill(whole, group.fill), whole
+            yield self._of_trade(whole), whole
             for entry in parts:
+                yield from self.records(_Group(entry.key, [entry]))
+            return
+        if len(group.entries) > 1:  # profit and fee of a contract, stated without a fill
+            for entry in group.entries:
                 yield from self.records(_Group(entry.key, [entry]))
             return
         accounts = {p.account.venue for p in group.first.postings if _is_cash(p.account)}
         for venue in sorted(accounts):
             yield self._alone(group, venue=venue), group
 
-    def _of_fill(self, group: _Group, fill: StoredFill) -> Record:
-        blank = self._blank(group, fill.venue, name=group.name)
+    def _of_trade(self, group: _Group) -> Record:
+        fill = group.fill
+        lines = [posting for entry in group.entries for posting in entry.postings]
+        instrument = next(filter(None, map(_instrument, group.entries)))
         fees = tuple(Move(coin, -amount) for coin, amount in group.cash(*_FEES))
-        qty = fill.qty * fill.side
-        blank = replace(
-            blank, fees=fees, contract=_symbol(fill.instrument), qty=qty, price=fill.price
-        )
-        if fill.kind != InstrumentKind.SPOT:
+        blank = self._blank(group, lines[0].account.venue, name=group.name)
+        blank = replace(blank, fees=fees, contract=_symbol(instrument))
+        if fill is not None:
+            blank = replace(blank, qty=fill.qty * fill.side, price=fill.price)
+        if fill is not None and fill.kind != InstrumentKind.SPOT:
             money = tuple(group.cash(EntryKind.REALISED_PNL))
             label = _FORCED.get(Reason(fill.reason), "pnl")
             return _stated(replace(blank, kind=Kind.CONTRACT, moves=money, label=label), group)
         moves = group.cash(EntryKind.TRADE)
-        lines = (posting for entry in group.entries for posting in entry.postings)
-        paid = next((p.account.coin for p in lines if _is_cost(p.account)), "")
+        pair = split_pair(_symbol(instrument))
+        paid = next((p.account.coin for p in lines if _is_cost(p.account)), pair[1] if pair else "")
         moves.sort(key=lambda move: move.coin == paid)  # the base coin stands first
         if len(moves) != 2 or (moves[0].amount > 0) == (moves[1].amount > 0):
-            text = "a spot fill without the two cash effects of a trade; post its effects"
+            text = "a spot trade without its two changes of cash; post them, or settle it"
             return _stated(replace(blank, kind=Kind.UNKNOWN, moves=tuple(moves), text=text), group)
-        label = "buy" if fill.side > 0 else "sell"
-        trade = replace(blank, kind=Kind.TRADE, moves=tuple(moves), label=label, qty=fill.qty)
+        label = "buy" if moves[0].amount > 0 else "sell"
+        qty = abs(moves[0].amount)
+        trade = replace(blank, kind=Kind.TRADE, moves=tuple(moves), label=label, qty=qty)
         return _stated(trade, group)
 
     def _alone(self, group: _Group, *, venue: str) -> Record:
@@ -237,11 +287,17 @@ class _Maker:
         return _stated(record, _Group(group.name, [entry._replace(postings=tuple(lines))]))
 
     def _transfer(self, blank: Record, entry: Entry) -> Record:
-        """Return a transfer; what a simulated account opens with was bought at its AUD value."""
+        """Return a transfer. A simulated account buys what it opens with, at its AUD value.
+
+        What a real account opens with was there before: an opening balance, as files state one.
+        """
         ((coin, amount),) = blank.moves
         is_made_up = self.book.environment is not Environment.LIVE
         rate = next((q.rate for q in entry.quotes if q.coin == coin and q.quote == HOME), None)
-        if is_made_up and entry.ref == "opening balance" and amount > 0 and rate is not None:
+        is_opening = entry.ref == "opening balance" and amount > 0
+        if is_opening and not is_made_up:
+            return replace(blank, kind=Kind.VOID, moves=(), label="opening")
+        if is_opening and rate is not None:
             cost = Move(HOME, -EXACT.multiply(amount, rate))
             return replace(blank, kind=Kind.TRADE, moves=(blank.moves[0], cost), label="buy")
         kind = Kind.DEPOSIT if amount > 0 else Kind.WITHDRAWAL
@@ -268,6 +324,9 @@ class _Maker:
     def _blank(self, group: _Group, venue: str, *, name: str) -> Record:
         first = group.first
         where, _, account = venue.partition(":")
+        exchange = self.exchanges.get(venue, where)
+        if exchange != where:  # a run's account at an exchange
+            where, account = exchange, venue
         return Record(
             where,
             account,

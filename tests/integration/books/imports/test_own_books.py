@@ -191,7 +191,10 @@ def test_what_a_simulated_account_opens_with_was_bought_that_day(ledger: Ledger)
     (bought,) = told(ledger, book=played).events
     assert isinstance(bought, Acquire)
     assert (bought.qty, bought.cost, bought.kind) == (Decimal(100), Decimal(150), "buy")
-    assert codes(told(ledger)) == ["unmatched_deposit"], "real money came from somewhere"
+    real = told(ledger)
+    assert real.events == []
+    assert codes(real) == ["opening_balance"], "real money came from somewhere"
+    assert "run held 100 USDT before the first row" in real.open_items[0].text
 
 
 def test_a_trade_made_here_and_imported_counts_once(ledger: Ledger) -> None:
@@ -237,6 +240,48 @@ def test_a_withdrawal_of_ours_meets_its_deposit_elsewhere(ledger: Ledger) -> Non
         (Decimal("0.05"), Decimal("0.0495"))
     ]
     assert codes(history) == ["unmatched_deposit"]
+
+
+def stated(key: str, amount: str, kind: EffectKind, *, coin: str, of: Instrument) -> Draft:
+    """Return an effect as a venue's statement has it: of no fill, in a run's account."""
+    effect = CashEffect(0, NOON_MS, 0, coin, Decimal(amount), kind, of.id, None)
+    draft = effect_draft(effect, source="run 9", venue="run 9")
+    return draft._replace(key=key, ref=f"effect {key}")
+
+
+def test_a_venues_own_statement_makes_trades_without_numbers_of_fills(ledger: Ledger) -> None:
+    perp = linear()
+    ledger.post(
+        LIVE,
+        [
+            filled(1, "0.2", "60000", instrument=SPOT, venue="run 9", at=NOON_MS)._replace(
+                source="run 9", ref="execution x1"
+            ),
+            stated("1", "0.2", EffectKind.TRADE, coin="BTC", of=SPOT),
+            stated("2", "0.3", EffectKind.TRADE, coin="BTC", of=SPOT),
+            stated("3", "-12000", EffectKind.TRADE, coin="USDT", of=SPOT),
+            stated("4", "-0.0002", EffectKind.FEE, coin="BTC", of=SPOT),
+            stated("5", "-18000", EffectKind.TRADE, coin="USDT", of=SPOT),
+            stated("6", "-0.0003", EffectKind.FEE, coin="BTC", of=SPOT),
+            stated("7", "40", EffectKind.REALISED_PNL, coin="USDT", of=perp),
+            stated("8", "-2", EffectKind.FEE, coin="USDT", of=perp),
+        ],
+    )
+    same = record(
+        Kind.TRADE, "0.3 BTC, -18000 USDT", at=NOON_MS + 30, venue="bybit", label="buy",
+        fees=moves("0.0003 BTC"), family="bybit spot trades",
+    )  # fmt: skip
+    history = told(ledger, same)
+    assert history.aside == 1, "the account of a run is known by its exchange"
+    swaps = [e for e in history.events if isinstance(e, Swap)]
+    assert [(s.in_qty, s.out_qty, s.coin_fee and s.coin_fee.qty) for s in swaps] == [
+        (Decimal("0.2"), Decimal(12000), Decimal("0.0002")),
+        (Decimal("0.3"), Decimal(18000), Decimal("0.0003")),
+    ]
+    money = [(e.kind, e.amount) for e in history.events if isinstance(e, Derivative)]
+    assert money == [("pnl", Decimal(60)), ("fee", Decimal(-3))]
+    assert all(check.is_right for check in history.checks)
+    assert codes(history) == [], "an execution whose money stands apart asks nothing"
 
 
 def test_both_ends_of_an_own_transfer_are_one_move(ledger: Ledger) -> None:
