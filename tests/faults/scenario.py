@@ -72,7 +72,9 @@ def run_scenario(seed: int) -> Verdict:
             world.turn()
         world.settle()
         is_by_hand = "hand trade" in storm.kinds
-        verdict.faults = settled_verdict(world, {"foreign_order"} if is_by_hand else set())
+        verdict.faults = settled_verdict(
+            world, {"foreign_order", "foreign_fill"} if is_by_hand else set()
+        )
     except AssertionError as error:
         verdict.faults = [f"{type(error).__name__}: {str(error)[:400]}"]
     verdict.crashes = world.crashes

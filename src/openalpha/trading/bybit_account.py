@@ -34,6 +34,9 @@ _PERIODS_MS = {
 }
 _RETRY_MS, _SOON_MS, _REPLY_MS = 500, 300, 15_000
 _OVERLAP_MS = 60_000
+_FORCED = frozenset(
+    {"CreateByLiq", "CreateByTakeOver_PassThrough", "CreateByAdl_PassThrough", "CreateBySettle"}
+)
 
 
 def holding_key(category: str, symbol: str, *, leg: Leg) -> str:
@@ -175,6 +178,22 @@ class Account:
         )
         link_id = "" if order is None else order.link_id
         return VenueFill(link_id, execution.exec_id, execution.kind, fill)
+
+    def explain(self, execution: Execution, *, now_ms: int) -> list[Incident]:
+        """Say to a person what changed a position and was no order of this run.
+
+        A position's own stop or take-profit needs no word: it was wanted.
+        """
+        assert execution.side is not None, "a fill has a side"
+        what = f"{execution.side.name.lower()} {execution.qty} {execution.symbol}"
+        at = f"at {execution.price} (execution {execution.exec_id})"
+        if execution.kind in ("BustTrade", "AdlTrade") or execution.created_by in _FORCED:
+            words = f"the exchange itself made it {what} {at}: {execution.created_by}"
+            return [Incident("forced_fill", words, now_ms)]
+        if execution.created_by in ("", "CreateByUser"):
+            words = f"somebody else {what} {at}; the position was taken over as it is now"
+            return [Incident("foreign_fill", words, now_ms)]
+        return []
 
     def see_foreign(
         self, row: OrderRow, *, policy: str, now_ms: int

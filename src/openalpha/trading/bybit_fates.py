@@ -179,8 +179,8 @@ class Fates:
 
     def see(self, order: LiveOrder, row: OrderRow, *, is_asked: bool) -> Trouble | None:
         """Take in a row of the venue."""
-        order.is_acked = True
         trouble = see_row(order, row, is_asked=is_asked)
+        order.is_acked = True
         self._next_question(order)
         return trouble
 

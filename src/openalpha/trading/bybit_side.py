@@ -357,7 +357,9 @@ class BybitSide:
                 self._say(trouble.code, trouble.words)
         self.record.fills += 1
         self._events.append(self.account.fill(execution, found, seq=self.record.fills))
-        if found is not None and found.shown is not before:
+        if found is None:
+            self._events += self.account.explain(execution, now_ms=self.now_ms)
+        elif found.shown is not before:
             self._tell(found)
 
     def _follow_up(self, order: LiveOrder) -> None:

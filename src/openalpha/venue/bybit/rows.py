@@ -270,6 +270,7 @@ class Execution:
     fee_coin: str
     role: Role
     ts_ms: int
+    created_by: str = ""
 
     @classmethod
     def of(cls, row: Row, category: str) -> "Execution":
@@ -290,6 +291,7 @@ class Execution:
             fee_coin=text(row, "feeCurrency"),
             role=Role.MAKER if flag(row, "isMaker") else Role.TAKER,
             ts_ms=whole(row, "execTime"),
+            created_by=text(row, "createType"),
         )
 
     @property
