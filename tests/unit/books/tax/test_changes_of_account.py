@@ -119,6 +119,44 @@ def test_every_dollar_is_taxed_once_whatever_the_path() -> None:
                 assert round(gains + revenue, 9) == D(560 - 170), (first, second, value)
 
 
+def test_costs_of_owning_are_counted_once_on_every_path() -> None:
+    owning = Cost("c1", date(2025, 1, 1), "BTC", 3, D(10))
+    for first in Treatment:
+        for second in Treatment:
+            if first is second:
+                continue
+            for value in ("cost", "market"):
+                _, years = found([bought(), owning, sold()], first, second, value=value)
+                gains = sum((gain.amount for row in years.values() for gain in row.gains), D(0))
+                revenue = sum((row.revenue for row in years.values()), D(0))
+                assert gains + revenue == D(400 - 100 - 10), (first, second, value)
+
+
+def test_what_was_held_short_before_a_scheme_has_no_discount() -> None:
+    _, years = found([bought(date(2025, 8, 2)), sold()], CAPITAL, SCHEME)
+    assert years[2027].statement.net == D(180 - 100)
+    _, years = found([bought(date(2025, 7, 31)), sold()], CAPITAL, SCHEME)
+    assert years[2027].statement.net == D(180 - 100) / 2
+
+
+def test_the_day_of_a_change_belongs_to_the_new_account() -> None:
+    today = Dispose("s1", CHANGED, "BTC", D(2), D(400))
+    _, years = found([bought(), today], CAPITAL, STOCK, value="cost")
+    assert (years[2026].revenue, years[2026].statement.gross) == (D(300), D(0))
+
+
+def test_stock_that_nobody_identified_is_first_in_first_out() -> None:
+    events: list[Event] = [
+        bought(),
+        Acquire("b2", date(2025, 10, 1), "BTC", D(1), D(500)),
+        sold("s1", "1", "300"),
+    ]
+    choices = [Choice("", STOCK, CHANGED, "a business now", "me")]
+    parts, years = assess_portfolios(events, Policy(method=Method.HIFO), choices=choices)
+    assert parts[AFTER].slices[0].cost == D(50)
+    assert years[2027].revenue == D(250)
+
+
 def test_a_value_that_is_needed_must_be_stated() -> None:
     choice = Choice("", STOCK, CHANGED, "a business now", "me", "market")
     with pytest.raises(Refused, match="BTC changes its account on 2025-09-01"):

@@ -133,6 +133,13 @@ def test_a_sale_is_compared_with_the_days_discounts_fall_due() -> None:
     assert now.parcels == (("old", D(1)), ("soon", D(1)))
 
 
+def test_a_sale_costs_only_what_it_adds_to_what_was_realised() -> None:
+    events = [*held(), income("5000"), Dispose("e", date(2026, 5, 2), "ETH", D(1), D(2300))]
+    profile = Profile("me", other_income={2026: D(90000)})
+    (sale,) = sale_on(events, profile, sale=("BTC", D(1), D(1100)), days=[TODAY], tables=TABLES)
+    assert sale.tax == D(500) * D("0.32")
+
+
 def test_a_sale_uses_losses_and_may_fall_into_another_year() -> None:
     losses = (BroughtLoss(2024, D(400), "capital", "notice"),)
     profile = Profile("me", losses=losses)

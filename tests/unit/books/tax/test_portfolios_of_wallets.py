@@ -94,6 +94,11 @@ def test_on_one_account_cost_date_and_costs_of_owning_go_along() -> None:
     assert done.parts["bot"].slices[0].acquired == date(2024, 8, 1)
 
 
+def test_costs_of_owning_are_part_of_what_stock_costs() -> None:
+    owning = Cost("c", date(2025, 1, 1), "BTC", 3, D(10))
+    assert sums(found([bought(), owning, moved(), sold()])) == (D(0), D(400 - 110))
+
+
 def test_what_arrives_cannot_be_sold_before_it_came() -> None:
     own = Acquire("own", date(2025, 8, 20), "BTC", D(2), D(50), wallet="bybit")
     early = Dispose("early", date(2025, 8, 25), "BTC", D(2), D(90), wallet="bybit")
@@ -129,6 +134,9 @@ def test_a_choice_for_nobodys_portfolio_is_asked_about() -> None:
     choice = Choice("ghost", STOCK, date(2024, 7, 1), "why", "me")
     done = assess_profile([bought(), sold("cold")], Profile("me", choices=(choice,)))
     assert [item.code for item in done.open_items] == ["unknown_portfolio"]
+    rest = replace(choice, portfolio="")
+    bot = assess_profile([bought("bybit")], Profile("me", choices=(rest,), portfolios=BOT))
+    assert not bot.open_items
 
 
 def test_what_is_not_worked_out_is_refused() -> None:
