@@ -1,5 +1,6 @@
 """`openalpha tax report` and `reopen`: a year's report in every form, and the final one's lock."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,12 +84,14 @@ def report(  # noqa: PLR0913, PLR0917 - the options of a command
         environment=environment,
         account=account,
     )
+    _check_places((html, pdf, xlsx), csv)
     with open_books(loaded) as books:
         made = make_report(books, wish)
-    _show(screen, made)
-    for what, path in _written(made, html=html, pdf=pdf, xlsx=xlsx, csv=csv):
-        screen.show(f"{what} written to {path}")
+    written = _written(made, html=html, pdf=pdf, xlsx=xlsx, csv=csv)
     screen.result(report_json(made))
+    _show(screen, made)
+    for what, path in written:
+        screen.show(f"{what} written to {path}")
 
 
 @app.command()
@@ -174,20 +177,21 @@ def _written(
         contents.append(("Workbook", xlsx, report_xlsx(made)))
     done: list[tuple[str, Path]] = []
     for what, path, content in contents:
-        write_bytes(_a_file(path), content)
+        write_bytes(path, content)
         done.append((what, path))
     if csv is not None:
         from openalpha.books.report.csv_files import report_csv
 
-        if csv.exists() and not csv.is_dir():
-            raise InputError(f"{csv} is a file; --csv names a folder for one file a table")
         for name, text in report_csv(made).items():
             write_bytes(csv / name, text.encode())
         done.append(("CSV", csv))
     return done
 
 
-def _a_file(path: Path) -> Path:
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name a file in it")
-    return path
+def _check_places(files: Sequence[Path | None], folder: Path | None) -> None:
+    """Refuse places that cannot be written before a year is locked."""
+    for path in files:
+        if path is not None and path.is_dir():
+            raise InputError(f"{path} is a folder; name a file in it")
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; --csv names a folder for one file a table")

@@ -31,6 +31,9 @@ _WIDTHS = {
 }
 _FORMATS = {"aud": "#,##0.00;[Red]-#,##0.00", "qty": "0.################", "day": "yyyy-mm-dd",
             "dollars": "#,##0"}  # fmt: skip
+_WORDS = 46
+_PAGE = (30, 95, 45)
+_LINE = 15.0
 _LIVE = ("labels", "steps", "schedule")
 _MOST_TEXT = 32_000  # a cell holds 32,767 characters
 
@@ -61,13 +64,16 @@ def report_xlsx(report: TaxReport) -> bytes:
 
 def _first_sheet(book: "Workbook", report: TaxReport) -> None:
     sheet = book.add_worksheet("First page")
-    bold, wrap = book.add_format({"bold": True}), book.add_format({"text_wrap": True})
+    bold, wrap = (
+        book.add_format({"bold": True}),
+        book.add_format({"text_wrap": True, "valign": "top"}),
+    )
     top = book.add_format({"bold": True, "valign": "top"})
     title = book.add_format({"bold": True, "font_size": 16})
     red = book.add_format({"bold": True, "font_color": "#B3261E", "text_wrap": True})
-    sheet.set_column(0, 0, 30)
-    sheet.set_column(1, 1, 95, wrap)
-    sheet.set_column(2, 2, 45, wrap)
+    for column, width in enumerate(_PAGE):
+        sheet.set_column(column, column, width)
+    _on_paper(sheet)
     sheet.write_string(0, 0, f"{headline(report)} – {report.status}", title)
     sheet.write_string(1, 0, DISCLAIMER)
     row = 3
@@ -93,7 +99,22 @@ def _first_sheet(book: "Workbook", report: TaxReport) -> None:
     for line in lines:
         for column, text in enumerate(line):
             sheet.write_string(row, column, text, (top, wrap, wrap)[column])
+        _grow(sheet, row, [(line[1], _PAGE[1]), (line[2], _PAGE[2])])
         row += 1
+
+
+def _grow(sheet: "Worksheet", row: int, texts: Sequence[tuple[str, int]]) -> None:
+    """Make a row as high as its longest wrapped text: not every program does so by itself."""
+    lines = max((1 + len(text) // width for text, width in texts), default=1)
+    if lines > 1:
+        sheet.set_row(row, min(_LINE * lines, 400))
+
+
+def _on_paper(sheet: "Worksheet") -> None:
+    """Print on A4, across, one page wide."""
+    sheet.set_paper(9)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
 
 
 class _Sheet:
@@ -103,10 +124,17 @@ class _Sheet:
         self.report = report
         self.table = table
         self.sheet: Worksheet = book.add_worksheet(table.title[:31])
-        self.formats = {name: book.add_format({"num_format": f}) for name, f in _FORMATS.items()}
+        self.formats = {
+            name: book.add_format({"num_format": f, "valign": "top"})
+            for name, f in _FORMATS.items()
+        }
         self.bold = book.add_format({"bold": True})
         self.sums = book.add_format({"bold": True, "num_format": _FORMATS["aud"], "top": 1})
         self.head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True})
+        self.right = book.add_format(
+            {"bold": True, "bottom": 1, "text_wrap": True, "align": "right"}
+        )
+        self.plain = book.add_format({"valign": "top"})
         self.title = book.add_format({"bold": True, "font_size": 14})
         self.wrap = book.add_format({"text_wrap": True, "valign": "top"})
 
@@ -116,9 +144,12 @@ class _Sheet:
         sheet.write_string(0, 0, table.title, self.title)
         sheet.write_string(1, 0, table.note)
         for number, column in enumerate(table.columns):
-            sheet.set_column(number, number, _WIDTHS.get(column.kind, 46))
-            sheet.write_string(HEAD, number, column.name, self.head)
+            sheet.set_column(number, number, _WIDTHS.get(column.kind, _WORDS))
+            is_number = column.kind in ("aud", "qty", "number")
+            sheet.write_string(HEAD, number, column.name, self.right if is_number else self.head)
         sheet.freeze_panes(FIRST, 0)
+        sheet.repeat_rows(HEAD)
+        _on_paper(sheet)
         if table.rows:
             sheet.autofilter(HEAD, 0, HEAD + len(table.rows), len(table.columns) - 1)
         else:
@@ -135,6 +166,12 @@ class _Sheet:
     def _row(self, row: int, cells: Sequence[Cell]) -> None:
         for number, (cell, column) in enumerate(zip(cells, self.table.columns, strict=True)):
             self._cell(row, number, cell, column)
+        self._grow(row, cells)
+
+    def _grow(self, row: int, cells: Sequence[Cell]) -> None:
+        texts = zip(cells, self.table.columns, strict=True)
+        words = [(str(cell), _WORDS) for cell, column in texts if column.kind == "words"]
+        _grow(self.sheet, row, words)
 
     def _cell(self, row: int, number: int, cell: Cell, column: Column) -> None:
         sheet = self.sheet
@@ -149,7 +186,7 @@ class _Sheet:
         elif isinstance(cell, int):
             sheet.write_number(row, number, cell)
         else:
-            style = self.wrap if column.kind == "words" else None
+            style = self.wrap if column.kind == "words" else self.plain
             sheet.write_string(row, number, cell[:_MOST_TEXT], style)
 
     def _gains(self) -> None:
@@ -183,6 +220,7 @@ class _Sheet:
                 else:
                     style = self.formats["aud" if column.kind == "aud" else "dollars"]
                     self._formula(*place, formula, row[column_number], style)
+            self._grow(FIRST + number, row)
         below = FIRST + len(self.table.rows) + 1
         workings = live.workings if self.table.slug == "steps" else []
         for number, line in enumerate(workings):
