@@ -90,6 +90,7 @@ def test_only_what_was_bought_is_sold(
     keep_bought(tmp_path, "twin", bought={"BTCUSDT": Decimal("0.5")})
     done = stop(tmp_path, exchange, client)
     assert done.is_done and coins(client) == Decimal("2.5")
+    assert read_bought(tmp_path, "twin").qty == {}
     for _ in range(2):
         assert stop(tmp_path, exchange, client).is_done
         assert coins(client) == Decimal("2.5"), "a stop that is repeated sells nobody's coins"

@@ -43,8 +43,8 @@ def test_a_deposit_does_not_lift_the_stop() -> None:
     """Guard: `EquityTrack._flow`."""
     ladder = fall(9_000)
     later = START_MS + 2 * HOUR_MS
-    ladder.observe(Reading(ts_ms=later, equity=Decimal(28_000), net_flows=Decimal(20_000)))
-    ladder.observe(Reading(ts_ms=later + 1, equity=Decimal(23_700), net_flows=Decimal(20_000)))
+    ladder.observe(Reading(ts_ms=later, equity=Decimal(29_000), net_flows=Decimal(20_000)))
+    ladder.observe(Reading(ts_ms=later + 1, equity=Decimal(27_300), net_flows=Decimal(20_000)))
     assert ladder.standing.stage is Stage.FLATTEN
 
 
