@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from openalpha.core.messages import CashEffect
+from openalpha.store.disk import Disk
 from openalpha.store.run_log import INPUTS, FrameKind, RunLog, canonical_json, tail
 from openalpha.trading.bybit_fates import SideTerms
 from openalpha.trading.bybit_side import BybitSide
 from openalpha.trading.executor import Executor
 from openalpha.trading.orders_events import VenueFill
 from openalpha.trading.side import Change, Incident, Input, OrderUpdate, PlacedOrder, Request
-from tests.fakes.disk import SimulatedDisk
 
 FOLDER = Path("/runs/twin/run/log")
 Plan = Callable[[int, BybitSide], "Wishes"]
@@ -46,11 +46,12 @@ class Heard:
 class Trader:
     """One life of the process: ends with a crash."""
 
-    disk: SimulatedDisk
+    disk: Disk
     executor: Executor
     plan: Plan
     draw: random.Random
     terms: SideTerms
+    folder: Path = FOLDER
     log: RunLog = field(init=False)
     side: BybitSide = field(init=False)
     heard: Heard = field(default_factory=Heard)
@@ -60,10 +61,10 @@ class Trader:
 
     def start(self, now_ms: int) -> None:
         """Open the log, do its inputs again, and ask for what is not known."""
-        self.log = RunLog.open(FOLDER, disk=self.disk)
+        self.log = RunLog.open(self.folder, disk=self.disk)
         self.side = BybitSide(self.terms)
         made: list[bytes] = []
-        for frame in tail(FOLDER, disk=self.disk):
+        for frame in tail(self.folder, disk=self.disk):
             if frame.kind in INPUTS:
                 assert not made, f"intents of before frame {frame.seq} were not logged"
                 made = self._apply(Input(frame.kind, frame.payload, frame.ts_ms))
