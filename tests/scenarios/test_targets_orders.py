@@ -307,17 +307,16 @@ def test_volatility_target_waits_until_volatility_is_known():
     assert fills_of(run) == [(5, "+20.812", "108.9")]
 
 
-def test_kelly_takes_half_the_share_and_at_most_the_fraction():
+def test_kelly_is_shrunk_cut_and_at_most_the_fraction():
     daily = [100, 110, 99, 108.9, 108.9, 108.9]
     history = market(daily, timeframe_ms=86_400_000)
     sizing = {"kind": "kelly", "lookback_days": 3, "fraction": 10}
-    # Mean 3.333 %, variance 1.3333 %: 2.5, half is 1.25 of equity; leverage allows it.
+    # Mean 3.333 %, variance 1.3333 %: 2.5; a fifth of it is known of three days, and of that a
+    # share of 13.185 % loses 15 % with a chance of one in ten: 6.593 % of equity.
     run = run_targets(history, [1] * 6, sizing=sizing, margin={"leverage": 2})
-    assert [float(qty) for _, qty, _ in fills_of(run)] == [pytest.approx(12_500 / 108.9, abs=0.002)]
-    capped = run_targets(history, [1] * 6, sizing=sizing | {"fraction": "0.5"})
-    assert [float(qty) for _, qty, _ in fills_of(capped)] == [
-        pytest.approx(5000 / 108.9, abs=0.001)
-    ]
+    assert [float(qty) for _, qty, _ in fills_of(run)] == [pytest.approx(659.3 / 108.9, abs=0.002)]
+    capped = run_targets(history, [1] * 6, sizing=sizing | {"fraction": "0.05"})
+    assert [float(qty) for _, qty, _ in fills_of(capped)] == [pytest.approx(500 / 108.9, abs=0.001)]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ class SizingSettings:
         default="fixed_fraction",
         metadata={
             "help": "what a full target is worth: all of equity × leverage, a fraction of equity, "
-            "a fixed amount, a volatility target, or the Kelly fraction of past returns",
+            "a fixed amount, a volatility target, or a Kelly share of past returns, shrunk by its "
+            "uncertainty and cut to a one in ten chance of losing 15 %",
             "choices": ("all_in", "fixed_fraction", "fixed_amount", "vol_target", "kelly"),
         },
     )

@@ -5,10 +5,16 @@ from numpy.typing import NDArray
 
 from openalpha.core.clock import DAY_MS
 
-__all__ = ["UNKNOWN", "kelly_e6", "volatility_target_e6"]
+__all__ = ["KELLY_CHANCE", "KELLY_DRAWDOWN", "UNKNOWN", "kelly_e6", "volatility_target_e6"]
 
 UNKNOWN = -1
 """A size that cannot be told yet: no decision is made on it, and the target waits."""
+
+KELLY_DRAWDOWN = 0.15
+"""The loss of equity that a Kelly share is cut for: what ends all trading."""
+
+KELLY_CHANCE = 0.10
+"""The chance of it that is taken."""
 
 Floats = NDArray[np.float64]
 _YEAR_DAYS = 365
@@ -69,20 +75,32 @@ def volatility_target_e6(
 def kelly_e6(
     close: Floats, ts_ms: NDArray[np.int64], *, days: int, largest: float
 ) -> NDArray[np.int64]:
-    """Return half the Kelly share (mean / variance) of the instrument's past daily returns.
+    """Return a Kelly share of the instrument's past daily returns, shrunk and capped.
 
-    The size of the mean return over its variance, halved for its uncertainty, at most `largest`;
-    the sign is the strategy's to give.
+    The full Kelly share is the size of the mean return over its variance; the sign is the
+    strategy's to give. It is shrunk by what so few days can tell of a mean,
+    mean² / (mean² + variance / days), and cut to the part of full Kelly that loses
+    `KELLY_DRAWDOWN` of equity with a chance of at most `KELLY_CHANCE`: of a part c the chance ever
+    to fall to a share b is b^(2 / c - 1), where prices move without jumps.
 
     Returns
     -------
     int64[n]
-        Millionths of equity, `UNKNOWN` until enough days have finished.
+        Millionths of equity, at most `largest`; `UNKNOWN` until enough days have finished.
+
+    Examples
+    --------
+    >>> part = 2 / (1 + np.log(KELLY_CHANCE) / np.log(1 - KELLY_DRAWDOWN))
+    >>> round(float((1 - KELLY_DRAWDOWN) ** (2 / part - 1)), 12) == KELLY_CHANCE
+    True
     """
     returns, known = _daily_returns(close, ts_ms)
     mean, spread = _trailing(returns, days)
+    part = 2 / (1 + np.log(KELLY_CHANCE) / np.log(1 - KELLY_DRAWDOWN))
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(spread > 0, np.minimum(np.abs(mean) / spread**2 / 2, largest), 0.0)
+        shrink = mean**2 / (mean**2 + spread**2 / days)
+        full = np.abs(mean) / spread**2
+        share = np.where(spread > 0, np.minimum(full * shrink * part, largest), 0.0)
     return _millionths(share, spread)[known]
 
 
