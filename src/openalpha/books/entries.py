@@ -37,7 +37,7 @@ class EntryKind(IntEnum):
 
     FILL is the quantity and cost side of a fill, whose cash is in effects of their own. MARK says
     what positions were worth, VALUATION what an earlier entry was worth; both move nothing.
-    CORRECTION names the entry it corrects.
+    CORRECTION names the entry it corrects. SELECTION names the parcels a sale uses up.
     """
 
     TRANSFER = 0
@@ -54,6 +54,7 @@ class EntryKind(IntEnum):
     MARK = 21
     VALUATION = 22
     CORRECTION = 23
+    SELECTION = 24
 
 
 class Posting(NamedTuple):

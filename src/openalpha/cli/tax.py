@@ -13,6 +13,7 @@ from openalpha.cli import (
     tax_import,
     tax_plan,
     tax_report,
+    tax_select,
     tax_snapshot,
 )
 from openalpha.cli.conventions import JsonOption, QuietOption, Screen, write_text
@@ -26,6 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="Australian tax: check examples, ex
 app.registered_commands += tax_import.app.registered_commands
 app.registered_commands += tax_report.app.registered_commands
 app.registered_commands += tax_plan.app.registered_commands
+app.registered_commands += tax_select.app.registered_commands
 app.registered_commands += tax_snapshot.app.registered_commands
 app.registered_commands += tax_explain.app.registered_commands
 app.add_typer(tax_entity.app, name="entity")

@@ -117,7 +117,8 @@ class OrderIntent:
     """What a strategy wants done, before risk has looked at it.
 
     `strategy` names the sub-book it belongs to. The exits an entry carries are millionths of its
-    own price (`time_exit_ms` a time held); 0 is none.
+    own price (`time_exit_ms` a time held); 0 is none. `lots` names the parcels a sale uses up for
+    tax, (key, quantity) each; without them the standing method chooses.
     """
 
     ts_ms: int
@@ -139,6 +140,7 @@ class OrderIntent:
     trailing_e6: int = 0
     activation_e6: int = 0
     time_exit_ms: int = 0
+    lots: tuple[tuple[str, Decimal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, tzinfo
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -87,11 +88,11 @@ def imported_history(
     """
     said = settlements or {}
     with exact():
-        every = list(records)
+        every, late = _chosen_in_time(records, zone)
         merged = merge(every)
         realised = realise(merged.records)
         maker = EventMaker(rates, zone=zone, settlements=said, stated=stated)
-        items = list(realised.items)
+        items = [*late, *realised.items]
         matched = match_transfers(r for r in realised.records if r.key not in said)
         moved = {id(record) for pair in matched.transfers for record in pair}
         for transfer in matched.transfers:
@@ -208,6 +209,30 @@ def _without_funding(records: Iterable[Record]) -> list[ImportItem]:
         item_of("funding_unknown", record, text=text)._replace(key=f"funding/{venue}", ts_ms=-1)
         for venue, record in found.items()
     ]
+
+
+def _chosen_in_time(
+    records: Iterable[Record], zone: tzinfo
+) -> tuple[list[Record], list[ImportItem]]:
+    """Take parcels that were named on the day of their sale; ask about those named later."""
+    every, items = [], []
+    for record in records:
+        chosen = record.chosen
+        if chosen is not None:
+            sold, named = (
+                datetime.fromtimestamp(ts_ms / 1000, UTC).astimezone(zone).date()
+                for ts_ms in (record.ts_ms, chosen.recorded_ms)
+            )
+            if named > sold:
+                text = (
+                    f"parcels of this sale of {sold} were named on {named} only, by {chosen.by}: "
+                    "the standing method is used; settle this --as own"
+                )
+                item = item_of("late_selection", record, text=text)
+                items.append(item._replace(key=f"parcels/{record.key}"))
+                record = replace(record, chosen=None)  # noqa: PLW2901 - as if never named
+        every.append(record)
+    return every, items
 
 
 def _beside_ledger(records: Iterable[Record]) -> list[ImportItem]:

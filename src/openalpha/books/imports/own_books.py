@@ -18,6 +18,7 @@ from openalpha.books.imports.records import OWN_FAMILY, Kind, Move, Record
 from openalpha.books.imports.symbols import split_pair
 from openalpha.books.rates import Rate
 from openalpha.books.reading import read_entries
+from openalpha.books.selections import chosen_of
 from openalpha.books.writing import HOME, book_row
 from openalpha.core.instruments import Kind as InstrumentKind
 from openalpha.core.messages import Environment
@@ -37,7 +38,7 @@ _FORCED = {
 }
 _FEES = (EntryKind.FEE, EntryKind.LIQUIDATION_FEE)
 _OF_TRADES = (*_FEES, EntryKind.TRADE, EntryKind.REALISED_PNL)
-_SILENT = (EntryKind.MARK, EntryKind.VALUATION, EntryKind.CORRECTION)
+_SILENT = (EntryKind.MARK, EntryKind.VALUATION, EntryKind.CORRECTION, EntryKind.SELECTION)
 
 
 class OwnBook(NamedTuple):
@@ -105,11 +106,13 @@ def own_book(database: Database, book: Book, *, venue: str | None = None) -> Own
         if quote.of_seq is not None and quote.quote == HOME
     }
     maker = _Maker(book, kinds, _exchanges(book, entries))
+    chosen = chosen_of(entries)
     records, rates = [], {}
     for group in _grouped(entries):
         for record, of in maker.records(group):
             if venue is None or any(_is_of(entry, venue) for entry in of.entries):
-                records.append(record)
+                named = [chosen[e.key] for e in of.entries if e.key in chosen]
+                records.append(replace(record, chosen=named[-1]) if named else record)
                 rates[record.key] = _rates(of, later, book)
     return OwnBook(_with_balances(records), rates)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from openalpha.store.decimals import decimal_text
 
-__all__ = ["OWN_FAMILY", "Kind", "Move", "Record", "from_text", "keyed", "to_text"]
+__all__ = ["OWN_FAMILY", "Chosen", "Kind", "Move", "Record", "from_text", "keyed", "to_text"]
 
 OWN_FAMILY = "openalpha ledger"
 """The family of records that come from our own ledger and from no file."""
@@ -36,6 +36,15 @@ class Move(NamedTuple):
 
     coin: str
     amount: Decimal
+
+
+class Chosen(NamedTuple):
+    """Parcels named for a sale: (parcel, quantity) each, who named them, when, and the proof."""
+
+    lots: tuple[tuple[str, Decimal], ...]
+    by: str
+    recorded_ms: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,8 @@ class Record:
         The venue's id of it; the transaction's on the chain for a transfer.
     text : str
         The row itself, where it was not understood, or what was wrong with it.
+    chosen : Chosen or None
+        Of our own ledger: the parcels named for it.
     """
 
     venue: str
@@ -89,6 +100,7 @@ class Record:
     file: str = ""
     line: int = 0
     key: str = ""
+    chosen: Chosen | None = None
 
     @property
     def where(self) -> str:

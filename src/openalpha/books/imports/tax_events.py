@@ -152,6 +152,7 @@ class EventMaker:
         money, coin_fee = self._fees(record)
         key, day = record.key, self._day(record)
         wallet, at = _wallet(record), record.ts_ms
+        lots = () if record.chosen is None else record.chosen.lots
         for move in (got, given):
             self._note_foreign(record, move.coin)
         if got.coin in FIAT and given.coin in FIAT:
@@ -179,6 +180,7 @@ class EventMaker:
                     given.amount,
                     self._value(got, record),
                     money,
+                    lots=lots,
                     coin_fee=coin_fee,
                     wallet=wallet,
                     ts_ms=at,
@@ -200,6 +202,7 @@ class EventMaker:
                     value,
                     money,
                     coin_fee,
+                    lots,
                     wallet=wallet,
                     ts_ms=at,
                 )
