@@ -3,10 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from openalpha.cli.conventions import Screen
+from openalpha.cli.tax_plan_show import cents
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from decimal import Decimal
 
+    from openalpha.books.tax.company_year import LossRow
     from openalpha.books.tax.entity_year import Assessed, EntityYear
     from openalpha.books.tax.trust_year import BeneficiaryYear
 
@@ -40,20 +43,33 @@ def show_trust(screen: Screen, found: "Assessed", year: int) -> dict[str, Any]:
         {
             "name": person.name,
             "kind": person.entity,
-            "income": person.income,
-            "capital_gains_attributable": person.attributable,
-            "capital_gains_grossed_up": person.grossed_up,
-            "net_capital_gain": person.statement.net,
-            "gains": [gain._asdict() | {"slice": None} for gain in person.gains],
+            "income": cents(person.income),
+            "capital_gains_attributable": cents(person.attributable),
+            "capital_gains_grossed_up": cents(person.grossed_up),
+            "net_capital_gain": cents(person.statement.net),
+            "gains": [
+                {
+                    "source": gain.source,
+                    "category": gain.category,
+                    "amount": cents(gain.amount),
+                    "is_discountable": gain.is_discountable,
+                }
+                for gain in person.gains
+            ],
         }
         for person in done.beneficiaries
     ]
     return {
-        "net_income": done.net_income,
-        "net_capital_gain": done.net_capital_gain,
+        "net_income": cents(done.net_income),
+        "net_capital_gain": cents(done.net_capital_gain),
         "beneficiaries": people,
-        "trustee": trustee,
-        "loss_kept": done.loss_kept,
+        "trustee": {
+            "income": cents(trustee.income),
+            "gains": cents(trustee.gains),
+            "rate": trustee.rate,
+            "tax": cents(trustee.tax),
+        },
+        "loss_kept": cents(done.loss_kept),
         "problems": list(done.problems),
     }
 
@@ -83,11 +99,21 @@ def show_company(screen: Screen, found: "Assessed", year: int) -> dict[str, Any]
     for text in done.problems:
         screen.show(f"! {text}")
     return {
-        "net_capital_gain": done.net_capital_gain,
-        "trading_result": done.trading_result,
+        "net_capital_gain": cents(done.net_capital_gain),
+        "trading_result": cents(done.trading_result),
         "passive_share": done.passive_share,
-        "tax": tax,
-        "losses": [row._asdict() for row in done.losses],
+        "tax": {
+            "taxable_income": cents(tax.taxable_income),
+            "is_base_rate": tax.is_base_rate,
+            "rate": tax.rate,
+            "tax": cents(tax.tax),
+            "at_full_rate": cents(tax.tax_at_full_rate),
+            "at_base_rate": cents(tax.tax_at_base_rate),
+        },
+        "losses": [
+            {"wallet": row.wallet} | {name: cents(amount) for name, amount in _amounts(row)}
+            for row in done.losses
+        ],
         "franking": done.franking_note,
         "problems": list(done.problems),
     }
@@ -98,13 +124,18 @@ def show_plain(screen: Screen, found: "Assessed", year: int) -> dict[str, Any]:
     result = found.years[year]
     _head(screen, found, result)
     return {
-        "net_capital_gain": result.statement.net,
-        "gains_before_losses": result.statement.gross,
-        "losses_carried": result.statement.carried_forward,
-        "income": result.income,
-        "deductions": result.deductions,
-        "result": result.result,
+        "net_capital_gain": cents(result.statement.net),
+        "gains_before_losses": cents(result.statement.gross),
+        "losses_carried": cents(result.statement.carried_forward),
+        "income": cents(result.income),
+        "deductions": cents(result.deductions),
+        "result": cents(result.result),
     }
+
+
+def _amounts(row: "LossRow") -> "Iterable[tuple[str, Decimal]]":
+    found: dict[str, Any] = row._asdict()
+    return [(name, amount) for name, amount in found.items() if name != "wallet"]
 
 
 def _head(screen: Screen, found: "Assessed", year: "EntityYear") -> None:

@@ -11,6 +11,7 @@ import typer
 from openalpha.cli.conventions import JsonOption, QuietOption, Screen, SetOption, read_settings
 from openalpha.cli.ledger_open import EntityOption, open_books
 from openalpha.cli.tax_plan_show import (
+    cents,
     clock_row,
     harvest_row,
     sale_row,
@@ -18,6 +19,7 @@ from openalpha.cli.tax_plan_show import (
     show_harvest,
     show_sales,
     show_year,
+    tax_row,
     treatment_words,
 )
 from openalpha.core.errors import InputError, UnknownName
@@ -96,11 +98,11 @@ def estimate(
             "schema": "openalpha.tax_estimate/1",
             **_head(record),
             "year": f"{number - 1}-{number % 100:02d}",
-            "net_capital_gain": None if year is None else year.statement.net,
-            "losses_carried": None if year is None else year.statement.carried_forward,
-            "income": None if year is None else year.income,
-            "deductions": None if year is None else year.deductions,
-            "tax": tax,
+            "net_capital_gain": None if year is None else cents(year.statement.net),
+            "losses_carried": None if year is None else cents(year.statement.carried_forward),
+            "income": None if year is None else cents(year.income),
+            "deductions": None if year is None else cents(year.deductions),
+            "tax": tax_row(tax),
             "parcels": [clock_row(row) for row in record.clocks],
         }
     )

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 from openalpha.cli.conventions import Screen
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from openalpha.books.tax.entity_year import Assessed
     from openalpha.books.tax.payable import YearTax
     from openalpha.books.tax.planning import Clock, Harvest, Sale
     from openalpha.books.tax.profile import Profile
 
 __all__ = [
+    "cents",
     "clock_row",
     "harvest_row",
     "sale_row",
@@ -19,8 +22,32 @@ __all__ = [
     "show_harvest",
     "show_sales",
     "show_year",
+    "tax_row",
     "treatment_words",
 ]
+
+
+def cents(amount: "Decimal | None") -> "Decimal | None":
+    """Return an amount to the cent, as JSON shows it."""
+    from openalpha.books.tax.amounts import rounded
+
+    return None if amount is None else rounded(amount)
+
+
+def tax_row(tax: "YearTax | None") -> dict[str, Any] | None:
+    """Return what a year adds to tax as JSON can hold it."""
+    if tax is None:
+        return None
+    return {
+        "result": cents(tax.result),
+        "used": cents(tax.used),
+        "added": cents(tax.added),
+        "marginal": f"{tax.marginal.normalize():f}",
+        "minimum_gap": cents(tax.minimum_gap),
+        "loss_carried": cents(tax.loss_carried),
+        "basis": tax.basis,
+        "notes": list(tax.notes),
+    }
 
 
 def treatment_words(profile: "Profile") -> str:
@@ -115,9 +142,9 @@ def clock_row(row: "Clock") -> dict[str, Any]:
         "asset": parcel.asset,
         "qty": parcel.left,
         "acquired": None if parcel.acquired is None else str(parcel.acquired),
-        "cost": parcel.cost_left + parcel.third_left,
-        "value": row.value,
-        "gain": row.gain,
+        "cost": cents(parcel.cost_left + parcel.third_left),
+        "value": cents(row.value),
+        "gain": cents(row.gain),
         "discount_from": None if row.eligible is None else str(row.eligible),
         "days_left": row.days_left,
     }
@@ -129,11 +156,11 @@ def sale_row(row: "Sale") -> dict[str, Any]:
         "day": str(row.day),
         "asset": row.asset,
         "qty": row.qty,
-        "proceeds": row.proceeds,
-        "gain": row.gain,
-        "gain_held_twelve_months": row.long_gain,
-        "tax": row.tax,
-        "kept": row.kept,
+        "proceeds": cents(row.proceeds),
+        "gain": cents(row.gain),
+        "gain_held_twelve_months": cents(row.long_gain),
+        "tax": cents(row.tax),
+        "kept": cents(row.kept),
         "parcels": [list(pair) for pair in row.parcels],
         "basis": row.basis,
     }
@@ -141,4 +168,4 @@ def sale_row(row: "Sale") -> dict[str, Any]:
 
 def harvest_row(row: "Harvest") -> dict[str, Any]:
     """Return a loss that stands in the book as JSON can hold it."""
-    return row._asdict() | {"buy_back_from": str(row.buy_back_from)}
+    return row._asdict() | {"loss": cents(row.loss), "buy_back_from": str(row.buy_back_from)}

@@ -5,14 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from openalpha.books.tax import Entity, Law, Policy, Refused, Treatment, assess
+from openalpha.books.tax import Entity, Law, Method, Policy, Refused, Treatment, assess
 from openalpha.books.tax.company_year import company_years
 from openalpha.books.tax.entity import Residency
 from openalpha.books.tax.entity_year import Assessed, assess_profile
 from openalpha.books.tax.events import Acquire, Dispose, Event, Money
+from openalpha.books.tax.explain import explain, explain_revenue
 from openalpha.books.tax.gains import BoundaryValue
 from openalpha.books.tax.portfolios import Choice
 from openalpha.books.tax.profile import Beneficiary, BroughtLoss, Deed, Profile, Resolution
+from openalpha.books.tax.search import Candidate
 from openalpha.books.tax.slices import Slice
 from openalpha.books.tax.tables import load_tables
 from openalpha.books.tax.trust_year import TrustYear, left_of_each, trust_year
@@ -179,6 +181,41 @@ def test_portfolios_and_the_whole_add_up_in_a_profile() -> None:
     assert changed.years[2026].statement.net == D(100)
     assert changed.years[2026].result == D(1000 + 100 + 60 - 20)
     assert len(changed.parts) == 2
+
+
+def test_a_locked_year_keeps_its_order_whatever_the_method_is_now() -> None:
+    events: list[Event] = [
+        Acquire("cheap", date(2024, 8, 1), "BTC", D(1), D(100)),
+        Acquire("dear", date(2024, 9, 1), "BTC", D(2), D(400)),
+        Dispose("s1", date(2024, 10, 1), "BTC", D(1), D(160)),
+        Dispose("s2", date(2025, 10, 1), "BTC", D(1), D(160)),
+    ]
+    fifo = Candidate(Method.FIFO, D(1))
+    for method, lots in ((Method.HIFO, ["cheap", "dear"]), (Method.FIFO, ["cheap", "dear"])):
+        kept = assess_profile(events, Profile("me", Policy(method=method)), locked={2025: fifo})
+        assert [piece.lot for piece in kept.slices] == lots
+    free = assess_profile(events, Profile("me", Policy(method=Method.HIFO)))
+    assert [piece.lot for piece in free.slices] == ["dear", "dear"]
+
+
+def test_a_disposal_on_revenue_account_explains_itself_without_cgt() -> None:
+    policy = Policy(treatment=Treatment.REVENUE_PROFIT_SCHEME)
+    found = assess_profile(rows(), Profile("me", policy))
+
+    def origin(event: str) -> list[str]:
+        return [f"from {event}"]
+
+    lines = "\n".join(explain(found, "long", origin=origin))
+    assert "on revenue account, without CGT: proceeds less cost 200.00" in lines
+    assert "from long" in lines
+    assert "from b1" in lines
+    told = explain_revenue(found, "income", chosen=lambda row: row.amount > 0, origin=origin)
+    assert told[0] == "income, 2025-26: 1,260.00"
+    assert "      from short" in told
+    plain = assess_profile(rows(), Profile("me"))
+    assert "    from short" in explain(plain, "18H", origin=origin)
+    with pytest.raises(Refused, match="no label"):
+        explain(plain, "nothing")
 
 
 def test_the_apportioning_method_is_refused_until_it_is_plugged_in() -> None:
