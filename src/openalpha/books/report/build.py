@@ -73,11 +73,11 @@ def _build(facts: Facts) -> TaxReport:
     others, refused = side_by_side(facts, found)
     events = {event.id: event for event in facts.events}
     items = _open_items(facts, found)
-    wash = rows.wash_lines(facts, found, events)
-    earned = rows.earnings(facts, found, events)
+    wash = rows.wash_lines(facts, found, events=events)
+    earned = rows.earnings(facts, found, events=events)
     entity = facts.policy.entity
     statement = found.result.statement
-    reasons = draft_reasons(facts, found, items)
+    reasons = draft_reasons(facts, found, items=items)
     is_mixed = bool(facts.profile.choices)
     report = TaxReport(
         entity=facts.profile.name,
@@ -98,7 +98,7 @@ def _build(facts: Facts) -> TaxReport:
         pools=found.pools,
         discount=entity.discount,
         comparison=_comparison(others),
-        disposals=rows.disposals(facts, found, events),
+        disposals=rows.disposals(facts, found, events=events),
         earnings=earned,
         holdings=rows.holdings(facts, found),
         losses=rows.losses(facts, found),

@@ -200,7 +200,7 @@ def _to_look_at(facts: Facts, found: Found, *, wash: int) -> Iterator[Said]:
     yield Said("Settled by a person", f"items listed with their reasons: {len(facts.settled)}")
 
 
-def draft_reasons(facts: Facts, found: Found, items: Sequence[OpenLine]) -> tuple[str, ...]:
+def draft_reasons(facts: Facts, found: Found, *, items: Sequence[OpenLine]) -> tuple[str, ...]:
     """Say why a report cannot be final; nothing where it can."""
     reasons = []
     if not facts.is_over:

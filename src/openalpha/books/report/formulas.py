@@ -8,7 +8,7 @@ from openalpha.books.report.model import Disposal, TaxReport
 from openalpha.books.report.tables import Table
 from openalpha.books.tax.amounts import ZERO
 
-__all__ = ["FIRST", "GAIN", "HEAD", "Live", "Working", "gain_formula", "span"]
+__all__ = ["FIRST", "GAIN", "HEAD", "Live", "Working", "column_name", "gain_formula", "span"]
 
 HEAD, FIRST = 3, 4
 """Rows of every sheet, counted from 0: the columns' names, and the first row below them."""

@@ -36,7 +36,7 @@ _SCHEDULE = {
 }
 
 
-def earning_label(entity: Entity, kind: str, amount: Decimal, *, is_money: bool) -> str:
+def earning_label(entity: Entity, kind: str, *, amount: Decimal, is_money: bool) -> str:
     """Name where an amount on revenue account goes; a dash where an agent places it.
 
     Parameters
@@ -50,7 +50,7 @@ def earning_label(entity: Entity, kind: str, amount: Decimal, *, is_money: bool)
 
     Examples
     --------
-    >>> earning_label(Entity.INDIVIDUAL, "interest", Decimal(5), is_money=True)
+    >>> earning_label(Entity.INDIVIDUAL, "interest", amount=Decimal(5), is_money=True)
     '10L'
     """
     if entity is not Entity.INDIVIDUAL:

@@ -11,7 +11,18 @@ from typing import Any, NamedTuple
 
 from openalpha.books.report.tables import Cell, Column, shown
 
-__all__ = ["Paper", "Style"]
+__all__ = [
+    "ALARM",
+    "BOLD",
+    "LANDSCAPE",
+    "MARGIN",
+    "PORTRAIT",
+    "SOFT",
+    "Paper",
+    "Style",
+    "safe",
+    "wrapped",
+]
 
 PORTRAIT = (595.28, 841.89)
 LANDSCAPE = (841.89, 595.28)

@@ -23,7 +23,7 @@ __all__ = ["disposals", "earnings", "holdings", "losses", "wash_lines"]
 Events = Mapping[str, Event]
 
 
-def disposals(facts: Facts, found: Found, events: Events) -> tuple[Disposal, ...]:
+def disposals(facts: Facts, found: Found, *, events: Events) -> tuple[Disposal, ...]:
     """Return a row for every parcel that every disposal used; two where the law cuts it in two."""
     zone = zone_of(facts.profile.time_zone)
     gains = [*found.result.gains]
@@ -99,14 +99,14 @@ def _local(event: Event | None, zone: ZoneInfo) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def earnings(facts: Facts, found: Found, events: Events) -> tuple[Earning, ...]:
+def earnings(facts: Facts, found: Found, *, events: Events) -> tuple[Earning, ...]:
     """Return every amount on revenue account, in the order it came."""
     rows = []
     for row in found.result.revenue:
         if not row.amount:
             continue
         is_money = isinstance(events.get(row.event), Money)
-        label = earning_label(facts.policy.entity, row.kind, row.amount, is_money=is_money)
+        label = earning_label(facts.policy.entity, row.kind, amount=row.amount, is_money=is_money)
         source = facts.where(row.event)
         rows.append(Earning(row.event, row.day, row.kind, label, row.amount, source))
     return tuple(rows)
@@ -154,7 +154,7 @@ def losses(facts: Facts, found: Found) -> tuple[LossLine, ...]:
     )
 
 
-def wash_lines(facts: Facts, found: Found, events: Events) -> tuple[WashLine, ...]:
+def wash_lines(facts: Facts, found: Found, *, events: Events) -> tuple[WashLine, ...]:
     """Return the year's losses with a purchase near them, be it in the next income year."""
     pieces = [piece for _, piece in found.slices]
     flags = wash_flags(pieces, facts.events, window_days=facts.policy.wash_window_days)
