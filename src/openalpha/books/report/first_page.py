@@ -130,6 +130,7 @@ def rate_families(rates: Iterable[RateLine]) -> list[tuple[str, int]]:
 
     Examples
     --------
+    >>> from decimal import Decimal
     >>> rows = [RateLine("USD", "", Decimal("1.5"), "RBA F11.1 2026-01-05, A$1 = 0.66 USD")]
     >>> rate_families(rows)
     [('RBA F11.1', 1)]
