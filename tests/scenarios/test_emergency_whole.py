@@ -119,6 +119,36 @@ def test_a_crash_between_sale_and_note_sells_nothing_twice(
     assert coins(client) == 2
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_through_faults_exactly_what_was_bought_is_sold(
+    tmp_path: Path, exchange: Exchange, client: BybitClient, seed: int
+) -> None:
+    """Lost requests and lost replies; where it gives up, it is repeated until it is done."""
+    trade(exchange, client)
+    keep_bought(tmp_path, "twin", bought={"BTCUSDT": Decimal("0.5")})
+    exchange.faults.reseed(seed)
+    for kind in ("drop_before", "drop_after", "busy_after", "http_500"):
+        exchange.faults.add({"kind": kind, "match": "/v5/", "probability": 0.12})
+    for _ in range(20):
+        if stop(tmp_path, exchange, client, limit_s=5.0).is_done:
+            break
+    exchange.faults.clear()
+    assert stop(tmp_path, exchange, client).is_done
+    assert coins(client) == Decimal("2.5")
+    assert client.positions.held("linear", settle="USDT") == []
+
+
+def test_what_was_not_sold_in_time_is_sold_by_the_next_stop(
+    tmp_path: Path, exchange: Exchange, client: BybitClient
+) -> None:
+    keep_bought(tmp_path, "twin", bought={"BTCUSDT": Decimal("0.5")})
+    exchange.faults.add({"kind": "drop_before", "match": "/v5/order/create"})
+    assert not stop(tmp_path, exchange, client, limit_s=0.0).is_done
+    exchange.faults.clear()
+    assert stop(tmp_path, exchange, client).is_done
+    assert coins(client) == Decimal("2.5")
+
+
 def test_more_than_there_is_is_not_sold(
     tmp_path: Path, exchange: Exchange, client: BybitClient
 ) -> None:

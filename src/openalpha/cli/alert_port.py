@@ -1,5 +1,6 @@
 """Builds the alert port of a home's settings for commands that tell people something."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     from openalpha.net.alert_settings import AlertSettings
     from openalpha.net.alerts import Alert, Alerts, AppriseAlerts, Undelivered
 
-__all__ = ["alerts_of", "port_of"]
+__all__ = ["alerts_of", "port_of", "tell_once"]
 
 
 def port_of(settings: "AlertSettings") -> "AppriseAlerts":
@@ -56,3 +57,22 @@ def alerts_of(settings: "AlertSettings", home: Path, *, environment: str) -> "Al
         repeat_s=settings.repeat_s,
         on_failure=failed,
     )
+
+
+def tell_once(home: Path, environment: str, words: str) -> None:
+    """Tell people something grave, for at most a few seconds, whatever stands in the way.
+
+    For an emergency stop: what cannot be told must not make it fail.
+    """
+    from openalpha.core.clock import SystemClock
+    from openalpha.net.alerts import Alert, Severity
+    from openalpha.settings import load_settings
+
+    try:
+        environ = {**os.environ, "OPENALPHA_HOME": str(home)}
+        settings = load_settings(None, (), environ=environ).settings.alerts
+        alerts = alerts_of(settings, home, environment=environment)
+    except OpenAlphaError:
+        return
+    alerts.tell(Alert(words, Severity.CRITICAL, SystemClock().now_ms(), environment))
+    alerts.close()

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from openalpha.cli.alert_port import tell_once
 from openalpha.cli.exchange_access import connect, name_of, vault_of
 
 __all__ = ["stop_act"]
@@ -33,5 +34,7 @@ def stop_act(home: Path, environment: str) -> Callable[[str], object]:
         with connect(home, key, priority=Priority.RISK) as client:
             done = emergency_stop(order, client, clock=SystemClock())
         _log.warning("emergency_stop done=%s left=%s", done.is_done, done.left[:5])
+        outcome = "nothing open is left" if done.is_done else f"NOT FLAT: {done.left[:5]}"
+        tell_once(home, name, f"{name} was stopped by {who}: {outcome}")
 
     return act

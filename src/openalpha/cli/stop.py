@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from openalpha.cli.alert_port import tell_once
 from openalpha.cli.confirmation import ConfirmOption, require_typed
 from openalpha.cli.conventions import ConfigOption, JsonOption, QuietOption, Screen, SetOption
 from openalpha.cli.exchange_access import connect, home_of, name_of, vault_of
@@ -73,6 +74,7 @@ def stop(  # noqa: PLR0913, PLR0917 - the options of a command
     with connect(home, key, priority=Priority.RISK) as client:
         done = emergency_stop(order, client, clock=SystemClock())
     _tell(screen, name, done)
+    tell_once(home, name, f"{name} was stopped ({reason}): {_outcome(done)}")
     if not done.is_done:
         raise VenueUnavailable(
             f"the account is not flat yet: {'; '.join(done.left[:5])}; run the command again, or "
@@ -86,6 +88,10 @@ def _check_sale(environment: str, confirm: str, *, keep_positions: bool) -> None
         raise InputError("--include-holdings sells and --keep-positions keeps; choose one")
     phrase = f"sell holdings of {environment}"
     require_typed(phrase, given=confirm, what=f"every coin of {environment} will be sold")
+
+
+def _outcome(done: "Stop") -> str:
+    return "nothing open is left" if done.is_done else f"NOT FLAT: {'; '.join(done.left[:5])}"
 
 
 def _tell(screen: Screen, environment: str, done: "Stop") -> None:

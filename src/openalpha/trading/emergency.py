@@ -143,9 +143,8 @@ def _sell(
     bought = read_bought(order.home, order.environment)
     if bought.trouble:
         _once(done.troubles, bought.trouble)
-    remaining = dict(bought.qty)
-    unsold: list[str] = []
-    for number in range(_MOST_SALES):
+    remaining, mark = dict(bought.qty), bought.mark
+    for _ in range(_MOST_SALES):
         try:
             sales = sales_of(client, remaining, include_holdings=order.include_holdings)
         except OpenAlphaError as error:
@@ -153,28 +152,33 @@ def _sell(
             return
         for words in sales.left:
             _once(done.troubles, words)
-        if not sales.qty or unsold:
-            break
-        sale = f"{bought.mark}/{number}" if bought.mark and not order.include_holdings else ""
+        if not sales.qty:
+            return
+        sale = "" if order.include_holdings else mark
         part = _flattened(order, client, ends=ends, pause=pause, sell=sales.qty, sale=sale)
         _add(done, part)
-        unsold = [words for words in part.troubles if "was not sold" in words]
+        refused = [words for words in part.troubles if "was not sold" in words]
+        if refused or not part.is_done:
+            # What was kept stays as it was: repeated, it sells under the same name what is left.
+            done.left += refused
+            return
         for symbol, qty in sales.qty.items():
             remaining[symbol] = remaining.get(symbol, _ZERO) - qty
-        _kept(order, remaining, done)
+        mark = _kept(order, remaining, done) or f"{mark}+"
         # Time for the wallet to tell of the sale before it is read again.
         pause(1.0 if order.include_holdings else 0.1)
         if time.monotonic() >= ends:
-            unsold.append("spot: there was no time to see that all is sold")
-    done.left += unsold
+            break
+    done.left.append("spot: there was no time to see that all is sold")
 
 
-def _kept(order: StopOrder, remaining: Mapping[str, Decimal], done: Stop) -> None:
+def _kept(order: StopOrder, remaining: Mapping[str, Decimal], done: Stop) -> str:
     """Note what is sold, so that a stop that is repeated sells nobody else's coins."""
     try:
-        keep_bought(order.home, order.environment, bought=remaining)
+        return keep_bought(order.home, order.environment, bought=remaining)
     except OpenAlphaError as error:
         _once(done.troubles, f"what was sold could not be noted: {error}")
+        return ""
 
 
 def _add(done: Stop, part: Flattened) -> None:

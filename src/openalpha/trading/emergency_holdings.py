@@ -49,8 +49,13 @@ class Bought:
     trouble: str = ""
 
 
-def keep_bought(home: Path, environment: str, *, bought: Mapping[str, Decimal]) -> None:
+def keep_bought(home: Path, environment: str, *, bought: Mapping[str, Decimal]) -> str:
     """Keep what the sub-books of an environment hold on spot: symbol to quantity, all of it.
+
+    Returns
+    -------
+    str
+        The mark of what was kept (`Bought.mark`).
 
     Raises
     ------
@@ -59,7 +64,9 @@ def keep_bought(home: Path, environment: str, *, bought: Mapping[str, Decimal]) 
     """
     qty = {symbol: str(qty) for symbol, qty in bought.items() if qty > 0}
     path = safety_folder(home, environment) / _FILE
-    write_bytes(path, json.dumps({"mark": secrets.token_hex(8), "qty": qty}).encode())
+    mark = secrets.token_hex(8)
+    write_bytes(path, json.dumps({"mark": mark, "qty": qty}).encode())
+    return mark
 
 
 def read_bought(home: Path, environment: str) -> Bought:
