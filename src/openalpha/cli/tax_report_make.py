@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from openalpha.books.locks import LockedYear, YearLocks, year_name
 from openalpha.books.report.build import build_report
-from openalpha.books.report.facts import Facts, Origin, Signature
+from openalpha.books.report.facts import Facts, Named, Origin, Signature
 from openalpha.books.report.model import (
     Balance,
     Kept,
@@ -256,6 +256,7 @@ def _facts(
         orders={year: row.order for year, row in locked.items()},
         is_over=books.clock.now_ms() >= end_ms,
         draft_for=("a draft was asked for",) if wish.is_draft else (),
+        named=_named(history.sources),
         where=_finder(history.sources),
     )
 
@@ -276,6 +277,11 @@ def _span(year: int, zone: str) -> tuple[int, int]:
     )
     first, end = map(round, stamps)
     return first, end
+
+
+def _named(sources: "Mapping[str, Record]") -> dict[str, Named]:
+    found = ((key, record.chosen) for key, record in sources.items())
+    return {key: Named(x.by, x.recorded_ms, x.sha256) for key, x in found if x is not None}
 
 
 def _finder(sources: "Mapping[str, Record]") -> Callable[[str], str]:

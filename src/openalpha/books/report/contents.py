@@ -114,19 +114,21 @@ def _disposals(report: TaxReport) -> Table:
         Column("rule", "text", 1.1),
         Column("method", "text", 0.8),
         Column("chosen by", "text", 0.9),
+        Column("chosen at", "text", 0.9),
         Column("hash", "key", 1.2),
         Column("source", "text", 2.2),
     )
     note = (
-        "A row for each parcel a disposal used, with who chose it, how, and the hash of that "
-        "choice. The cost base holds elements 1 to 5; owning is element 3, which no loss counts."
+        "A row for each parcel a disposal used, with who chose it, how, when, and the hash of that "
+        "choice; standing: the method in force chose. The cost base holds elements 1 to 5; owning "
+        "is element 3, which no loss counts."
     )
     with exact():
         rows: list[Sequence[Cell]] = [
             (
                 x.day, x.time[11:], x.disposal, x.asset, x.qty, x.event, x.parcel, x.acquired,
                 x.proceeds, x.reduced + x.owning, x.owning, x.gain, x.is_discountable, x.category,
-                x.rule, x.method, x.chosen_by, x.sha256, x.source,
+                x.rule, x.method, x.chosen_by, x.chosen_at, x.sha256, x.source,
             )
             for x in report.disposals
         ]  # fmt: skip

@@ -12,7 +12,15 @@ from openalpha.books.tax.gains import Law
 from openalpha.books.tax.profile import Profile
 from openalpha.books.tax.search import Candidate
 
-__all__ = ["Facts", "Origin", "Signature"]
+__all__ = ["Facts", "Named", "Origin", "Signature"]
+
+
+class Named(NamedTuple):
+    """Parcels named for one sale when it was made: who did, when (UTC ms), and its entry's hash."""
+
+    by: str
+    ts_ms: int
+    sha256: str
 
 
 class Origin(NamedTuple):
@@ -73,6 +81,8 @@ class Facts:
         Whether the year has ended.
     draft_for : tuple of str
         Further reasons why this cannot be final.
+    named : mapping of str to Named
+        Sales whose parcels were named, by event.
     where : callable
         Names the source of an event by its id: a file and line, a ledger entry.
     """
@@ -90,6 +100,7 @@ class Facts:
     orders: Mapping[int, Candidate] = field(default_factory=dict)
     is_over: bool = True
     draft_for: tuple[str, ...] = ()
+    named: Mapping[str, Named] = field(default_factory=dict)
     where: Callable[[str], str] = _nowhere
 
     @property

@@ -48,8 +48,9 @@ class Disposal(NamedTuple):
     """One parcel's part of one disposal.
 
     `reduced` is the cost base without `owning` (element 3). `gain` follows the year's law;
-    `proceeds` is None on the deferred half of a parcel held over 30 June 2027. `sha256` is the hash
-    of who chose which parcel, and how.
+    `proceeds` is None on the deferred half of a parcel held over 30 June 2027. `chosen_at` is when
+    parcels were named for this sale, "standing" where the method in force chose. `sha256` is the
+    hash of that choice: the ledger entry's that names it, else of who chose which parcel, and how.
     """
 
     disposal: str
@@ -70,6 +71,7 @@ class Disposal(NamedTuple):
     concession: Decimal
     method: str
     chosen_by: str
+    chosen_at: str
     sha256: str
     source: str
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from openalpha.books.report.assessing import Found
-from openalpha.books.report.facts import Facts
+from openalpha.books.report.facts import Facts, Named
 from openalpha.books.report.labelled import earning_label
 from openalpha.books.report.model import Disposal, Earning, Holding, LossLine, WashLine
 from openalpha.books.tax.amounts import ZERO
@@ -41,6 +41,7 @@ def _row(facts: Facts, found: Found, gain: Gain, events: Events, zone: ZoneInfo)
     event = events.get(_event_of(gain.source))
     is_named = bool(getattr(event, "lots", ()))
     method = "specific" if is_named else found.order.method.value
+    named = facts.named.get(_event_of(gain.source)) if is_named else None
     time = _local(event, zone)
     source = facts.where(gain.source)
     if piece is None:  # a gain that was stated, not worked out
@@ -48,7 +49,7 @@ def _row(facts: Facts, found: Found, gain: Gain, events: Events, zone: ZoneInfo)
         contract = getattr(event, "contract", "")
         return Disposal(
             gain.source, time, day, contract, ZERO, "", "", None, None, ZERO, ZERO, gain.amount,
-            gain.category, gain.is_discountable, gain.rule, gain.concession, "", "", "", source,
+            gain.category, gain.is_discountable, gain.rule, gain.concession, "", "", "", "", source,
         )  # fmt: skip
     is_deferred = gain.rule == "deferred_gain"
     reduced, owning = piece.reduced_cost_base, piece.third
@@ -72,10 +73,19 @@ def _row(facts: Facts, found: Found, gain: Gain, events: Events, zone: ZoneInfo)
         gain.rule,
         gain.concession,
         method,
-        facts.signature.chosen_by,
-        _digest(piece, method, facts.signature.chosen_by),
+        *_choice(facts, piece, method, named, zone),
         source,
     )
+
+
+def _choice(
+    facts: Facts, piece: Slice, method: str, named: Named | None, zone: ZoneInfo
+) -> tuple[str, str, str]:
+    """Return who chose the parcel, when, and the hash of that choice."""
+    if named is not None:
+        return named.by, _moment(named.ts_ms, zone), named.sha256
+    by = facts.signature.chosen_by
+    return by, "standing", _digest(piece, method, by)
 
 
 def _digest(piece: Slice, method: str, chosen_by: str) -> str:
@@ -95,6 +105,10 @@ def _local(event: Event | None, zone: ZoneInfo) -> str:
     ts_ms = getattr(event, "ts_ms", None)
     if ts_ms is None or ts_ms < 0:
         return ""
+    return _moment(ts_ms, zone)
+
+
+def _moment(ts_ms: int, zone: ZoneInfo) -> str:
     moment = datetime.fromtimestamp(ts_ms / 1000, UTC).astimezone(zone)
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 

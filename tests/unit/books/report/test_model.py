@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from openalpha.books.report import build_report
+from openalpha.books.report.facts import Named
 from openalpha.books.report.model import TaxReport
 from openalpha.books.tax.entity import Entity, Method, Policy, Refused, Residency, Treatment
 from openalpha.books.tax.events import Acquire, Dispose
 from openalpha.books.tax.portfolios import Choice
 from openalpha.books.tax.profile import Profile
 from openalpha.books.tax.search import Candidate
+from openalpha.core.clock import parse_ms
 from tests.fakes.tax_report import balance, facts, history, item
 
 D = Decimal
@@ -75,6 +77,10 @@ def test_a_parcel_named_at_the_sale_is_specific() -> None:
     profile = Profile("me", Policy(method=Method.SPECIFIC))
     (row,) = build_report(facts(events=events, profile=profile)).disposals
     assert (row.parcel, row.method, row.gain) == ("b", "specific", 20)
+    assert (row.chosen_by, row.chosen_at) == ("Ann Example", "standing")
+    word = Named("the strategy", parse_ms("2025-08-01T04:00"), "ef" * 32)
+    (told,) = build_report(facts(events=events, profile=profile, named={"s": word})).disposals
+    assert told[-4:-1] == ("the strategy", "2025-08-01 14:00:00", "ef" * 32)
 
 
 def test_treatments_stand_side_by_side() -> None:
