@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from openalpha.trading.driver import Driver
     from openalpha.trading.run_folder import RunFolder
     from openalpha.trading.starting import Asked
+    from openalpha.trading.venue_driver import VenueDriver
 
-__all__ = ["app", "lead_paper", "show_books"]
+__all__ = ["app", "lead_paper", "led", "money_of", "show_books"]
 
 app = typer.Typer()
 
 _EnvironmentOption = Annotated[
-    str, typer.Option("--env", metavar="ENV", help="Where it trades: paper.")
+    str, typer.Option("--env", metavar="ENV", help="Where it trades: paper or twin.")
 ]
 _StrategyOption = Annotated[
     list[str] | None,
@@ -62,8 +63,13 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     instrument: _InstrumentOption = None,
     timeframe: Annotated[str, typer.Option(metavar="1m", help="Time frame of its bars.")] = "1h",
     feed: Annotated[
-        str, typer.Option(metavar="FEED", help="lake: recorded bars, as fast as they are taken.")
-    ] = "lake",
+        str,
+        typer.Option(
+            metavar="FEED",
+            help="lake: recorded bars, as fast as they are taken; at a venue live, or lockstep "
+            "where a twin's clock is ours to move.",
+        ),
+    ] = "",
     since: Annotated[str, typer.Option("--from", metavar="DATE", help="First bar, UTC.")] = "",
     until: Annotated[
         str, typer.Option("--to", metavar="DATE", help="Bars before this moment, UTC.")
@@ -73,6 +79,9 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     capital: Annotated[
         str, typer.Option(metavar="AMOUNT", help="Starting balance of the run.")
     ] = "10000",
+    lasts: Annotated[
+        str, typer.Option("--for", metavar="7d", help="At a venue: end after so long.")
+    ] = "",
     resume: Annotated[
         str, typer.Option("--resume", metavar="RUN", help="Go on with a run that was not stopped.")
     ] = "",
@@ -82,6 +91,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     quiet: QuietOption = False,
 ) -> None:
     """Lead strategies on live or replayed markets; every input and order is logged first."""
+    from openalpha.trading.emergency_lock import refuse_if_locked
+
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
     if resume:
@@ -89,20 +100,42 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
             raise InputError("--resume goes on with a run as it is; leave the other options out")
         folder = _opened(loaded, resume)
     else:
-        _check_place(environment, feed)
-        folder = _begun(
-            screen,
-            loaded,
-            _asked(strategy or (), param or (), share or ()),
-            instruments=instrument or (),
-            span=(timeframe, since, until),
-            capital=capital,
-        )
-    driver = lead_paper(screen, loaded, folder)
+        asked = _asked(strategy or (), param or (), share or ())
+        refuse_if_locked(loaded.home, environment)
+        if environment == "paper":
+            _check_feed(feed or "lake")
+            folder = _begun(
+                screen,
+                loaded,
+                asked,
+                instruments=instrument or (),
+                span=(timeframe, since, until),
+                capital=capital,
+            )
+        else:
+            from openalpha.cli.run_venue import begin_at_venue
+
+            folder = begin_at_venue(
+                screen,
+                loaded,
+                asked,
+                place=(environment, feed or "live"),
+                instruments=instrument or (),
+                timeframe=timeframe,
+                money=money_of(capital),
+                lasts=lasts,
+            )
+    if folder.feed()["kind"] == "venue":
+        from openalpha.cli.run_venue import lead_at_venue
+
+        lead_at_venue(screen, loaded, folder)
+    else:
+        lead_paper(screen, loaded, folder)
+    found = folder.status()
     if not quiet and json_to != "-":
-        show_books(screen, folder.status())
-    screen.remark(f"Run {folder.id} {driver.desk.mode.value}: {driver.desk.why}")
-    screen.result({"schema": "openalpha.run/1", **folder.status()})
+        show_books(screen, found)
+    screen.remark(f"Run {folder.id} {found['mode']}: {found['why']}")
+    screen.result({"schema": "openalpha.run/1", **found})
 
 
 def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") -> "Driver":
@@ -129,12 +162,13 @@ def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") ->
             found = driver.start()
             if found.inputs:
                 screen.remark(f"{found.inputs:,} inputs of the log were applied again")
-            asyncio.run(_led(driver))
+            asyncio.run(led(driver))
             if not driver.is_restarting:
                 return driver
 
 
-async def _led(driver: "Driver") -> None:
+async def led(driver: "Driver | VenueDriver") -> None:
+    """Lead a run until it ends; Ctrl-C and SIGTERM are a STOP."""
     from openalpha.trading.commands import Command
 
     loop = asyncio.get_running_loop()
@@ -144,14 +178,9 @@ async def _led(driver: "Driver") -> None:
     await driver.lead()
 
 
-def _check_place(environment: str, feed: str) -> None:
-    if environment != "paper":
-        raise InputError(
-            f"--env {environment} is not there yet; paper is (twin, demo, testnet and live need "
-            "the exchange side of the loop)"
-        )
+def _check_feed(feed: str) -> None:
     if feed != "lake":
-        raise InputError(f"--feed was '{feed}'; there is lake: recorded bars")
+        raise InputError(f"--feed was '{feed}'; paper has lake so far: recorded bars")
 
 
 def _opened(loaded: "LoadedSettings", run_id: str) -> "RunFolder":
@@ -182,7 +211,7 @@ def _begun(
     from openalpha.settings import prepare_home
     from openalpha.trading.starting import begin_paper_run
 
-    money = _money(capital)
+    money = money_of(capital)
     wanted = parse_wanted(instruments, (), timeframe=span[0]).within(span[1], span[2])
     groups = loaded.settings
     with screen.progress("reading history"):
@@ -240,7 +269,8 @@ def _part(name: str, text: str) -> Decimal:
         raise InputError(f"--share {name} was '{text}', expected a number such as 0.5") from None
 
 
-def _money(text: str) -> Decimal:
+def money_of(text: str) -> Decimal:
+    """Return the capital as typed."""
     try:
         money = Decimal(text.replace("_", ""))
     except ArithmeticError:

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from openalpha.core.messages import Environment
 from openalpha.store.run_log import INPUTS, Frame, FrameKind, read
 from openalpha.trading.desk import Desk
 from openalpha.trading.desk_notes import Output
 from openalpha.trading.plan import circumstances
 from openalpha.trading.recovery_log import lead_through
 from openalpha.trading.run_folder import RunFolder
+from openalpha.trading.side import Input
+from openalpha.trading.venue_desk import VenueDesk
 
 __all__ = ["Difference", "Verdict", "changed_circumstances", "compare_frames", "replay"]
 
@@ -87,15 +90,29 @@ def replay(
     InputError
         If the run has no tape, or a strategy was changed since.
     """
-    desk = Desk(folder.plan(), folder=strategies)
     frames = read(folder.log, INPUTS) if tape is None else tape
     counted = _Counted(frames)
-    produced = (output for _, outcome in lead_through(desk, counted) for output in outcome.outputs)
+    produced = _outputs(folder, counted, strategies)
     logged = read(folder.log, frozenset(_NAMES))
     found = compare_frames(logged, produced)
     return Verdict(
         counted.count, found[0], found[1], found[2], changed_circumstances(folder.record())
     )
+
+
+def _outputs(
+    folder: RunFolder, frames: Iterable[Frame], strategies: Path | None
+) -> Iterator[Output]:
+    """Yield all that a fresh desk of the run's kind says to its inputs."""
+    plan = folder.plan()
+    if plan.environment is Environment.PAPER:
+        for _, outcome in lead_through(Desk(plan, folder=strategies), frames):
+            yield from outcome.outputs
+        return
+    desk = VenueDesk(plan, run_id=folder.id, folder=strategies)
+    for frame in frames:
+        item = Input(frame.kind, frame.payload, frame.ts_ms)
+        yield from desk.apply(frame.seq, item).outputs
 
 
 def compare_frames(

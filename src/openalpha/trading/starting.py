@@ -24,7 +24,14 @@ from openalpha.trading.live_posting import Poster
 from openalpha.trading.plan import RunPlan, StrategyPlan, under_live_limits
 from openalpha.trading.run_folder import RunFolder, begin_run
 
-__all__ = ["Asked", "begin_paper_run", "driver_of", "lake_histories"]
+__all__ = [
+    "Asked",
+    "begin_paper_run",
+    "driver_of",
+    "lake_histories",
+    "named_apart",
+    "shares_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +135,7 @@ def _plan(
             "paper trading steps on closed bars: set fills.path = adverse and fills.feed = bars"
         )
     every = list(histories.values())
-    shares = _shares(asked)
+    shares = shares_of(asked)
     parts = [
         _strategy_plan(home, one, histories, share=share)
         for one, share in zip(asked, shares, strict=True)
@@ -138,7 +145,7 @@ def _plan(
         every[0].timeframe_ms,
         capital,
         tuple(history.instrument for history in every),
-        tuple(_named_apart(parts)),
+        tuple(named_apart(parts)),
         under_live_limits(settings),
         tuple(history.mark is not None for history in every),
         tuple(history.index is not None for history in every),
@@ -171,7 +178,8 @@ def _strategy_plan(
     )
 
 
-def _shares(asked: Sequence[Asked]) -> list[Decimal]:
+def shares_of(asked: Sequence[Asked]) -> list[Decimal]:
+    """Return each strategy's share; those that ask for none split what is left."""
     given = sum((one.share for one in asked if one.share is not None), Decimal(0))
     rest = [one for one in asked if one.share is None]
     even = (1 - given) / len(rest) if rest else Decimal(0)
@@ -180,7 +188,8 @@ def _shares(asked: Sequence[Asked]) -> list[Decimal]:
     return [even if one.share is None else one.share for one in asked]
 
 
-def _named_apart(parts: Sequence[StrategyPlan]) -> list[StrategyPlan]:
+def named_apart(parts: Sequence[StrategyPlan]) -> list[StrategyPlan]:
+    """Return the parts with names of their own: a second `dca` is `dca-2`."""
     from dataclasses import replace
 
     seen: dict[str, int] = {}

@@ -95,6 +95,7 @@ class VenueDriver:
         self._log: RunLog | None = None
         self._last_ts_ms = 0
         self.is_restarting = False
+        self.reconciled: Reconciled | None = None
 
     def start(self) -> int:
         """Lead the desk through its log, then ask the venue for every fate not known.
@@ -200,7 +201,9 @@ class VenueDriver:
                 self._say(is_led=True)
 
     def _end(self) -> None:
-        self.reconcile()
+        self.reconciled = self.reconcile()
+        for words in (*self.reconciled.cash, *self.reconciled.positions):
+            self._hear(f"NOT EQUAL: {words}")
         self._take(FrameKind.TIMER, canonical_json({"end": "the time asked for is over"}))
 
     def _pass_time(self, now_ms: int) -> None:
@@ -284,6 +287,12 @@ class VenueDriver:
         self.folder.keep_status(self._status(is_led=is_led))
 
     def _status(self, *, is_led: bool) -> dict[str, Any]:
-        return venue_status(
+        found = venue_status(
             self.desk, said_ms=self.clock.now_ms(), last_ts_ms=self._last_ts_ms, is_led=is_led
         )
+        if self.reconciled is not None:
+            found["reconciliation"] = {
+                "cash": list(self.reconciled.cash),
+                "positions": list(self.reconciled.positions),
+            }
+        return found

@@ -17,6 +17,8 @@ from openalpha.venue.bybit.channel import Call, Channel
 __all__ = ["Bars", "LockstepClock", "VenueClock", "WallClock"]
 
 _MOST = 1000
+_LONGEST_MS = 3_600_000
+"""A twin moves its market for so long in one answer at most."""
 
 
 class VenueClock(Protocol):
@@ -82,7 +84,14 @@ class LockstepClock:
         VenueUnavailable
             If the twin does not answer, or runs on the wall clock.
         """
-        body = json.dumps({"advance_ms": str(max(by_ms, 0))}).encode()
+        left_ms = max(by_ms, 0)
+        while left_ms > _LONGEST_MS:
+            self._move(_LONGEST_MS)
+            left_ms -= _LONGEST_MS
+        self._move(left_ms)
+
+    def _move(self, by_ms: int) -> None:
+        body = json.dumps({"advance_ms": str(by_ms)}).encode()
         headers = {"Content-Type": "application/json"}
         request = Request(f"{self._url}/twin/clock", "POST", headers, body)
         response = self._transport.send(request)

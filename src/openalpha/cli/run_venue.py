@@ -1,0 +1,135 @@
+"""`openalpha run` at a venue: the account's key, the venue's time, and the driver of the run."""
+
+import asyncio
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from openalpha.cli.conventions import Screen
+from openalpha.core.errors import InputError
+
+if TYPE_CHECKING:
+    from openalpha.settings import LoadedSettings
+    from openalpha.store.exchange_key import ExchangeKey
+    from openalpha.trading.run_folder import RunFolder
+    from openalpha.trading.starting import Asked
+
+__all__ = ["begin_at_venue", "lead_at_venue"]
+
+_TIMEOUT_S = 5.0
+_LOCKSTEP_TIMEOUT_S = 60.0
+"""A twin that is told to move its clock moves its market before it answers."""
+
+
+def begin_at_venue(
+    screen: Screen,
+    loaded: "LoadedSettings",
+    asked: "Sequence[Asked]",
+    *,
+    place: tuple[str, str],
+    instruments: Sequence[str],
+    timeframe: str,
+    money: Decimal,
+    lasts: str,
+) -> "RunFolder":
+    """Make the folder of a run at a venue.
+
+    Parameters
+    ----------
+    place : (environment, feed)
+        As typed; the feed is live or lockstep.
+
+    Raises
+    ------
+    InputError
+        If what was asked for cannot be run.
+    """
+    from openalpha.books.accounts import environment_of
+    from openalpha.core.clock import parse_timeframe
+    from openalpha.engine.run import VenueSettings
+    from openalpha.engine.signals import EngineSettings
+    from openalpha.market.catalogue import instrument_for
+    from openalpha.market.lake import Lake
+    from openalpha.net import HttpTransport
+    from openalpha.settings import prepare_home
+    from openalpha.trading.venue_starting import VenueTerms, begin_venue_run, venue_clock
+
+    environment, feed = place
+    _check(environment, feed)
+    if not instruments:
+        raise InputError("nothing to trade: add --instrument bybit_linear:BTCUSDT")
+    prepare_home(loaded.home)
+    key = _key(loaded, environment)
+    lake = Lake(loaded.home, settings=loaded.settings.data)
+    groups = loaded.settings
+    timeout_s = _LOCKSTEP_TIMEOUT_S if feed == "lockstep" else _TIMEOUT_S
+    with HttpTransport(timeout_s=timeout_s, total_s=2 * timeout_s) as network:
+        folder = begin_venue_run(
+            loaded.home,
+            asked,
+            [instrument_for(name, lake) for name in instruments],
+            terms=VenueTerms(
+                environment_of(environment),
+                parse_timeframe(timeframe),
+                money,
+                parse_timeframe(lasts) if lasts else 0,
+            ),
+            settings=EngineSettings(
+                VenueSettings(groups.costs, groups.margin, groups.fills), groups.sizing, groups.risk
+            ),
+            clock=venue_clock(network, key, is_lockstep=feed == "lockstep"),
+        )
+    screen.remark(f"Run {folder.id} begins; its log is in {folder.path}")
+    return folder
+
+
+def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") -> None:
+    """Lead a run at a venue until it ends; a restart begins anew from its log."""
+    from openalpha.cli.kernel import compile_kernel
+    from openalpha.cli.ledger_open import open_books
+    from openalpha.cli.run import led
+    from openalpha.net import HttpTransport
+    from openalpha.trading.venue_starting import venue_clock, venue_driver
+
+    compile_kernel(screen)
+    key = _key(loaded, folder.environment.name.lower())
+    is_lockstep = bool(folder.feed()["lockstep"])
+    timeout_s = _LOCKSTEP_TIMEOUT_S if is_lockstep else _TIMEOUT_S
+    with (
+        open_books(loaded) as ledger,
+        HttpTransport(timeout_s=timeout_s, total_s=2 * timeout_s) as network,
+    ):
+        clock = venue_clock(network, key, is_lockstep=is_lockstep)
+        while True:
+            driver = venue_driver(
+                folder,
+                loaded.home,
+                transport=network,
+                key=key,
+                clock=clock,
+                ledger=ledger,
+                entity=loaded.settings.books.entity,
+                hear=screen.remark,
+            )
+            count = driver.start()
+            if count:
+                screen.remark(f"{count:,} inputs of the log were applied again")
+            asyncio.run(led(driver))
+            if not driver.is_restarting:
+                return
+
+
+def _check(environment: str, feed: str) -> None:
+    if environment != "twin":
+        raise InputError(
+            f"--env {environment} is not there yet; paper and twin are (demo, testnet and live "
+            "come after the fault tests and the arming step are wired to the loop)"
+        )
+    if feed not in ("live", "lockstep"):
+        raise InputError(f"--feed was '{feed}'; a twin has live and lockstep")
+
+
+def _key(loaded: "LoadedSettings", environment: str) -> "ExchangeKey":
+    from openalpha.cli.exchange_access import name_of, vault_of
+
+    return vault_of(loaded.home).get(name_of(environment, "trader"))

@@ -1,0 +1,166 @@
+"""Turns what a person asked for into a run at a venue, and its plan into a driver."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from openalpha.books.accounts import Book
+from openalpha.books.ledger import Ledger
+from openalpha.core.clock import timeframe_name
+from openalpha.core.errors import InputError
+from openalpha.core.instruments import Instrument
+from openalpha.core.messages import Environment
+from openalpha.engine.signals import EngineSettings
+from openalpha.net import Priority, Transport
+from openalpha.store.exchange_key import ExchangeKey
+from openalpha.strategy import load_strategy, source_hash
+from openalpha.strategy.params import build_params
+from openalpha.trading.executor import Executor
+from openalpha.trading.plan import RunPlan, StrategyPlan, under_live_limits
+from openalpha.trading.preflight import check_account
+from openalpha.trading.run_folder import RunFolder, begin_run
+from openalpha.trading.starting import Asked, named_apart, shares_of
+from openalpha.trading.venue_desk import VenueDesk
+from openalpha.trading.venue_driver import VenueDriver
+from openalpha.trading.venue_market import Bars, LockstepClock, VenueClock, WallClock
+from openalpha.trading.venue_posting import VenuePoster
+from openalpha.venue.bybit.channel import Channel
+
+__all__ = ["VenueTerms", "begin_venue_run", "venue_clock", "venue_driver"]
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTerms:
+    """Where a run trades, on which bars, with how much, and how long.
+
+    `lasts_ms` counts the venue's time; 0: until it is stopped.
+    """
+
+    environment: Environment
+    timeframe_ms: int
+    capital: Decimal
+    lasts_ms: int = 0
+
+
+def begin_venue_run(
+    home: Path,
+    asked: Sequence[Asked],
+    instruments: Sequence[Instrument],
+    *,
+    terms: "VenueTerms",
+    settings: EngineSettings,
+    clock: VenueClock,
+) -> RunFolder:
+    """Check what was asked for and make the folder of a run at a venue.
+
+    One strategy trades all instruments; of several, the n-th trades the n-th.
+
+    Parameters
+    ----------
+    terms : VenueTerms
+    clock : VenueClock
+        Of the venue.
+
+    Raises
+    ------
+    InputError
+        If a strategy, a parameter, an instrument or a setting cannot be used.
+    """
+    if len(asked) > 1 and len(asked) != len(instruments):
+        raise InputError(
+            f"{len(asked)} strategies and {len(instruments)} instruments do not pair; give each "
+            "strategy its own instrument"
+        )
+    every = tuple(range(len(instruments)))
+    shares = shares_of(asked)
+    parts = [
+        _part(home, one, instruments, every if len(asked) == 1 else (number,), share)
+        for number, (one, share) in enumerate(zip(asked, shares, strict=True))
+    ]
+    plan = RunPlan(
+        terms.environment,
+        terms.timeframe_ms,
+        terms.capital,
+        tuple(instruments),
+        tuple(named_apart(parts)),
+        under_live_limits(settings),
+        tuple(False for _ in instruments),
+        tuple(False for _ in instruments),
+    )
+    VenueDesk(plan, run_id="", folder=home / "strategies")
+    now_ms = clock.now_ms()
+    feed = {
+        "kind": "venue",
+        "timeframe": timeframe_name(terms.timeframe_ms),
+        "lockstep": clock.is_lockstep,
+        "end_ms": now_ms + terms.lasts_ms if terms.lasts_ms else 0,
+    }
+    return begin_run(home, plan, feed=feed, created_ms=now_ms)
+
+
+def venue_clock(transport: Transport, key: ExchangeKey, *, is_lockstep: bool) -> VenueClock:
+    """Return the time a run at a venue lives by."""
+    return LockstepClock(transport, key.url) if is_lockstep else WallClock()
+
+
+def venue_driver(
+    folder: RunFolder,
+    home: Path,
+    *,
+    transport: Transport,
+    key: ExchangeKey,
+    clock: VenueClock,
+    ledger: Ledger | None,
+    entity: str,
+    hear: Callable[[str], None],
+) -> VenueDriver:
+    """Return the driver of a run at a venue, its account compared with the plan, not started yet.
+
+    Raises
+    ------
+    InputError
+        If the account is not what the run needs; the sentence names each difference.
+    VenueUnavailable
+        If the venue does not answer.
+    """
+    plan = folder.plan()
+    channel = Channel(transport, key, clock=clock, priority=Priority.ORDERS)
+    is_new = not folder.log.is_dir()
+    check_account(channel, plan, is_new=is_new, hear=hear)
+    poster = None
+    if ledger is not None:
+        book = Book(plan.environment, entity)
+        poster = VenuePoster(ledger, book, run_id=folder.id, instruments=plan.instruments)
+    return VenueDriver(
+        folder,
+        VenueDesk(plan, run_id=folder.id, folder=home / "strategies"),
+        carrier=Executor(channel),
+        market=Bars(channel, plan.instruments, plan.timeframe_ms),
+        clock=clock,
+        poster=poster,
+        end_ms=int(folder.feed()["end_ms"]),
+        hear=hear,
+    )
+
+
+def _part(
+    home: Path,
+    one: Asked,
+    instruments: Sequence[Instrument],
+    numbers: tuple[int, ...],
+    share: Decimal,
+) -> StrategyPlan:
+    cls: Any = load_strategy(one.ref, folder=home / "strategies")
+    params = build_params(cls.Params, one.params, strategy=cls.name)
+    ref = str(Path(one.ref).absolute()) if one.ref.endswith(".py") else one.ref
+    return StrategyPlan(
+        name=cls.name,
+        ref=ref,
+        params=dict(params.model_dump(mode="json")),
+        source_hash=source_hash(cls),
+        numbers=numbers,
+        keys=tuple(str(instruments[number].id) for number in numbers),
+        share=share,
+    )
