@@ -11,7 +11,7 @@ from openalpha.cli.exchange_access import connect, home_of, name_of, vault_of
 from openalpha.core.errors import InputError, VenueUnavailable
 
 if TYPE_CHECKING:
-    from openalpha.trading.emergency import Stop
+    from openalpha.trading.emergency import Stop, StopOrder
 
 __all__ = ["app"]
 
@@ -73,8 +73,7 @@ def stop(  # noqa: PLR0913, PLR0917 - the options of a command
     )
     with connect(home, key, priority=Priority.RISK) as client:
         done = emergency_stop(order, client, clock=SystemClock())
-    _tell(screen, name, done)
-    tell_once(home, name, f"{name} was stopped ({reason}): {_outcome(done)}")
+    _tell(screen, order, done)
     if not done.is_done:
         raise VenueUnavailable(
             f"the account is not flat yet: {'; '.join(done.left[:5])}; run the command again, or "
@@ -94,7 +93,8 @@ def _outcome(done: "Stop") -> str:
     return "nothing open is left" if done.is_done else f"NOT FLAT: {'; '.join(done.left[:5])}"
 
 
-def _tell(screen: Screen, environment: str, done: "Stop") -> None:
+def _tell(screen: Screen, order: "StopOrder", done: "Stop") -> None:
+    environment = order.environment
     screen.show(
         f"{done.cancelled} orders cancelled, {done.closing_orders} closing orders, "
         f"{done.rounds} rounds"
@@ -104,3 +104,5 @@ def _tell(screen: Screen, environment: str, done: "Stop") -> None:
     if done.is_locked:
         screen.show(f"{environment} is locked; `openalpha unlock --env {environment}` ends that.")
     screen.result({"schema": "openalpha.stop/1", "environment": environment, "outcome": done})
+    words = f"{environment} was stopped ({order.words}): {_outcome(done)}"
+    tell_once(order.home, environment, words)

@@ -11,7 +11,7 @@ from typing import Any
 
 from openalpha.core.clock import DAY_MS
 from openalpha.core.messages import ApprovedIntent, OrderIntent
-from openalpha.core.orders import Leg, Side
+from openalpha.core.orders import Leg, Side, TriggerKind
 from openalpha.core.reasons import Reason, explain
 from openalpha.risk.limits import Limits
 from openalpha.risk.view import AccountView, MarketNow, Stage, SubBook, floored
@@ -45,11 +45,14 @@ class Gate:
         self._day = -1
         self._trades = 0
 
-    def judge(self, intent: OrderIntent, view: AccountView) -> ApprovedIntent | Refusal:
+    def judge(
+        self, intent: OrderIntent, view: AccountView, *, by_risk: bool = False
+    ) -> ApprovedIntent | Refusal:
         """Return the intent with its leave, or why it has none.
 
         An order that can only reduce its strategy's own position is measured by no limit; HALTED
-        and FLATTEN refuse it as well, for then only risk and people order.
+        and FLATTEN refuse it as well, for then only risk and people order. A protective stop
+        passes in every stage: no position stands naked because trading is halted.
 
         Parameters
         ----------
@@ -57,11 +60,15 @@ class Gate:
         view : AccountView
             Of the moment of the decision; orders approved before and not yet in a book's
             `buying` or `selling` must be counted there.
+        by_risk : bool
+            Risk itself or a person closes: a reduce-only order then passes in every stage.
         """
         asked = _Asked.of(intent, view)
         if asked is None:
             return Refusal(Reason.MISSING_BAR, f"{intent.instrument} has no price yet")
-        refused = self._closed(asked) or (self._limited(asked) if asked.is_opening else None)
+        refused = self._closed(asked, by_risk=by_risk) or (
+            self._limited(asked) if asked.is_opening else None
+        )
         if refused is not None:
             return refused
         if asked.is_opening:
@@ -84,13 +91,14 @@ class Gate:
         nearer = min(self._stop_e6, intent.stop_e6 or self._stop_e6)
         return intent if nearer == intent.stop_e6 else replace(intent, stop_e6=nearer)
 
-    def _closed(self, asked: "_Asked") -> Refusal | None:
+    def _closed(self, asked: "_Asked", *, by_risk: bool) -> Refusal | None:
         """Refuse what the account's standing does not allow."""
         view, standing = asked.view, asked.view.standing
         day = (view.ts_ms - 1) // DAY_MS
         if day > self._day:  # a clock that was set back begins no day
             self._day, self._trades = day, 0
-        if standing.stage >= Stage.HALTED:
+        is_exit = asked.intent.is_reduce_only and (by_risk or asked.is_protective)
+        if standing.stage >= Stage.HALTED and not is_exit:
             return Refusal(standing.reason, standing.words or explain(standing.reason))
         if not asked.is_opening:
             return self._not_its_own(asked)
@@ -222,6 +230,10 @@ class _Asked:
     @property
     def is_opening(self) -> bool:
         return self.own_after > 0 and not self.intent.is_reduce_only
+
+    @property
+    def is_protective(self) -> bool:
+        return self.intent.trigger_kind is TriggerKind.STOP
 
     @property
     def largest_after(self) -> Decimal:

@@ -9,7 +9,7 @@ import pytest
 
 from openalpha.core.clock import DAY_MS
 from openalpha.core.messages import ApprovedIntent, OrderIntent
-from openalpha.core.orders import Leg
+from openalpha.core.orders import Leg, Side, TriggerKind
 from openalpha.core.reasons import Reason
 from openalpha.risk.gate import Gate, Refusal
 from openalpha.risk.limits import IMMUTABLE, Limits, limits_of
@@ -110,6 +110,26 @@ def test_each_stage_lets_less_through(stage: Stage, opening: Reason, closing: Re
     seen = view(held("ma", "5"), standing=at(stage))
     asked = [buy("1"), sell("5"), sell("5", is_reduce_only=True), sell("6")]
     assert said([gate().judge(one, seen) for one in asked]) == [opening, closing, closing, opening]
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_no_stage_leaves_a_position_naked_or_keeps_risk_from_closing(stage: Stage) -> None:
+    seen = view(held("ma", "5"), standing=at(stage))
+    stop = sell(
+        "5",
+        is_reduce_only=True,
+        trigger_price=Decimal(97),
+        trigger_kind=TriggerKind.STOP,
+    )
+    assert said([gate().judge(stop, seen)]) == [NONE]
+    assert said([gate().judge(sell("5", is_reduce_only=True), seen, by_risk=True)]) == [NONE]
+    is_halted = stage >= Stage.HALTED
+    opening = replace(stop, is_reduce_only=False, side=Side.BUY)
+    assert said([gate().judge(opening, seen, by_risk=True)]) == [
+        Reason.BREAKER_STALE if stage is not Stage.ACTIVE else NONE
+    ]
+    plain = gate().judge(sell("5", is_reduce_only=True), seen)
+    assert isinstance(plain, Refusal) == is_halted
 
 
 def test_the_day_s_opening_orders_are_the_account_s() -> None:
