@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from openalpha.core.messages import EffectKind, OrderIntent
-from openalpha.core.orders import OrderType, Side
+from openalpha.core.orders import OrderType, Side, TriggerKind
 from openalpha.trading.bybit_side import BybitSide
 from openalpha.trading.bybit_stops import Exits
 from tests.faults.plans import BTC, placed
@@ -211,6 +211,42 @@ def a_position_is_never_naked_while_its_stop_moves() -> None:
         assert stop_shown(world) in ("55000.0", "54000.0"), "there is a stop at every moment"
     assert asked(world, "position/trading-stop") > 3
     assert world.client.position()["size"] == "0.010"
+
+
+def a_stop_is_replaced_without_a_gap() -> None:
+    """https://github.com/jesse-ai/jesse/issues/510"""
+
+    def stop(price: int, replaces: int) -> Callable[[BybitSide], Wishes]:
+        intent = OrderIntent(
+            0,
+            BTC,
+            Side.SELL,
+            Decimal("0.02"),
+            trigger_price=Decimal(price),
+            trigger_kind=TriggerKind.STOP,
+            is_reduce_only=True,
+        )
+
+        def wish(side: BybitSide) -> Wishes:
+            new = placed(side.record.count + 1, "stop", intent)
+            if not replaces:
+                return Wishes(orders=[new])
+            old = next(o.link_id for o in side.record.orders.values() if o.number == replaces)
+            side._owed += side.replace(new, old=old)
+            return Wishes()
+
+        return wish
+
+    acts: Acts = {1: buys("0.02"), 2: stop(55_000, 0), 5: stop(56_000, 2), 8: stop(57_000, 3)}
+    world = world_of(acts, seed=3)
+    world.run(18)
+    world.exchange.faults.add({"kind": "drop_before", "match": "/v5/order/create", "count": 1})
+    for _ in range(60):
+        world.turn()
+        waiting = [o for o in world.account.orders.values() if o.status == "Untriggered"]
+        assert waiting, "there is a stop at every moment"
+    assert [o.trigger for o in waiting] == [570_000]
+    agrees(world)
 
 
 def stop_orders(world: World) -> list:

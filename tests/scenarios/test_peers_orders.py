@@ -11,6 +11,7 @@ from openalpha.trading import bybit_side, bybit_stops
 from openalpha.trading.bybit_account import Account
 from openalpha.trading.bybit_fates import Fates
 from openalpha.trading.bybit_replies import Outcome
+from openalpha.trading.bybit_side import BybitSide
 from openalpha.trading.bybit_statement import Statement
 from openalpha.trading.bybit_stops import Exits, Stops
 from openalpha.trading.orders import OrderRecord
@@ -143,6 +144,14 @@ GUARDS: dict[Callable[[], None], tuple[str, Removal]] = {
     stories.an_unchanged_stop_is_left_alone: (
         "only a difference to what the venue shows is asked for (Stops.due)",
         _never_shown,
+    ),
+    stories.a_stop_is_replaced_without_a_gap: (
+        "the old stop is cancelled only once the venue has the new one (BybitSide.replace)",
+        lambda patch: patch.setattr(
+            BybitSide,
+            "replace",
+            lambda self, new, *, old: [*self.send([new]), *self.cancel([old])],
+        ),
     ),
     stories.a_position_is_never_naked_while_its_stop_moves: (
         "a stop is moved by one call, never taken away first (Stops.due)",

@@ -93,6 +93,12 @@ class BybitSide:
                 now.append(order)
         return ask.cancel_orders(now)
 
+    def replace(self, new: PlacedOrder, *, old: str) -> Sequence[Request]:
+        """Place an order and cancel another only once the venue has the new one."""
+        requests = self.send([new])
+        self.record.orders[new.link_id].replaces = old
+        return requests
+
     def amend(self, changes: Sequence[Change]) -> Sequence[Request]:
         """Give open orders new terms; terms they have already are asked of nobody."""
         requests = []
@@ -374,17 +380,14 @@ class BybitSide:
             self._owed.append(ask.amend_order(order, order.wish))
 
     def _tell(self, order: LiveOrder, *, words: str = "", reason: Reason = Reason.NONE) -> None:
-        self._events.append(
-            OrderUpdate(
-                order.link_id,
-                order.shown,
-                order.filled_qty,
-                self.now_ms,
-                reason,
-                order.order_id,
-                words,
-            )
-        )
+        if order.replaces and order.is_confirmed:
+            self._owed += self.cancel([order.replaces])
+            order.replaces = ""
+        elif order.replaces and not order.is_open:
+            self._say("not_replaced", f"{order.link_id} was not taken; {order.replaces} stays")
+            order.replaces = ""
+        where = (order.link_id, order.shown, order.filled_qty, self.now_ms)
+        self._events.append(OrderUpdate(*where, reason, order.order_id, words))
 
     def _say(self, code: str, words: str) -> None:
         self._events.append(Incident(code, words, self.now_ms))

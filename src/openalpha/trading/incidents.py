@@ -29,6 +29,7 @@ ADVICE = {
     "foreign_fill": "the position is what the exchange says; settle this if the trade was yours",
     "forced_fill": "the exchange reduced or closed the position itself; look at margin and stops",
     "stop_refused": "the position has no stop at the exchange: set one there, or close it",
+    "not_replaced": "the exchange did not take the new stop; the old one stands: check its price",
     "position_differs": "compare the position with the exchange's page; its word was taken",
     "average_price_differs": "compare the entry price with the exchange's page; its word was taken",
     "balance_differs": "compare the exchange's transaction log with `openalpha ledger`",

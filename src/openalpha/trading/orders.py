@@ -18,6 +18,14 @@ from openalpha.core.orders import OrderStatus, Side, is_terminal
 __all__ = ["LiveOrder", "OrderRecord", "Pending", "instrument_of"]
 
 _ZERO = Decimal(0)
+_THERE = frozenset(
+    {
+        OrderStatus.UNTRIGGERED,
+        OrderStatus.OPEN,
+        OrderStatus.PARTIALLY_FILLED,
+        OrderStatus.FILLED,
+    }
+)
 
 
 class Pending(StrEnum):
@@ -65,6 +73,7 @@ class LiveOrder:
     asks: int = 0
     ended_ms: int = 0
     row_ms: int = 0
+    replaces: str = ""
 
     @property
     def shown(self) -> OrderStatus:
@@ -79,6 +88,12 @@ class LiveOrder:
     def is_open(self) -> bool:
         """Whether it may still trade, as far as anyone knows."""
         return not is_terminal(self.status)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the venue has it, by its own word: open, waiting, or executed."""
+        is_there = self.status in _THERE
+        return is_there and not self.is_lost
 
     @property
     def is_settled(self) -> bool:
