@@ -66,7 +66,7 @@ def kept_snapshot(
         ),
         said["sha256"],
     )
-    if digest_of(found.day, found.rows, found.quotes) != found.sha256:
+    if digest_of(found.day, found.rows, quotes=found.quotes) != found.sha256:
         raise LedgerError(f"the snapshot of {day} kept for {entity} does not fit its hash")
     return found
 

@@ -149,12 +149,14 @@ class EventMaker:
     def _trade(self, record: Record) -> None:
         got, given = sorted(record.moves, key=lambda move: -move.amount)
         given = Move(given.coin, -given.amount)
+        for move in (got, given):
+            self._note_foreign(record, move.coin)
+        if got.coin not in FIAT and given.coin not in FIAT:
+            self._swap(record, got=got, given=given)
+            return
         money, coin_fee = self._fees(record)
         key, day = record.key, self._day(record)
         wallet, at = _wallet(record), record.ts_ms
-        lots = () if record.chosen is None else record.chosen.lots
-        for move in (got, given):
-            self._note_foreign(record, move.coin)
         if got.coin in FIAT and given.coin in FIAT:
             return
         if given.coin in FIAT:
@@ -171,7 +173,7 @@ class EventMaker:
                     ts_ms=at,
                 )
             )
-        elif got.coin in FIAT:
+        else:
             self.events.append(
                 Dispose(
                     key,
@@ -180,33 +182,35 @@ class EventMaker:
                     given.amount,
                     self._value(got, record),
                     money,
-                    lots=lots,
+                    lots=() if record.chosen is None else record.chosen.lots,
                     coin_fee=coin_fee,
                     wallet=wallet,
                     ts_ms=at,
                 )
             )
-        else:
-            # What was received, and only where that has no rate what was given (TAX: swaps).
-            value = self._worth(got, record)
-            if value is None:
-                value = self._value(given, record)
-            self.events.append(
-                Swap(
-                    key,
-                    day,
-                    given.coin,
-                    given.amount,
-                    got.coin,
-                    got.amount,
-                    value,
-                    money,
-                    coin_fee,
-                    lots,
-                    wallet=wallet,
-                    ts_ms=at,
-                )
+
+    def _swap(self, record: Record, *, got: Move, given: Move) -> None:
+        # What was received, and only where that has no rate what was given (TAX: swaps).
+        money, coin_fee = self._fees(record)
+        value = self._worth(got, record)
+        if value is None:
+            value = self._value(given, record)
+        self.events.append(
+            Swap(
+                record.key,
+                self._day(record),
+                given.coin,
+                given.amount,
+                got.coin,
+                got.amount,
+                value,
+                money,
+                coin_fee,
+                () if record.chosen is None else record.chosen.lots,
+                wallet=_wallet(record),
+                ts_ms=record.ts_ms,
             )
+        )
 
     def _fees(self, record: Record) -> tuple[Decimal, CoinFee | None]:
         """Return the fee in AUD and the one in a coin; rebates in coins become income."""

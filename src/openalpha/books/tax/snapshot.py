@@ -94,7 +94,7 @@ def take_snapshot(
             if parcel.left > ZERO:
                 rows.append(_row(parcel, by_asset))
     used = tuple(q for a in sorted({r.asset for r in rows}) for q in by_asset[a].values())
-    return Snapshot(day, tuple(rows), used, digest_of(day, rows, used))
+    return Snapshot(day, tuple(rows), used, digest_of(day, rows, quotes=used))
 
 
 def boundary_values(snapshot: Snapshot) -> dict[str, BoundaryValue]:
@@ -122,7 +122,7 @@ def _row(parcel: Parcel, by_asset: Mapping[str, Mapping[str, Quote]]) -> Snapsho
     )
 
 
-def digest_of(day: date, rows: Iterable[SnapshotRow], quotes: Iterable[Quote]) -> str:
+def digest_of(day: date, rows: Iterable[SnapshotRow], *, quotes: Iterable[Quote]) -> str:
     """Return the hash over every parcel and every price, in the order they stand."""
     lines = [
         [
