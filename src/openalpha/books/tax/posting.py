@@ -143,8 +143,9 @@ class TaxBook:
             else:
                 proceeds -= fee
             fee = ZERO
-        if event.is_personal_use and not event.reason:
-            raise Refused(f"event {event.id}: personal use needs a reason; state why")
+        if event.is_personal_use and (not event.reason or event.wallet):
+            why = "is not for coins on a venue" if event.reason else "needs a reason; state why"
+            raise Refused(f"event {event.id}: personal use {why}")
         value = self._fee_value(event) if event.coin_fee is not None else ZERO
         sold = Sold(
             event.id,

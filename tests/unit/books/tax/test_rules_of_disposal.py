@@ -212,6 +212,7 @@ def test_what_is_missing_is_an_open_item(events: list[Event], code: str) -> None
         Moved("m", SOLD, "BTC", D(1), D(2)),
         Cost("c", SOLD, "BTC", 6, D(1)),
         sell(is_personal_use=True),
+        sell(is_personal_use=True, reason="paid for a bicycle", wallet="bybit spot"),
     ],
 )
 def test_what_makes_no_sense_is_refused(event: Event) -> None:
