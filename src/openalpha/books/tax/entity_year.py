@@ -111,7 +111,8 @@ def assess_profile(
         year: EntityYear(year, profile.policy, row.statement, row.gains, row.rows)
         for year, row in years.items()
     }
-    return Assessed(profile, parts, together, tuple(questions))
+    questions = (*asked, *_unknown(rows, profile), *_deposits(rows, profile))
+    return Assessed(profile, parts, together, questions)
 
 
 def _unknown(events: Iterable[Event], profile: Profile) -> list[OpenItem]:
