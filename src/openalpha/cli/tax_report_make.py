@@ -222,6 +222,7 @@ def _facts(
 ) -> Facts:
     from openalpha.books.boundary import law_of
     from openalpha.books.imports.storing import Imports
+    from openalpha.books.tax.tables import load_tables
     from openalpha.cli.tax_import import history_of
     from openalpha.core.messages import Environment
 
@@ -253,6 +254,7 @@ def _facts(
             "" if is_live else environment.name.lower(),
         ),
         law=law_of(books.database, wish.entity, clock=books.clock),
+        tables=load_tables(),
         orders={year: row.order for year, row in locked.items()},
         is_over=books.clock.now_ms() >= end_ms,
         draft_for=("a draft was asked for",) if wish.is_draft else (),

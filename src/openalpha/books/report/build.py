@@ -16,6 +16,7 @@ from openalpha.books.report.assessing import (
     side_by_side,
     treatments_of,
 )
+from openalpha.books.report.entity_lines import entity_lines
 from openalpha.books.report.facts import Facts
 from openalpha.books.report.first_page import SYNTHETIC, draft_reasons, first_page
 from openalpha.books.report.labelled import label_lines, schedule_lines, step_lines
@@ -98,6 +99,7 @@ def _build(facts: Facts) -> TaxReport:
         pools=found.pools,
         discount=entity.discount,
         comparison=_comparison(others),
+        entity_lines=entity_lines(facts, found),
         disposals=rows.disposals(facts, found, events=events),
         earnings=earned,
         holdings=rows.holdings(facts, found),
@@ -188,8 +190,8 @@ def _parcels(found: Found) -> str:
 
 
 _FIGURES = (
-    "entity", "kind", "year", "treatment", "labels", "schedule", "steps", "disposals", "earnings",
-    "holdings", "losses",
+    "entity", "kind", "year", "treatment", "labels", "schedule", "steps", "entity_lines",
+    "disposals", "earnings", "holdings", "losses",
 )  # fmt: skip
 _NOT_HASHED = ("made", "kept", "figures_sha256", "report_sha256")
 

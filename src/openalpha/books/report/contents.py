@@ -18,6 +18,7 @@ def tables_of(report: TaxReport) -> tuple[Table, ...]:
         _steps(report),
         _comparison(report),
         _schedule(report),
+        *_entity_lines(report),
         _open_items(report),
         _disposals(report),
         _kinds(report),
@@ -224,6 +225,21 @@ def _wash(report: TaxReport) -> Table:
     rows = [(x.day, x.disposal, x.asset, x.loss, x.days_apart, x.bought, x.reason)
             for x in report.wash]  # fmt: skip
     return Table("wash", "Wash sales to look at", note, columns, rows)
+
+
+def _entity_lines(report: TaxReport) -> Iterator[Table]:
+    """Yield the table only trusts and companies have."""
+    if not report.entity_lines:
+        return
+    columns = (
+        Column("who", "words", 1.4),
+        Column("what", "words", 3),
+        Column("AUD", "aud", 1.3),
+        Column("where", "words", 2.6),
+        Column("mark", "text", 0.5),
+    )
+    title = "Distribution" if report.kind == "trust" else "Company tax"
+    yield Table("entity", title, "", columns, report.entity_lines)
 
 
 def _open_items(report: TaxReport) -> Table:

@@ -10,6 +10,7 @@ from openalpha.books.tax.entity import Policy
 from openalpha.books.tax.events import Event
 from openalpha.books.tax.gains import Law
 from openalpha.books.tax.profile import Profile
+from openalpha.books.tax.rates import Tables
 from openalpha.books.tax.search import Candidate
 
 __all__ = ["Facts", "Named", "Origin", "Signature"]
@@ -75,6 +76,8 @@ class Facts:
     origin : Origin
     law : Law
         Boundary values and index numbers.
+    tables : Tables or None
+        Dated rates, for a trustee's or a company's tax; without them those lines are left out.
     orders : mapping of int to Candidate
         Parcel orders of locked years: they are kept.
     is_over : bool
@@ -97,6 +100,7 @@ class Facts:
     rates: tuple[RateLine, ...] = ()
     origin: Origin = field(default_factory=lambda: Origin(""))
     law: Law = field(default_factory=Law)
+    tables: Tables | None = None
     orders: Mapping[int, Candidate] = field(default_factory=dict)
     is_over: bool = True
     draft_for: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ __all__ = [
     "Comparison",
     "Disposal",
     "Earning",
+    "FormLine",
     "Holding",
     "Kept",
     "LabelLine",
@@ -40,6 +41,16 @@ class LabelLine(NamedTuple):
     text: str
     exact: Decimal | None
     shown: str
+    source: str
+    mark: str
+
+
+class FormLine(NamedTuple):
+    """One line of a trust's distribution or a company's tax: whose, what, AUD, where, mark."""
+
+    who: str
+    what: str
+    amount: Decimal | None
     source: str
     mark: str
 
@@ -241,6 +252,7 @@ class TaxReport:
     pools: tuple[tuple[str, bool], ...]
     discount: Decimal
     comparison: tuple[Comparison, ...]
+    entity_lines: tuple[FormLine, ...]
     disposals: tuple[Disposal, ...]
     earnings: tuple[Earning, ...]
     holdings: tuple[Holding, ...]

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from openalpha.books.report import build_report
+from openalpha.books.report.contents import tables_of
 from openalpha.books.report.facts import Named
 from openalpha.books.report.model import TaxReport
 from openalpha.books.tax.entity import Entity, Method, Policy, Refused, Residency, Treatment
 from openalpha.books.tax.events import Acquire, Dispose
 from openalpha.books.tax.portfolios import Choice
-from openalpha.books.tax.profile import Profile
+from openalpha.books.tax.profile import Beneficiary, Deed, Profile, Resolution
 from openalpha.books.tax.search import Candidate
+from openalpha.books.tax.tables import load_tables
 from openalpha.core.clock import parse_ms
 from tests.fakes.tax_report import balance, facts, history, item
 
@@ -275,3 +277,45 @@ def test_a_simulated_book_says_so() -> None:
     assert said["Environment"].startswith("backtest: no real money")
     synthetic = facts().rates[0]._replace(source="SYNTHETIC drift")
     assert build_report(facts(rates=(synthetic,))).is_synthetic
+
+
+def test_a_trust_says_who_takes_what_and_what_falls_to_the_trustee() -> None:
+    deed = Deed(
+        (Beneficiary("Ann"), Beneficiary("Co", Entity.COMPANY)),
+        (Resolution(2026, "income", date(2026, 6, 20), {"Ann": D("0.5"), "Co": D("0.3")}),),
+    )
+    events = [
+        Acquire("a", date(2024, 1, 1), "BTC", D(1), D(100)),
+        Dispose("s", date(2026, 1, 1), "BTC", D(1), D(1100)),
+    ]
+    profile = Profile("t", Policy(entity=Entity.TRUST), deed=deed)
+    report = build_report(facts(events=events, profile=profile, tables=load_tables()))
+    found = {(line.who, line.what): line.amount for line in report.entity_lines}
+    # 1000 of gain, 500 after the discount: half of it is Ann's, grossed up to 500, halved again.
+    assert found["Ann, individual", "share of the trust's net capital gain"] == 250
+    assert found["Ann, individual", "capital gains at 18H, grossed up"] == 500
+    ann_net = found["Ann, individual", "net capital gain after own losses and discount"]
+    assert ann_net == 250
+    company_net = found["Co, company", "net capital gain after own losses and discount"]
+    assert company_net == 300  # no discount
+    assert found["trustee", "capital gains, undiscounted"] == 200
+    assert any(table.title == "Distribution" for table in tables_of(report))
+
+
+def test_a_company_says_its_rate_test_and_both_taxes() -> None:
+    profile = Profile("co", Policy(entity=Entity.COMPANY), turnover={2026: D(100000)})
+    report = build_report(facts(profile=profile, tables=load_tables()))
+    found = {line.what: line.amount for line in report.entity_lines}
+    taxable = found["taxable income"]
+    assert taxable is not None
+    assert found["at the full rate"] == taxable * D("0.30")
+    assert found["at the rate of base rate entities"] == taxable * D("0.25")
+    assert any("base rate entity; passive income" in what for what in found)
+    assert build_report(facts(tables=load_tables())).entity_lines == ()
+
+
+def test_a_beneficiary_abroad_is_a_line_not_a_crash() -> None:
+    deed = Deed((Beneficiary("Zoe", is_resident=False),))
+    profile = Profile("t", Policy(entity=Entity.TRUST), deed=deed)
+    (line,) = build_report(facts(profile=profile, tables=load_tables())).entity_lines
+    assert "Zoe is not resident" in line.what
