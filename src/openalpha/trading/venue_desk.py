@@ -12,11 +12,9 @@ from openalpha.core.instruments import InstrumentId
 from openalpha.core.messages import CashEffect, EffectKind, OrderIntent
 from openalpha.core.orders import Side, TriggerKind, is_terminal
 from openalpha.engine.rows import Row
-from openalpha.risk.gate import Gate, Refusal
-from openalpha.risk.limits import Limits, limits_of
-from openalpha.risk.settings import LimitSettings
-from openalpha.risk.view import AccountView, MarketNow, Stage, SubBook
-from openalpha.risk.view import Standing as Stand
+from openalpha.risk.gate import Refusal
+from openalpha.risk.ladder import Step
+from openalpha.risk.limits import Limits
 from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.trading.bybit_fates import SideTerms
 from openalpha.trading.bybit_side import BybitSide
@@ -24,6 +22,7 @@ from openalpha.trading.desk import Mode
 from openalpha.trading.desk_notes import Output
 from openalpha.trading.feed_rows import row_of
 from openalpha.trading.link_id import Cause, link_id
+from openalpha.trading.orders import LiveOrder
 from openalpha.trading.orders_events import VenueFill
 from openalpha.trading.plan import RunPlan
 from openalpha.trading.side import (
@@ -36,6 +35,7 @@ from openalpha.trading.side import (
 )
 from openalpha.trading.subbooks import part_of
 from openalpha.trading.venue_books import Standing, VenueBook, of_whom, open_venue_book
+from openalpha.trading.venue_risk import VenueRisk, told
 
 __all__ = ["Heard", "VenueDesk", "VenueOutcome"]
 
@@ -62,6 +62,7 @@ class VenueOutcome:
     heard: Heard = Heard()
     notices: tuple[str, ...] = ()
     restarts: bool = False
+    locks: str = ""
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class _Work:
     effects: list[CashEffect] = field(default_factory=list)
     accounts: list[AccountState] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    locks: str = ""
 
     def note(self, kind: FrameKind, **content: Any) -> None:
         self.outputs.append((kind, canonical_json({"of": self.seq, **content})))
@@ -118,12 +120,13 @@ class VenueDesk:
             )
         self.books = tuple(open_venue_book(plan, part, folder=folder) for part in plan.strategies)
         self.side = BybitSide(SideTerms())
-        self.gate = Gate(limits or limits_of(plan.settings.risk, LimitSettings()))
+        self.risk = VenueRisk(plan, self.books, limits=limits)
         self.mode, self.why = Mode.RUNNING, ""
         self.last_row_ms, self.rows = -1, 0
         self.account: AccountState | None = None
         self.incidents: list[Incident] = []
         self._causes: dict[str, tuple[int, int, str]] = {}
+        self._is_flattening = False
 
     def apply(self, seq: int, item: Input) -> VenueOutcome:
         """Take in one input."""
@@ -133,6 +136,8 @@ class VenueDesk:
             return VenueOutcome(seq)
         if item.kind is FrameKind.FEED and "bars" in content:
             self._lead(work, row_of(item.payload))
+        elif item.kind is FrameKind.HEALTH and content.get("what") == "safety":
+            self._stepped(work, self.risk.health(content, item.ts_ms))
         elif item.kind is FrameKind.COMMAND:
             self._obey(work, content)
         elif item.kind is FrameKind.TIMER and content.get("end"):
@@ -142,7 +147,7 @@ class VenueDesk:
         else:
             self._hear(work, self.side.hear(item))
         work.requests += self.side.owed()
-        self._close_when_flat(work)
+        self._wind_up(work)
         return VenueOutcome(
             seq,
             tuple(work.outputs),
@@ -150,6 +155,7 @@ class VenueDesk:
             Heard(tuple(work.fills), tuple(work.effects), tuple(work.accounts)),
             tuple(work.notices),
             item.kind is FrameKind.COMMAND and content.get("verb") == "RESTART",
+            work.locks,
         )
 
     @property
@@ -157,13 +163,10 @@ class VenueDesk:
         """Whether nothing is under way but stops that stand at the venue."""
         if not self.side.is_recovered:
             return False
-        return all(
-            order.is_open and order.is_acked and not order.is_lost and not order.wants_cancel
-            for order in self.side.record.unsettled()
-        )
+        return all(_stands(order) for order in self.side.record.unsettled())
 
     def is_flat(self) -> bool:
-        """Say whether no sub-book holds anything."""
+        """Say whether no sub-book holds anything, as far as executions were heard of."""
         return not any(held.qty for book in self.books for held in book.held)
 
     # decisions
@@ -171,11 +174,14 @@ class VenueDesk:
     def _lead(self, work: _Work, row: Row) -> None:
         close_ms = row.ts_ms + self.plan.timeframe_ms
         self.last_row_ms, self.rows = row.ts_ms, self.rows + 1
-        for number, book in enumerate(self.books):
-            part = part_of(row, book.part.numbers)
-            if all(bar is None for bar in part.bars):
-                continue
-            decided, targets = book.decide(part)
+        every = [(book, part_of(row, book.part.numbers)) for book in self.books]
+        led = [
+            (number, book, *book.decide(part))
+            for number, (book, part) in enumerate(every)
+            if any(bar is not None for bar in part.bars)
+        ]
+        self._stepped(work, self.risk.watch(close_ms, incidents=len(self.incidents)))
+        for number, book, decided, targets in led:
             work.note(
                 FrameKind.DECISION,
                 book=number,
@@ -194,13 +200,15 @@ class VenueDesk:
         closing: dict[str, Decimal] = {}
         placed = []
         for leg, intent in intents:
-            verdict = self.gate.judge(intent, self._view(intent.ts_ms, closing))
+            verdict = self.risk.judge(
+                intent, intent.ts_ms, closing=closing, by_risk=self.mode is Mode.CLOSING
+            )
             if isinstance(verdict, Refusal) or (self.mode is Mode.PAUSED and leg == "entry"):
                 refused = isinstance(verdict, Refusal)
                 words = verdict.words if isinstance(verdict, Refusal) else "the run is paused"
                 reason = verdict.reason.name.lower() if isinstance(verdict, Refusal) else "paused"
                 work.note(FrameKind.INTENT, book=number, refused=reason, words=words)
-                if not refused:
+                if not refused or leg == "close":  # an exit is asked for again
                     book.undecide(book.number_of(intent.instrument))
                 continue
             if leg == "close":
@@ -228,22 +236,15 @@ class VenueDesk:
         work.note(FrameKind.INTENT, book=number, link=name, order=row)
         return replace(order, link_id=name)
 
-    def _view(self, ts_ms: int, closing: dict[str, Decimal]) -> AccountView:
-        equity = sum((book.equity for book in self.books), _ZERO)
-        markets, books, locked = {}, [], _ZERO
-        leverage = self.plan.settings.venue.margin.leverage
-        for book in self.books:
-            for item, held, mark in zip(book.instruments, book.held, book.marks, strict=True):
-                if mark:
-                    markets[item.id] = MarketNow(item, mark, ts_ms, leverage=leverage)
-                away = closing.get(item.id, _ZERO)
-                books.append(SubBook(book.part.name, item.id, held.qty, closing=away))
-                locked += max(abs(held.qty) - away, _ZERO) * mark / leverage
-        stand = Stand()
-        if self.incidents:
-            last = self.incidents[-1]
-            stand = Stand(Stage.REDUCING, words=f"{last.code}: {last.words}")
-        return AccountView(ts_ms, equity, max(equity - locked, _ZERO), markets, books, stand)
+    def _stepped(self, work: _Work, steps: Sequence[Step]) -> None:
+        """Note what the ladder did; where it says so, close everything and lock."""
+        for step in steps:
+            work.note(FrameKind.NOTE, **told(step))
+            work.notices.append(f"risk is {step.after.name.lower()}: {step.words}")
+        if self.risk.must_flatten and self.mode in (Mode.RUNNING, Mode.PAUSED):
+            self.mode, self._is_flattening = Mode.CLOSING, True
+            self.why = work.locks = self.risk.ladder.standing.words
+            work.note(FrameKind.NOTE, mode=self.mode.value, reason=self.why)
 
     # what the venue says
 
@@ -332,7 +333,7 @@ class VenueDesk:
                 is_reduce_only=True,
                 strategy=book.part.name,
             )
-            verdict = self.gate.judge(intent, self._view(self.side.now_ms, {}))
+            verdict = self.risk.judge(intent, self.side.now_ms)
             if isinstance(verdict, Refusal):
                 words = f"{intent.instrument} stands without a stop: {verdict.words}"
                 self.incidents.append(Incident("no_stop", words, self.side.now_ms))
@@ -352,13 +353,11 @@ class VenueDesk:
         if verb in ("PAUSE", "RESUME") and self.mode is not Mode.CLOSING:
             self.mode, self.why = (Mode.PAUSED if verb == "PAUSE" else Mode.RUNNING), reason
             work.note(FrameKind.NOTE, mode=self.mode.value, reason=reason)
-        elif verb == "STOP" and command.get("flatten") and not self.is_flat():
-            self.mode, self.why = Mode.CLOSING, reason or "stopped and closed"
-            work.note(FrameKind.NOTE, mode=self.mode.value, reason=self.why)
-            for number, book in enumerate(self.books):
-                self._order(work, number, self._closing(book))
         elif verb == "STOP":
-            self._end(work, reason or "stopped")
+            # What is under way is heard of first: only then is known what there is to close.
+            self.mode, self.why = Mode.CLOSING, reason or "stopped"
+            self._is_flattening = bool(command.get("flatten"))
+            work.note(FrameKind.NOTE, mode=self.mode.value, reason=self.why)
 
     def _closing(self, book: VenueBook) -> list[tuple[str, OrderIntent]]:
         now_ms = self.side.now_ms or self.last_row_ms + self.plan.timeframe_ms
@@ -378,11 +377,24 @@ class VenueDesk:
             if held.qty
         ]
 
-    def _close_when_flat(self, work: _Work) -> None:
-        if self.mode is Mode.CLOSING and self.is_flat() and self.is_settled:
+    def _wind_up(self, work: _Work) -> None:
+        """Close what is to be closed once nothing is under way; end when nothing is left to do."""
+        if self.mode is not Mode.CLOSING or not self.is_settled:
+            return
+        if not self._is_flattening or self.is_flat():
             self._end(work, self.why)
+            return
+        for number, book in enumerate(self.books):
+            self._order(work, number, self._closing(book))
 
     def _end(self, work: _Work, why: str) -> None:
         self.mode, self.why = Mode.ENDED, why
         work.note(FrameKind.NOTE, mode=self.mode.value, reason=why)
         work.notices.append(f"the run is ended: {why}")
+
+
+def _stands(order: LiveOrder) -> bool:
+    """Say whether an order rests at the venue, nothing about it being under way."""
+    rests = order.trigger_price is not None or order.limit_price is not None
+    is_sure = order.is_acked and not order.is_lost and not order.wants_cancel
+    return order.is_open and is_sure and rests

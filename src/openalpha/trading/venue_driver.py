@@ -90,6 +90,7 @@ class VenueDriver:
     ) -> None:
         self.folder, self.desk, self.poster, self.clock = folder, desk, poster, clock
         self._carrier, self._market, self._end_ms, self._hear = carrier, market, end_ms, hear
+        self._since_ms = int(folder.feed().get("since_ms", 0))
         self._waiting: deque[Request] = deque()
         self._commands: deque[Command] = deque()
         self._log: RunLog | None = None
@@ -187,7 +188,7 @@ class VenueDriver:
         if self.desk.mode is Mode.ENDED:
             return
         now_ms = self.clock.now_ms()
-        rows = self._market.closed(self.desk.last_row_ms, now_ms)
+        rows = self._market.closed(max(self.desk.last_row_ms, self._since_ms - 1), now_ms)
         if not rows:
             if self._end_ms and now_ms >= self._end_ms:
                 self._end()

@@ -95,6 +95,7 @@ def begin_venue_run(
         "kind": "venue",
         "timeframe": timeframe_name(terms.timeframe_ms),
         "lockstep": clock.is_lockstep,
+        "since_ms": now_ms // terms.timeframe_ms * terms.timeframe_ms,
         "end_ms": now_ms + terms.lasts_ms if terms.lasts_ms else 0,
     }
     return begin_run(home, plan, feed=feed, created_ms=now_ms)

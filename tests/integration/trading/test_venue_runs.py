@@ -1,0 +1,206 @@
+"""Runs at the real twin over loopback, in lock-step: what is held, paid and logged adds up."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openalpha.books.accounts import Book
+from openalpha.core.errors import InputError
+from openalpha.core.messages import Environment
+from openalpha.engine.signals import EngineSettings
+from openalpha.market.catalogue import instrument_for
+from openalpha.net import HttpTransport
+from openalpha.store.exchange_key import ExchangeKey
+from openalpha.trading.commands import Command
+from openalpha.trading.replay import replay
+from openalpha.trading.run_folder import RunFolder
+from openalpha.trading.starting import Asked
+from openalpha.trading.venue_driver import VenueDriver
+from openalpha.trading.venue_market import LockstepClock
+from openalpha.trading.venue_starting import (
+    VenueTerms,
+    begin_venue_run,
+    venue_clock,
+    venue_driver,
+)
+from openalpha.venue.twin import Exchange
+from tests.fakes.live_runs import books
+from tests.fakes.twin import BTC, Client, new_exchange, served
+
+MINUTE_MS = 60_000
+FAST = Asked("ma_cross", {"fast": 2, "slow": 5})
+
+
+@dataclass
+class Place:
+    """A served twin with one account."""
+
+    exchange: Exchange
+    client: Client
+    key: ExchangeKey
+    transport: HttpTransport
+    home: Path
+
+    @property
+    def clock(self) -> LockstepClock:
+        clock = venue_clock(self.transport, self.key, is_lockstep=True)
+        assert isinstance(clock, LockstepClock)
+        return clock
+
+    def begun(self, minutes: int, asked: Asked = FAST, **given: Any) -> RunFolder:
+        lasts_ms = minutes * MINUTE_MS
+        return begin_venue_run(
+            self.home,
+            [asked],
+            [instrument_for("bybit_linear:BTCUSDT")],
+            terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(40_000), lasts_ms),
+            settings=EngineSettings(**given),
+            clock=self.clock,
+        )
+
+    def driver(self, folder: RunFolder, ledger: Any) -> VenueDriver:
+        return venue_driver(
+            folder,
+            self.home,
+            transport=self.transport,
+            key=self.key,
+            clock=self.clock,
+            ledger=ledger,
+            entity="me",
+            hear=lambda words: None,
+        )
+
+    def led(self, folder: RunFolder, ledger: Any, *commands: Command) -> VenueDriver:
+        driver = self.driver(folder, ledger)
+        driver.start()
+        for command in commands:
+            driver.command(command)
+        asyncio.run(driver.lead())
+        return driver
+
+
+@contextmanager
+def placed(home: Path) -> Iterator[Place]:
+    exchange = new_exchange(BTC, step_ms=10_000)
+    client = Client.of(exchange)
+    with served(exchange) as url, HttpTransport(timeout_s=20.0, total_s=40.0) as transport:
+        key = ExchangeKey(client.key, client.secret, url)
+        yield Place(exchange, client, key, transport, home)
+
+
+@pytest.fixture
+def place(home: Path) -> Iterator[Place]:
+    with placed(home) as one:
+        yield one
+
+
+def held(place: Place) -> Decimal:
+    row = place.client.position()
+    return Decimal(row["size"]) * (1 if row["side"] == "Buy" else -1)
+
+
+def test_ledger_run_and_exchange_agree_and_the_tape_gives_the_run_again(place, home):
+    folder = place.begun(30)
+    with books(home) as ledger:
+        driver = place.led(folder, ledger)
+        assert driver.reconciled is not None
+        assert driver.reconciled.is_equal
+        assert driver.poster is not None
+        assert driver.poster.cash() == {"USDT": place.client.balance()}
+    (book,) = driver.desk.books
+    assert book.fills >= 3
+    assert book.held[0].qty == held(place)
+    assert driver.desk.incidents == []
+    assert replay(folder).is_same
+    status = folder.status()
+    assert (status["mode"], status["rows"]) == ("ended", 31), "the first bar was half over"
+
+
+def test_every_position_has_its_stop_at_the_exchange(place, home):
+    folder = place.begun(20)
+    with books(home) as ledger:
+        driver = place.led(folder, ledger)
+    assert held(place) != 0
+    rows = place.client.get(
+        "/v5/order/realtime", category="linear", symbol="BTCUSDT", orderFilter="StopOrder"
+    )["list"]
+    (stop,) = rows
+    assert stop["reduceOnly"] is True
+    assert Decimal(stop["qty"]) == abs(held(place))
+    assert stop["orderLinkId"] == driver.desk.books[0].stops[0].link_id
+
+
+def test_a_process_that_dies_between_any_two_steps_loses_and_doubles_nothing(place, home):
+    folder = place.begun(30)
+    with books(home) as ledger:
+        for _ in range(6):
+            driver = place.driver(folder, ledger)
+            driver.start()
+            for _ in range(4):
+                driver._step()
+            driver._log.close()  # nothing is said, nothing is cancelled
+        driver = place.led(folder, ledger)
+        assert driver.reconciled is not None
+        assert driver.reconciled.is_equal
+    assert driver.desk.books[0].held[0].qty == held(place)
+    assert replay(folder).is_same
+
+
+def test_a_run_told_to_flatten_leaves_nothing(place, home):
+    folder = place.begun(12)
+    with books(home) as ledger:
+        driver = place.driver(folder, ledger)
+        driver.start()
+        while not held(place):
+            driver._step()
+        driver.command(Command("STOP", "home time", is_flatten=True))
+        asyncio.run(driver.lead())
+    assert held(place) == 0
+    assert driver.desk.why == "home time"
+    assert replay(folder).is_same
+
+
+def test_a_paused_run_sends_nothing(place, home):
+    folder = place.begun(20)
+    with books(home) as ledger:
+        driver = place.led(folder, ledger, Command("PAUSE", "news"))
+    assert driver.desk.books[0].fills == 0
+    assert held(place) == 0
+
+
+def test_an_account_that_does_not_fit_is_refused_by_every_difference(place, home):
+    place.client.order("Buy", "0.01")
+    folder = begin_venue_run(
+        home,
+        [FAST],
+        [instrument_for("bybit_linear:BTCUSDT")],
+        terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(90_000)),
+        settings=EngineSettings(),
+        clock=place.clock,
+    )
+    with books(home) as ledger, pytest.raises(InputError) as refused:
+        place.driver(folder, ledger)
+    assert "is held already" in str(refused.value)
+    assert "the run's capital is 90000" in str(refused.value)
+
+
+def test_two_strategies_on_one_instrument_are_refused(place, home):
+    with pytest.raises(InputError, match="do not pair"):
+        begin_venue_run(
+            home,
+            [FAST, Asked("rsi_reversion")],
+            [instrument_for("bybit_linear:BTCUSDT")],
+            terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(40_000)),
+            settings=EngineSettings(),
+            clock=place.clock,
+        )
+
+
+def test_books_of_the_twin_are_its_own():
+    assert Book(Environment.TWIN, "me") != Book(Environment.PAPER, "me")
