@@ -8,7 +8,7 @@ from openalpha.books.report.facts import Facts
 from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.assessment import statement_of
 from openalpha.books.tax.dates import income_year
-from openalpha.books.tax.entity import Method, Refused, Treatment
+from openalpha.books.tax.entity import Refused, Treatment
 from openalpha.books.tax.entity_year import Assessed, EntityYear, assess_profile
 from openalpha.books.tax.events import Event
 from openalpha.books.tax.gains import CATEGORIES
@@ -84,14 +84,8 @@ def assess_facts(facts: Facts, profile: Profile | None = None) -> Found:
     years = {income_year(event.day) for event in events if event.day is not None}
     if facts.year not in years:
         raise Refused(_nothing(facts))
-    policy = chosen.policy
-    standing = Candidate(policy.method, Decimal(1))
-    kept = {year: order for year, order in facts.orders.items() if year in years}
-    if policy.method is not Method.MIN_TAX and any(order != standing for order in kept.values()):
-        # Every year's order is given: the search has nothing to search, and keeps locked years.
-        kept = {year: kept.get(year, standing) for year in years}
-        policy = replace(policy, method=Method.MIN_TAX)
-    record = assess_profile(events, replace(chosen, policy=policy), law=facts.law, locked=kept)
+    standing = Candidate(chosen.policy.method, Decimal(1))
+    record = assess_profile(events, chosen, law=facts.law, locked=facts.orders)
     orders = [
         part.methods.get(facts.year, Candidate(part.policy.method, Decimal(1)))
         for part in record.parts.values()
