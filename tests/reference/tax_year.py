@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from openalpha.core.messages import CashEffect, EffectKind, Fill
@@ -34,7 +35,7 @@ class PlainTax:
     """Lots of each coin as [day, quantity, cost], and what each year brought."""
 
     aud: AudOf
-    lots: dict[str, list[list]] = field(default_factory=lambda: defaultdict(list))
+    lots: dict[str, list[list[Any]]] = field(default_factory=lambda: defaultdict(list))
     short: dict[int, list[Fraction]] = field(default_factory=lambda: defaultdict(list))
     long: dict[int, list[Fraction]] = field(default_factory=lambda: defaultdict(list))
     income: dict[int, Fraction] = field(default_factory=lambda: defaultdict(Fraction))

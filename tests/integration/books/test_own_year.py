@@ -16,6 +16,7 @@ from openalpha.books.ledger import Ledger
 from openalpha.books.manual import transfer
 from openalpha.books.rates import NO_RATES, Rate, RateTable
 from openalpha.books.tax import Assessment, Policy, assess
+from openalpha.cli.tax_report_make import Wish, make_report
 from openalpha.core.clock import DAY_MS, HOUR_MS, ManualClock
 from openalpha.core.messages import Environment
 from openalpha.market.synth import PRESETS, synthesise
@@ -35,6 +36,7 @@ PLANS: tuple[tuple[str, Any, dict[str, Any]], ...] = (
     ("macd", {PERP: PERP}, {}),
 )
 NEAR = Fraction(1, 10**9)
+LATER_MS = 1_800_000_000_000
 
 
 def weekly_rates(histories: Any) -> RateTable:
@@ -64,7 +66,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         data = {role: histories[key] for role, key in market.items()}
         run = openalpha.backtest(name, data, params=params, home=folder).run
         used = {key: histories[key] for key in market.values()}
-        post_run(ledger, BOOK, run=run, histories=used, run_id=f"run{number}")  # type: ignore[arg-type]
+        post_run(ledger, BOOK, run=run, histories=used, run_id=f"run{number}")
         runs.append(run)
     yield Told(ledger, plain, runs)
     ledger.database.close()
@@ -147,3 +149,28 @@ def test_transfers_between_own_accounts_change_no_figure(told: Told) -> None:
 def test_years_are_those_of_the_taxpayers_zone() -> None:
     assert year_of(1_688_133_600_000) == 2024  # 2023-07-01 00:00 in Sydney, 30 June in UTC
     assert year_of(1_688_133_599_999) == 2023
+
+
+def test_the_report_of_a_year_is_final_with_those_figures(told: Told) -> None:
+    run, year = told.runs[0], 2024
+    plain = PlainTax(told.plain.aud)
+    start_ms, capital = int(run.ts_ms[0]), Fraction(run.capital)
+    plain.buy("USDT", capital, capital * plain.aud("USDT", start_ms), start_ms)
+    plain.run(list(run.fills.messages()), list(run.effects.messages()), {SPOT})
+    _, brought = plain.net_gain(year - 1)
+    net, left = plain.net_gain(year, brought)
+    later = Ledger(told.ledger.database, ManualClock(LATER_MS), told.ledger.rates)
+    wish = Wish(year=year, entity="me", chosen_by="me", environment="backtest", account="run0")
+    made = make_report(later, wish)
+    assert made.reasons == ()
+    assert made.is_final
+    figures = {line.label: Fraction(line.exact) for line in made.labels if line.exact is not None}
+    gains = sum((g for g in plain.short[year] + plain.long[year] if g > 0), Fraction(0))
+    for name, wanted in (
+        ("18A", net),
+        ("18H", gains),
+        ("18V", left),
+        ("24", plain.income[year]),
+        ("D15", plain.deductions[year]),
+    ):
+        assert abs(figures[name] - wanted) < Fraction(1, 100), name
