@@ -6,8 +6,11 @@ Trader and exchange run in this process on a virtual clock; each case is replaye
 
 import pytest
 
+from openalpha.trading.algorithms import Kind
 from tests.faults.crashes import crash_everywhere
-from tests.faults.scenario import run_scenario
+from tests.faults.scenario import run_scenario, settled_verdict
+from tests.faults.worked import WHOLE, Worked
+from tests.faults.world import World
 
 SCENARIOS, GROUPS = 200, 20
 
@@ -33,3 +36,21 @@ def test_seeded_scenarios(group: int) -> None:
 
 def test_a_scenario_is_replayed_from_its_seed() -> None:
     assert run_scenario(7) == run_scenario(7)
+
+
+@pytest.mark.parametrize("kind", [Kind.TWAP, Kind.ICEBERG, Kind.CHASE])
+def test_a_worked_order_is_whole_wherever_the_trader_dies(kind: Kind) -> None:
+    for at in range(20, 220, 40):
+        plan = Worked(kind)
+        world = World(at, plan)
+        world.steps.at = at
+        world.run(170)
+        world.settle()
+        assert settled_verdict(world, set()) == [], at
+        assert world.trader is not None
+        filled = sum(child.filled_qty for child in plan.children(world.trader.side))
+        assert filled <= WHOLE, at
+        if kind is not Kind.CHASE:
+            # Its pieces are at the market or through it; a chase may rest unfilled to its end.
+            assert filled == WHOLE, at
+        assert world.crashes == 1
