@@ -20,7 +20,7 @@ from openalpha.books.tables import (
     select,
 )
 from openalpha.books.verify import books_in, verify_book
-from openalpha.books.writing import BookWriter, book_row
+from openalpha.books.writing import HOME, BookWriter, book_row
 from openalpha.core.clock import format_ms
 from openalpha.core.errors import InputError, LedgerError, StorageError
 from openalpha.store.database import Database, insert_rows
@@ -120,10 +120,19 @@ def restore(ledger: Ledger, entity: str, *, files: Mapping[str, bytes]) -> list[
             rows = [tuple(json.loads(line)) for line in _lines(files[f"tables/{table.name}.jsonl"])]
             if rows:
                 insert_rows(connection, table, rows=rows)
-        used = [tuple(line.split("\t")) for line in _lines(files["rates/used.tsv"])[1:]]
+        # Those an archive of a restored home has from the archive before are there already.
+        there = {
+            (row.coin, row.ts_ms)
+            for row in connection.execute(
+                STATED_RATES.select().where(STATED_RATES.c.publisher == USED)
+            )
+        }
+        used = [line.split("\t") for line in _lines(files["rates/used.tsv"])[1:]]
         now = ledger.clock.now_ms()
         values = [
-            (coin, "AUD", int(ts_ms), USED, rate, source, now) for coin, ts_ms, rate, source in used
+            (coin, HOME, int(ts_ms), USED, rate, source, now)
+            for coin, ts_ms, rate, source in used
+            if (coin, int(ts_ms)) not in there
         ]
         if values:
             insert_rows(connection, STATED_RATES, rows=values)
