@@ -80,6 +80,7 @@ def demo(
     """Test the built-in strategies on a SYNTHETIC market and compare them."""
     from openalpha.cli.demo_table import demo_document, show_demo
     from openalpha.cli.demo_tax import post_and_tell
+    from openalpha.cli.demo_trading import show_trading
     from openalpha.cli.kernel import compile_kernel
     from openalpha.settings import prepare_home
 
@@ -102,7 +103,9 @@ def demo(
     _write_pages(results, page, loaded)
     screen.remark(f"HTML report: {page}")
     tax = post_and_tell(screen, loaded, results[TAXED], run_id=run_ids[TAXED])
-    screen.result(demo_document(results, seed=seed, page=page) | {"tax": tax})
+    traded = show_trading(screen, loaded, seed=seed)
+    document = demo_document(results, seed=seed, page=page)
+    screen.result(document | {"tax": tax, "trading": traded})
     _say_what_next(screen, home, run_id=run_ids[TAXED])
 
 

@@ -1,7 +1,6 @@
 """The trading part of the demo: a twin, three strategies on it and in paper, and what is equal."""
 
 import asyncio
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,12 +12,13 @@ from openalpha.cli.conventions import Screen
 if TYPE_CHECKING:
     from openalpha.books.ledger import Ledger
     from openalpha.market.history import History
-    from openalpha.net import Transport
+    from openalpha.net import Request, Response, Transport
     from openalpha.settings import LoadedSettings
     from openalpha.store.exchange_key import ExchangeKey
     from openalpha.trading.run_folder import RunFolder
     from openalpha.trading.venue_driver import Reconciled
     from openalpha.venue.bybit.channel import Channel
+    from openalpha.venue.twin import Exchange
 
 __all__ = ["show_trading"]
 
@@ -86,13 +86,10 @@ def show_trading(screen: Screen, loaded: "LoadedSettings", *, seed: int) -> dict
 
 @contextmanager
 def _twin(seed: int) -> "Iterator[_Venue]":
-    """Serve a twin of three markets in lock-step, with one account on it."""
+    """Open a twin of three markets in lock-step, with one account on it."""
     from openalpha.core.clock import ManualClock
-    from openalpha.net import HttpTransport
     from openalpha.store.exchange_key import ExchangeKey
     from openalpha.venue.twin import Exchange, ListingSpec, TwinSettings
-    from openalpha.venue.twin.asgi import App
-    from openalpha.venue.twin.serve import Address, bind, make_server
 
     listings = (
         ListingSpec("linear", "BTCUSDT", Decimal(60_000)),
@@ -105,20 +102,28 @@ def _twin(seed: int) -> "Iterator[_Venue]":
     exchange: Exchange = Exchange(settings, ManualClock(_START_MS))
     exchange.limits.is_lifted = True
     _, api_key, secret = exchange.add_account(USDT=str(_CAPITAL))
-    listener = bind(Address(0))
-    server = make_server(App(exchange))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    while not server.started and thread.is_alive():
-        threading.Event().wait(0.01)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    try:
-        with HttpTransport(timeout_s=10.0, total_s=20.0) as transport:
-            yield _Venue(transport, ExchangeKey(api_key, secret, url))
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
-        listener.close()
+    yield _Venue(_InProcess(exchange), ExchangeKey(api_key, secret, "http://127.0.0.1:1"))
+
+
+class _InProcess:
+    """Carries requests to a twin in this process: its protocol, without a socket between."""
+
+    def __init__(self, exchange: "Exchange") -> None:
+        self._exchange = exchange
+
+    def send(self, request: "Request") -> "Response":
+        """Return the twin's answer."""
+        from urllib.parse import urlsplit
+
+        from openalpha.net import Response
+        from openalpha.venue.twin import Request as TwinRequest
+
+        url = urlsplit(request.url)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        reply = self._exchange.request(
+            TwinRequest(request.method, url.path, url.query, request.body, headers)
+        )
+        return Response(reply.status, {k.lower(): v for k, v in reply.headers.items()}, reply.body)
 
 
 def _traded(
