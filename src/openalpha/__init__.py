@@ -9,16 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
-    "BacktestResult",
-    "History",
-    "SweepResult",
-    "__version__",
-    "backtest",
-    "history",
-    "sweep",
-]
+    "BacktestResult", "History", "MonteCarloResult", "StressResult", "SweepResult",
+    "WalkForwardResult", "__version__", "backtest", "history", "montecarlo", "stress", "sweep",
+    "walkforward",
+]  # fmt: skip
 
 _STUDIES = frozenset(("SweepResult", "sweep"))
+_JUDGING = frozenset(
+    ("MonteCarloResult", "StressResult", "WalkForwardResult", "montecarlo", "stress", "walkforward")
+)
 
 __version__: str
 
@@ -32,6 +31,10 @@ def __getattr__(name: str) -> Any:
         from openalpha import studies
 
         return getattr(studies, name)
+    if name in _JUDGING:
+        from openalpha import judging
+
+        return getattr(judging, name)
     if name in __all__:
         from openalpha import api
 

@@ -29,7 +29,7 @@ from openalpha.strategy.base import SignalStrategy
 from openalpha.strategy.events import Strategy
 from openalpha.strategy.params import StrategyParams, build_params
 
-__all__ = ["Study", "SweepResult", "check_groups", "plan_of", "study_of", "sweep"]
+__all__ = ["Study", "SweepResult", "check_groups", "corners", "plan_of", "study_of", "sweep"]
 
 Group = Mapping[str, Any]
 _NONE: Group = {}
@@ -260,7 +260,7 @@ def sweep(  # noqa: PLR0913 - one keyword a choice, all optional
         family=family,
     )  # fmt: skip
     search_of(plan)  # what cannot be searched is said before anything slow begins
-    study.prove(_corners(space))
+    study.prove(corners(space))
     result = run_sweep(
         plan, study.evaluator(workers), home=study.home, ledger=api.ledger_of(study.home),
         resume=resume, progress=progress,
@@ -318,7 +318,7 @@ def check_groups(groups: Mapping[str, Any]) -> None:
             raise InputError(f"there is no setting '{name}' here; groups are {', '.join(known)}")
 
 
-def _corners(space: Space) -> list[Config]:
+def corners(space: Space) -> list[Config]:
     """Return configurations spread over a space, its ends among them."""
     shares = [number / (_PROOFS - 1) * (1 - 1e-9) for number in range(_PROOFS)]
     return [{axis.name: axis.at(share) for axis in space.axes} for share in shares]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CsvFileOption", "GridOption", "HtmlOption", "MethodOption", "ObjectiveOption", "SeedOption",
-    "TrialsOption", "WorkersOption", "data_of", "groups_of", "parse_grid", "strategy_of",
-    "write_pages",
+    "TrialsOption", "WorkersOption", "data_of", "groups_of", "parse_grid", "say_verdict",
+    "show_rows", "strategy_of", "write_pages",
 ]  # fmt: skip
 
 GridOption = Annotated[
@@ -126,3 +126,28 @@ def write_pages(screen: Screen, result: Any, *, html: Path | None, document: str
     elif screen.json_to is not None:
         write_text(Path(screen.json_to), document + "\n")
         screen.remark(f"JSON written to {screen.json_to}")
+
+
+def show_rows(
+    screen: Screen, title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Print a table under a headline."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from openalpha.research.study_page import number_text
+
+    table = Table(title=escape(title), title_justify="left")
+    for name in header:
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        table.add_row(*(escape(number_text(cell)) for cell in row))
+    screen.show(table)
+
+
+def say_verdict(screen: Screen, sentences: Sequence[tuple[str, str]]) -> None:
+    """Print the sentences of a verdict."""
+    from rich.markup import escape
+
+    for _, words in sentences:
+        screen.show(escape(words))

@@ -110,10 +110,10 @@ def var_cornish_fisher(returns: Floats, *, level: float = 0.95) -> float:
     if not _is_ordered(skew, excess):
         return math.nan
     z = _NORMAL.inv_cdf(1 - level)
-    wider = (
+    wider: float = (
         z + (z**2 - 1) * skew / 6 + (z**3 - 3 * z) * excess / 24 - (2 * z**3 - 5 * z) * skew**2 / 36
     )
-    return -(float(returns.mean()) + wider * float(returns.std(ddof=1)))
+    return -float(returns.mean() + wider * returns.std(ddof=1))
 
 
 def expected_shortfall(returns: Floats, *, level: float = 0.95) -> float:

@@ -1,0 +1,115 @@
+"""`openalpha montecarlo`: ask how else a backtest could have gone."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openalpha.cli.backtest import (
+    CapitalOption,
+    DataOption,
+    FamilyOption,
+    InstrumentOption,
+    ParamOption,
+    SinceOption,
+    TimeframeOption,
+    UntilOption,
+    WhatArgument,
+)
+from openalpha.cli.conventions import (
+    ConfigOption,
+    JsonOption,
+    QuietOption,
+    Screen,
+    SetOption,
+    read_settings,
+)
+from openalpha.cli.study import (
+    HtmlOption,
+    SeedOption,
+    WorkersOption,
+    data_of,
+    groups_of,
+    say_verdict,
+    show_rows,
+    strategy_of,
+    write_pages,
+)
+
+if TYPE_CHECKING:
+    from openalpha.research.montecarlo import MonteCarloResult
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command()
+def montecarlo(  # noqa: PLR0913, PLR0917 - the options of a command
+    what: WhatArgument,
+    paths: Annotated[int, typer.Option("--paths", help="Shuffled paths.")] = 10_000,
+    reruns: Annotated[
+        int, typer.Option("--reruns", help="Runs on resampled bars, and with jittered parameters.")
+    ] = 100,
+    jitter: Annotated[
+        float, typer.Option("--jitter", metavar="SHARE", help="How far off a parameter may be.")
+    ] = 0.1,
+    ruin: Annotated[
+        float, typer.Option("--ruin", metavar="SHARE", help="Of the capital, what counts as ruin.")
+    ] = 0.5,
+    seed: SeedOption = 1,
+    workers: WorkersOption = None,
+    instrument: InstrumentOption = None,
+    timeframe: TimeframeOption = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
+    param: ParamOption = None,
+    capital: CapitalOption = "10000",
+    data: DataOption = None,
+    json_to: JsonOption = None,
+    html: HtmlOption = None,
+    family: FamilyOption = "",
+    settings: SetOption = None,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Ask how else a backtest could have gone."""
+    from openalpha import judging
+    from openalpha.cli.strategy import parse_pairs
+
+    screen = Screen(json_to, is_quiet=quiet)
+    strategy, more = strategy_of(what)
+    params = parse_pairs(param, "--param")
+    loaded = read_settings(config, settings)
+    histories = data_of(
+        screen, loaded, [*(instrument or ()), *more], files=data or (), timeframe=timeframe,
+        span=(since, until), capital=capital,
+    )  # fmt: skip
+    with screen.progress("running it again"):
+        result = judging.montecarlo(
+            strategy, histories, paths=paths, reruns=reruns, jitter=jitter, ruin=ruin, seed=seed,
+            workers=workers, params=params, capital=capital, home=loaded.home, family=family,
+            **groups_of(loaded),
+        )  # fmt: skip
+    header = ["what", "5 %", "return", "95 %", "deepest fall", "loss", "ruin"]
+    show_rows(screen, result.headline, header, _rows(result))
+    say_verdict(screen, result.sentences)
+    write_pages(screen, result, html=html, document=result.to_json())
+
+
+def _rows(result: "MonteCarloResult") -> list[list[Any]]:
+    rows: list[list[Any]] = []
+    for name, part in (("days", result.days), ("round trips", result.trades)):
+        if part is not None:
+            made = part.summary()
+            low, middle, high = made["total_return"].values()
+            odds = (made["probability_of_loss"], made["probability_of_ruin"])
+            rows.append([name, low, middle, high, made["max_drawdown"]["median"], *odds])
+    for kind, name in (("bars", "resampled bars"), ("parameters", "parameters a little off")):
+        if reach := result.intervals(kind):
+            low, middle, high = reach["total_return"].values()
+            rows.append([name, low, middle, high, reach["max_drawdown"]["median"], "", ""])
+    for one in (*result.of_kind("costs"), *result.of_kind("delay")):
+        made_again = one.metrics["total_return"]
+        name = f"{one.kind} {one.change}"
+        rows.append([name, "", made_again, "", one.metrics["max_drawdown"], "", ""])
+    return rows

@@ -1,0 +1,80 @@
+"""`openalpha stress`: lead a strategy through crises and shocks."""
+
+import typer
+
+from openalpha.cli.backtest import (
+    CapitalOption,
+    DataOption,
+    FamilyOption,
+    InstrumentOption,
+    ParamOption,
+    SinceOption,
+    TimeframeOption,
+    UntilOption,
+    WhatArgument,
+)
+from openalpha.cli.conventions import (
+    ConfigOption,
+    JsonOption,
+    QuietOption,
+    Screen,
+    SetOption,
+    read_settings,
+)
+from openalpha.cli.study import (
+    HtmlOption,
+    data_of,
+    groups_of,
+    say_verdict,
+    show_rows,
+    strategy_of,
+    write_pages,
+)
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command()
+def stress(  # noqa: PLR0913, PLR0917 - the options of a command
+    what: WhatArgument,
+    instrument: InstrumentOption = None,
+    timeframe: TimeframeOption = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
+    param: ParamOption = None,
+    capital: CapitalOption = "10000",
+    data: DataOption = None,
+    json_to: JsonOption = None,
+    html: HtmlOption = None,
+    family: FamilyOption = "",
+    settings: SetOption = None,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Lead a strategy through the crises its data holds, and through shocks."""
+    from openalpha import judging
+    from openalpha.cli.strategy import parse_pairs
+
+    screen = Screen(json_to, is_quiet=quiet)
+    strategy, more = strategy_of(what)
+    params = parse_pairs(param, "--param")
+    loaded = read_settings(config, settings)
+    histories = data_of(
+        screen, loaded, [*(instrument or ()), *more], files=data or (), timeframe=timeframe,
+        span=(since, until), capital=capital,
+    )  # fmt: skip
+    with screen.progress("running it again"):
+        result = judging.stress(
+            strategy, histories, params=params, capital=capital, home=loaded.home, family=family,
+            **groups_of(loaded),
+        )  # fmt: skip
+    header = ["what", "when", "return", "deepest fall", "distance to liquidation"]
+    rows = [
+        [one.name, one.when, one.total_return, one.max_drawdown, one.distance]
+        for one in (*result.crises, *result.shocks)
+    ]
+    show_rows(screen, result.headline, header, rows)
+    say_verdict(screen, result.sentences)
+    write_pages(screen, result, html=html, document=result.to_json())

@@ -1,0 +1,317 @@
+"""The public Python functions that judge a strategy: walk-forward, Monte Carlo, stress."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from openalpha import api, studies
+from openalpha.core.errors import InputError
+from openalpha.engine.batch import FIGURES
+from openalpha.market.history import History
+from openalpha.research import rerun
+from openalpha.research import stress as stressing
+from openalpha.research.montecarlo import (
+    MonteCarloResult,
+    Rerun,
+    block_paths,
+    trade_paths,
+)
+from openalpha.research.result import BacktestResult
+from openalpha.research.stress import StressResult
+from openalpha.research.sweep_evaluate import Span
+from openalpha.research.sweep_space import space_of
+from openalpha.research.trials import TrialBatch
+from openalpha.research.walkforward import WalkForwardResult, run_walkforward
+from openalpha.research.walkforward_folds import folds_of
+from openalpha.strategy.base import SignalStrategy
+from openalpha.strategy.params import StrategyParams
+from openalpha.studies import Study, check_groups, plan_of, study_of
+
+__all__ = ["MonteCarloResult", "StressResult", "WalkForwardResult", "montecarlo", "stress",
+           "walkforward"]  # fmt: skip
+
+Group = Mapping[str, Any]
+_NONE: Group = {}
+_FEW = 5
+_DAYS = 20
+
+
+def walkforward(  # noqa: PLR0913 - one keyword a choice, all optional
+    strategy: Any,
+    data: Any,
+    *,
+    grid: Mapping[str, Any],
+    folds: int = 8,
+    train: float = 0.4,
+    anchored: bool = False,
+    purge_bars: int = 0,
+    embargo_bars: int = 0,
+    objective: str = "sharpe",
+    method: str = "grid",
+    trials: int | None = None,
+    seed: int = 1,
+    workers: int | None = None,
+    params: Group = _NONE,
+    capital: Any = 10_000,
+    timeframe: str = "1h",
+    start: str | int | None = None,
+    end: str | int | None = None,
+    home: Any = None,
+    family: str = "",
+    **groups: Any,
+) -> WalkForwardResult:
+    """Optimise a strategy on a stretch of time, test the best on the next, and move on.
+
+    Parameters
+    ----------
+    strategy, data, grid, objective, method, trials, seed, workers, params, capital, timeframe, start, end, home, family, **groups
+        As `openalpha.sweep`; the method is `grid` or `random`.
+    folds : int
+        How many tests; they cover what the first training leaves, end to end.
+    train : float
+        Share of the time the first training takes.
+    anchored : bool
+        Every training begins at the first bar; otherwise all are as long as the first.
+    purge_bars : int
+        Bars left out at the end of each training: as many as a decision's outcome reaches ahead.
+    embargo_bars : int
+        Bars left out besides before each test.
+
+    Returns
+    -------
+    WalkForwardResult
+
+    Raises
+    ------
+    InputError
+        If something given cannot be used, or the time is too short.
+    """  # noqa: E501 - numpydoc wants the names of one description on one line
+    check_groups(groups)
+    study = study_of(
+        strategy, data, params=params, capital=capital, groups=groups, timeframe=timeframe,
+        span=(start, end), home=home,
+    )  # fmt: skip
+    space = space_of(grid, study.cls.Params, strategy=study.cls.name)
+    plan = plan_of(
+        study, space, objectives=(objective,), method=method, trials=trials, seed=seed,
+        family=family,
+    )  # fmt: skip
+    evaluator = study.evaluator(workers)
+    cut = folds_of(
+        evaluator.subject, folds=folds, train=train, is_anchored=anchored, purge_bars=purge_bars,
+        embargo_bars=embargo_bars,
+    )  # fmt: skip
+    study.prove(studies.corners(space))
+    return run_walkforward(plan, evaluator, folds=cut, ledger=api.ledger_of(study.home))
+
+
+def montecarlo(  # noqa: PLR0913 - one keyword a choice, all optional
+    strategy: Any,
+    data: Any,
+    *,
+    params: Group = _NONE,
+    paths: int = 10_000,
+    reruns: int = 100,
+    jitter: float = 0.1,
+    ruin: float = 0.5,
+    seed: int = 1,
+    workers: int | None = None,
+    capital: Any = 10_000,
+    timeframe: str = "1h",
+    start: str | int | None = None,
+    end: str | int | None = None,
+    home: Any = None,
+    family: str = "",
+    **groups: Any,
+) -> MonteCarloResult:
+    """Ask how else a backtest could have gone.
+
+    The run itself counts as a trial; what is made of it is kept under it and does not.
+
+    Parameters
+    ----------
+    strategy, data, params, capital, timeframe, start, end, home, family, **groups
+        As `openalpha.backtest`.
+    paths : int
+        Shuffled paths of round trips and of days.
+    reruns : int
+        Runs on resampled bars, and as many with parameters a little off; 0 leaves both out.
+    jitter : float
+        How far off a parameter may be, a share of itself.
+    ruin : float
+        Share of the capital at which a path counts as ruined.
+    seed : int
+        The same seed gives the same bytes.
+    """
+    check_groups(groups)
+    if paths < 1 or reruns < 0 or not 0 < ruin < 1 or not 0 < jitter < 1:
+        raise InputError(
+            "Monte Carlo needs at least one path, 0 reruns or more, and a jitter and ruin share "
+            "between 0 and 1"
+        )
+    study, base, given = _base(
+        strategy, data, params=params, capital=capital, timeframe=timeframe, span=(start, end),
+        home=home, family=family, groups=groups,
+    )  # fmt: skip
+    made = tuple(_reruns(study, base, given, count=reruns, jitter=jitter, seed=seed,
+                         workers=workers))  # fmt: skip
+    shares = _shares(base)
+    returns = np.asarray(base.days.returns, dtype=np.float64)
+    trades = days = None
+    if len(shares) >= _FEW:
+        trades = trade_paths(shares, paths=paths, seed=seed, ruin=ruin)
+    if len(returns) >= _DAYS:
+        days = block_paths(returns, paths=paths, seed=seed, ruin=ruin)
+    return MonteCarloResult(
+        record=_record(study, given) | {"seed": seed},
+        base=base.metrics,
+        trades=trades,
+        days=days,
+        reruns=made,
+    )
+
+
+def stress(  # noqa: PLR0913 - one keyword a choice, all optional
+    strategy: Any,
+    data: Any,
+    *,
+    params: Group = _NONE,
+    capital: Any = 10_000,
+    timeframe: str = "1h",
+    start: str | int | None = None,
+    end: str | int | None = None,
+    home: Any = None,
+    family: str = "",
+    **groups: Any,
+) -> StressResult:
+    """Lead a strategy through the crises its data holds, and through shocks made where it hurts.
+
+    The run itself counts as a trial; the runs under shocks are kept under it and do not.
+
+    Parameters
+    ----------
+    strategy, data, params, capital, timeframe, start, end, home, family, **groups
+        As `openalpha.backtest`.
+    """
+    check_groups(groups)
+    study, base, given = _base(
+        strategy, data, params=params, capital=capital, timeframe=timeframe, span=(start, end),
+        home=home, family=family, groups=groups,
+    )  # fmt: skip
+    found = []
+    for shock in stressing.shocks(base, study.histories, settings=study.settings):
+        worse = replace(study, histories=shock.histories, settings=shock.settings)
+        after = worse.run(given, shock.histories)
+        _keep(study, base, shock.name, [(given, after.days.returns, after.metrics)])
+        found.append(stressing.passage_of(shock, after, base=base.metrics["total_return"]))
+    return StressResult(
+        record=_record(study, given), base=base.metrics,
+        distance=stressing.distance(base.run.exposure, base.instruments),
+        crises=tuple(stressing.crises_in(base)), shocks=tuple(found),
+    )  # fmt: skip
+
+
+def _base(
+    strategy: Any, data: Any, *, groups: Group, span: Any, home: Any, family: str, **given: Any
+) -> tuple[Study, BacktestResult, StrategyParams]:
+    """Return the study, its one backtest, counted, and the parameters."""
+    study = study_of(strategy, data, groups=groups, span=span, home=home, **given)
+    chosen = study.build({})
+    result = api.backtest(
+        strategy, study.histories, params=study.params, capital=study.capital, home=study.home,
+        family=family, **groups,
+    )  # fmt: skip
+    return study, result, chosen
+
+
+def _record(study: Study, params: StrategyParams) -> dict[str, Any]:
+    return {
+        "strategy": study.cls.name, "params": api.plain_params(params),
+        "instruments": list(study.histories), "capital": str(study.capital),
+        "settings": api.settings_record(study.settings),
+    }  # fmt: skip
+
+
+def _shares(base: BacktestResult) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return each round trip's net profit over the equity it began with (closed trips only)."""
+    pnl = base.trips.pnl
+    before = float(base.run.capital) + np.concatenate(([0.0], np.cumsum(pnl)[:-1]))
+    out = np.zeros(len(pnl))
+    np.divide(pnl, before, out=out, where=before > 0)
+    return out
+
+
+def _reruns(
+    study: Study, base: BacktestResult, params: StrategyParams, *, count: int, jitter: float,
+    seed: int, workers: int | None,
+) -> list[Rerun]:  # fmt: skip
+    found: list[Rerun] = []
+
+    def _again(kind: str, change: str, changed: Study, chosen: Sequence[StrategyParams]) -> None:
+        evaluator = changed.evaluator(workers)
+        subject = evaluator.subject
+        span = Span(subject, start_ms=subject.start_ms, end_ms=subject.end_ms)
+        (outcome,) = evaluator.evaluate(chosen, [span])
+        kept = []
+        for row, one in enumerate(chosen):
+            if row not in outcome.faults:
+                metrics = dict(zip(FIGURES, outcome.figures[row].tolist(), strict=True))
+                found.append(Rerun(kind, change, metrics))
+                kept.append((one, outcome.daily[row], metrics))
+        _keep(study, base, f"{kind} {change}".strip(), kept)
+
+    if count:
+        near = rerun.jittered(params, seed=seed, count=count, share=jitter)
+        _again("parameters", "", study, _buildable(study, near))
+        for path in range(count):
+            bars: Mapping[str, History] = rerun.resampled(study.histories, seed=seed, path=path)
+            _again("bars", str(path), replace(study, histories=bars), [params])
+    every = list(study.histories.values())
+    for times in (2, 3):
+        dear = rerun.costs_times(study.settings, every, times=times)
+        _again("costs", f"× {times}", replace(study, settings=dear), [params])
+    if issubclass(study.cls, SignalStrategy):
+        inner = study.given if isinstance(study.given, SignalStrategy) else study.cls()
+        for bars_late in (1, 2, 3):
+            late = replace(study, given=rerun.late(inner, bars_late))
+            _again("delay", f"of {bars_late} bars" if bars_late > 1 else "of 1 bar", late, [params])
+    return found
+
+
+def _buildable(study: Study, configs: Sequence[Mapping[str, Any]]) -> list[StrategyParams]:
+    found = []
+    for config in configs:
+        try:
+            found.append(study.build(dict(config)))
+        except InputError:
+            continue  # a step across a rule of the strategy's own, such as fast below slow
+    return found
+
+
+def _keep(
+    study: Study, base: BacktestResult, what: str,
+    kept: Sequence[tuple[StrategyParams, Any, Mapping[str, float]]],
+) -> None:  # fmt: skip
+    """Write runs that are no trials of their own under the one they were made of."""
+    if not kept:
+        return
+    plain = [api.plain_params(params) for params, _, _ in kept]
+    common = replace(
+        study.common_trial(), params=plain[0], is_counted=False, parent=base.context.trial,
+        settings_hash=f"{what} of row {base.context.trial}",
+    )  # fmt: skip
+    days = base.days.day
+    api.ledger_of(study.home).append_all(
+        TrialBatch(
+            common=common,
+            params=[{k: v for k, v in one.items() if v != plain[0][k]} for one in plain],
+            first_day=int(days[0]) if len(days) else 0,
+            daily_returns=[np.asarray(daily, dtype=np.float32) for _, daily, _ in kept],
+            metrics=[
+                {name: float(made[name]) for name in ("sharpe", "total_return", "max_drawdown")}
+                for _, _, made in kept
+            ],
+        )
+    )
