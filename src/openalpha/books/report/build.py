@@ -22,6 +22,7 @@ from openalpha.books.report.first_page import SYNTHETIC, draft_reasons, first_pa
 from openalpha.books.report.labelled import label_lines, schedule_lines, step_lines
 from openalpha.books.report.model import Comparison, OpenLine, TaxReport
 from openalpha.books.tax.amounts import exact
+from openalpha.books.tax.assessment import collector_paused
 from openalpha.books.tax.dates import income_year
 from openalpha.books.tax.events import Event
 from openalpha.books.tax.labels import needs_schedule
@@ -53,7 +54,7 @@ def build_report(facts: Facts) -> TaxReport:
     Refused
         If nothing happened in the year, or the law or engine does not allow what was asked.
     """
-    with exact():
+    with exact(), collector_paused():
         return _build(facts)
 
 

@@ -26,7 +26,15 @@ from openalpha.books.tax.search import Candidate, post_cheapest
 from openalpha.books.tax.slices import OpenItem, Revenue, Slice
 from openalpha.books.tax.wash import WashFlag, wash_flags
 
-__all__ = ["Assessment", "CarryIn", "YearResult", "assess", "both_treatments", "statement_of"]
+__all__ = [
+    "Assessment",
+    "CarryIn",
+    "YearResult",
+    "assess",
+    "both_treatments",
+    "collector_paused",
+    "statement_of",
+]
 
 Dated = TypeVar("Dated", Slice, StatedGain, Revenue)
 
@@ -135,7 +143,7 @@ def assess(
     Refused
         If the law or the engine does not allow what was asked.
     """
-    with exact(), _collector_paused():
+    with exact(), collector_paused():
         return _assess(events, policy, law or Law(), carry_in or CarryIn(), locked or {})
 
 
@@ -181,7 +189,7 @@ def statement_of(
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Keep the garbage collector from walking millions of rows that hold no cycles (a third)."""
     was_on = gc.isenabled()
     gc.disable()
