@@ -126,6 +126,9 @@ def test_whatever_is_changed_in_an_archive_is_found(told: Any, tmp_path: Path, c
     forged.write_bytes(resealed(made, entries, lambda data: data.replace(b'"1000"', b'"1001"')))
     assert execute(["tax", "archive", "verify", str(forged)]) == 4, "hashes made anew do not help"
     assert "does not follow from entry 0" in capsys.readouterr().out
+    new = tmp_path / "new"
+    assert execute(["tax", "archive", "restore", str(forged), "--into", str(new)]) == 1
+    assert not list(tmp_path.glob("*new*")), "nothing half made stays"
     short = tmp_path / "short.zip"
     short.write_bytes(
         resealed(made, entries, lambda data: b"\n".join(data.split(b"\n")[:-2]) + b"\n")

@@ -120,15 +120,18 @@ def restore(
     quiet: QuietOption = False,
 ) -> None:
     """Make a new home of an archive: its books, sources and reports, proven as they are made."""
+    from openalpha.store.atomic import new_folder
+
     screen = Screen(is_quiet=quiet)
     bundle, _ = _opened(file)
     if bundle.faults:
         raise InputError(f"the archive is damaged: {bundle.faults[0]}; nothing was restored")
-    if into.exists() and (not into.is_dir() or any(into.iterdir())):
-        raise InputError(f"{into} is not empty; name a new folder")
-    faults = _restored(bundle, into)
-    if faults:
-        raise InputError(f"what was restored does not hold: {faults[0]}")
+    if into.exists():
+        raise InputError(f"{into} is there already; name a new folder")
+    with new_folder(into) as stage:  # beside it first: what does not hold leaves nothing
+        faults = _restored(bundle, stage)
+        if faults:
+            raise InputError(f"the archive does not hold: {faults[0]}; nothing was restored")
     manifest = bundle.manifest
     screen.show(f"{manifest.year} of {manifest.entity} restored into {into}; reports in reports")
     name = f"--year {manifest.year} --entity {manifest.entity} --draft"

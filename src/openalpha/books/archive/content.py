@@ -104,7 +104,7 @@ def restore(ledger: Ledger, entity: str, *, files: Mapping[str, bytes]) -> list[
     InputError
         If the database holds something already.
     LedgerError
-        If an entry does not follow from the one before; nothing of its book is kept.
+        If an entry does not follow from the one before; entries before it may be there.
     """
     if books_in(ledger.database) or _has_rows(ledger.database):
         raise InputError(f"{ledger.database.name} is not empty; restore into a new home")
