@@ -48,6 +48,11 @@ stock_value = "cost"             # trading stock at year end: cost, market, repl
 # [portfolios]                   # accounts that are a portfolio: how their wallets' names begin
 # trend = "bybit"
 
+# [[agent]]                      # a registered tax agent's word on open items that ask for one
+# item = "refer_change"          # refer_change, venue_deposit
+# word = "the gain of 2026 is split at the value of 1 July 2025"
+# signer = "me"
+
 # [other_income]                 # taxable income apart from these books
 # "2025-26" = "90000"
 

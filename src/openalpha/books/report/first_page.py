@@ -87,6 +87,9 @@ def _how(facts: Facts, found: Found) -> Iterator[Said]:
         name = choice.portfolio or "what belongs to no portfolio"
         words = f"{_TREATMENTS[choice.treatment]}; by {choice.signer} since {choice.since}"
         yield Said(f"Treatment of {name}", f"{words}: {choice.reason}")
+    for said in facts.profile.agent:
+        item = said.item.replace("_", " ")
+        yield Said(f"Agent's word on {item}", f"{said.word}; stated by {said.signer}")
     yield Said("Parcel method", _method(facts, found), "TD 33", "3P")
     scope = "wallet" if facts.policy.per_wallet else "entity, all venues together"
     yield Said("Parcels are pooled by", scope, "", "D")

@@ -171,7 +171,7 @@ def _released(
         if policy.entity.is_reformed and piece.day >= REFORM_START:
             text = (
                 f"{piece.asset} was bought as an investment, became part of a profit scheme and "
-                "was sold after 30 June 2027: ask a registered tax agent how its gain is split"
+                "was sold after 30 June 2027: an agent's word on it goes under [[agent]]"
             )
             items.append(OpenItem("refer_change", piece.disposal, text))
     return rows, items
@@ -231,7 +231,7 @@ def _opened(parcels: Iterable[Parcel], segment: Segment, choice: Choice) -> _Ope
                 opening.events.append(third)
             text = (
                 f"{parcel.asset} left a profit scheme and is an investment again; no rule says how "
-                "the two gains part: ask a registered tax agent"
+                "the two gains part: a registered tax agent's word goes under [[agent]]"
             )
             opening.items.append(OpenItem("refer_change", name, text))
     return opening

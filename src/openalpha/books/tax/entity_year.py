@@ -62,9 +62,10 @@ class Assessed:
 
     @property
     def open_items(self) -> tuple[OpenItem, ...]:
-        """What is open in any portfolio."""
-        found = (item for part in self.parts.values() for item in part.open_items)
-        return (*found, *self.asked)
+        """What is open in any portfolio, without what an agent gave a word on."""
+        said = {word.item for word in self.profile.agent}
+        found = [item for part in self.parts.values() for item in part.open_items]
+        return tuple(item for item in (*found, *self.asked) if item.code not in said)
 
 
 def assess_profile(
@@ -136,7 +137,7 @@ def _deposits(events: Iterable[Event], profile: Profile) -> tuple[OpenItem, ...]
         return ()
     text = (
         "venue_deposit is disposal, but no transfer of this history is marked as a deposit to a "
-        "derivatives venue, so none was treated so: ask a registered tax agent about them"
+        "derivatives venue, so none was treated so: an agent's word goes under [[agent]]"
     )
     return (OpenItem("venue_deposit", "", text),)
 

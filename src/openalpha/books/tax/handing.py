@@ -243,7 +243,7 @@ class _Hands:
     def _refer(self, event: Moved, giver: str) -> None:
         text = (
             f"{event.asset} left the profit scheme {giver or 'of all else'} for an investment; no "
-            "rule says how its gain parts: ask a registered tax agent"
+            "rule says how its gain parts: a registered tax agent's word goes under [[agent]]"
         )
         self.items.append(OpenItem("refer_change", event.id, text))
 

@@ -15,7 +15,19 @@ from openalpha.books.tax.entity import Entity, Policy, Refused
 from openalpha.books.tax.handing import NO_PORTFOLIOS, Portfolios
 from openalpha.books.tax.portfolios import Choice
 
-__all__ = ["Beneficiary", "BroughtLoss", "Deed", "Profile", "Resolution", "refuse_unfit"]
+__all__ = [
+    "ASKS_AN_AGENT",
+    "AgentsWord",
+    "Beneficiary",
+    "BroughtLoss",
+    "Deed",
+    "Profile",
+    "Resolution",
+    "refuse_unfit",
+]
+
+ASKS_AN_AGENT = ("refer_change", "venue_deposit")
+"""Open items that only an agent's word settles: no rule says how to work them out."""
 
 _UNFIT = {
     "deceased": "a deceased person's gains pass by Division 128 to the estate and its heirs",
@@ -74,6 +86,19 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentsWord:
+    """What a registered tax agent said about open items of a kind, and who vouches for it.
+
+    `item` is one of `ASKS_AN_AGENT`; with a word on its kind an item no longer keeps a report a
+    draft.
+    """
+
+    item: str
+    word: str
+    signer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One entity. Amounts are AUD, years are named by the calendar year they end in.
 
@@ -87,6 +112,7 @@ class Profile:
     time_zone: str = "Australia/Sydney"
     choices: tuple[Choice, ...] = ()
     portfolios: Portfolios = NO_PORTFOLIOS
+    agent: tuple[AgentsWord, ...] = ()
     losses: tuple[BroughtLoss, ...] = ()
     other_income: Mapping[int, Decimal] = field(default_factory=dict)
     gifts: Mapping[int, Decimal] = field(default_factory=dict)

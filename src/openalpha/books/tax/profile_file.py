@@ -19,7 +19,15 @@ from openalpha.books.tax.entity import (
 )
 from openalpha.books.tax.handing import Portfolios
 from openalpha.books.tax.portfolios import Choice
-from openalpha.books.tax.profile import Beneficiary, BroughtLoss, Deed, Profile, Resolution
+from openalpha.books.tax.profile import (
+    ASKS_AN_AGENT,
+    AgentsWord,
+    Beneficiary,
+    BroughtLoss,
+    Deed,
+    Profile,
+    Resolution,
+)
 from openalpha.core.errors import InputError
 
 __all__ = ["SCHEMA", "read_profile"]
@@ -74,6 +82,7 @@ def read_profile(name: str, text: str) -> Profile:
         zone,
         tuple(_choice(row) for row in file.rows("treatments")),
         _portfolios(file.table("portfolios")),
+        tuple(_agents_word(row) for row in file.rows("agent")),
         tuple(_loss(row) for row in file.rows("losses")),
         _years(file.table("other_income")),
         _years(file.table("gifts")),
@@ -234,6 +243,13 @@ def _choice(row: _Table) -> Choice:
 
 def _portfolios(table: _Table) -> Portfolios:
     return Portfolios({name: table.needed(name) for name in table.data})
+
+
+def _agents_word(row: _Table) -> AgentsWord:
+    item = row.word("item", ASKS_AN_AGENT, default="")
+    found = AgentsWord(item, row.needed("word"), row.needed("signer"))
+    row.done()
+    return found
 
 
 def _loss(row: _Table) -> BroughtLoss:

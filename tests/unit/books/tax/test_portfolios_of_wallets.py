@@ -11,7 +11,7 @@ from openalpha.books.tax.entity_year import Assessed, assess_profile
 from openalpha.books.tax.events import Acquire, Cost, Derivative, Dispose, Event, Moved
 from openalpha.books.tax.handing import Portfolios
 from openalpha.books.tax.portfolios import Choice
-from openalpha.books.tax.profile import Profile
+from openalpha.books.tax.profile import AgentsWord, Profile
 
 D = Decimal
 BOT = Portfolios({"bot": "bybit"})
@@ -115,6 +115,8 @@ def test_a_profit_scheme_takes_coins_at_cost_and_gives_them_back_with_a_question
     back = moved(source="bybit unified", target="cold")
     given = found([bought("bybit"), back, sold("cold")], bot=SCHEME)
     assert [item.code for item in given.open_items] == ["refer_change"]
+    said = replace(given.profile, agent=(AgentsWord("refer_change", "split by days", "me"),))
+    assert not replace(given, profile=said).open_items
 
 
 def test_the_networks_fee_is_the_givers_and_sits_on_what_arrives() -> None:

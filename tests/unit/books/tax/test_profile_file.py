@@ -49,6 +49,10 @@ reason = "held for years"
 signer = "me"
 [portfolios]
 trend = "bybit unified"
+[[agent]]
+item = "venue_deposit"
+word = "no change of ownership"
+signer = "me"
 [[residency]]
 status = "foreign"
 from = 2020-01-01
@@ -100,6 +104,7 @@ def test_every_word_reaches_the_profile() -> None:
         {"BTC": D(165000)},
     )
     assert found.portfolios.of("bybit unified") == "trend"
+    assert [(row.item, row.signer) for row in found.agent] == [("venue_deposit", "me")]
     (loss,) = found.losses
     assert (loss.year, loss.amount, loss.wallet, loss.test) == (
         2023, D("12.5"), "revenue", "ownership"
@@ -133,6 +138,8 @@ def test_every_word_reaches_the_profile() -> None:
         ('support_years = ["2027-28"]', "support_years = [2027]", "a list of texts"),
         ("openalpha.tax.entity/1", "openalpha.tax.entity/9", "another version"),
         ("[[residency]]", "[residency", "not TOML"),
+        ('item = "venue_deposit"', 'item = "missing_rate"', "item was 'missing_rate'"),
+        ('word = "no change of ownership"', "", "agent 1 lacks word"),
         ('status = "foreign"', 'status = "away"', "status was 'away'"),
     ],
 )
