@@ -91,10 +91,11 @@ def aud(amount: Decimal) -> str:
 
     Examples
     --------
-    >>> aud(Decimal("-1234.565"))
-    '-1,234.57'
+    >>> aud(Decimal("-1234.565")), aud(Decimal("-0.001"))
+    ('-1,234.57', '0.00')
     """
-    return f"{amount.quantize(CENT, rounding=ROUND_HALF_UP, context=_WIDE):,.2f}"
+    cents = amount.quantize(CENT, rounding=ROUND_HALF_UP, context=_WIDE)
+    return f"{cents:,.2f}" if cents else "0.00"  # never -0.00
 
 
 def shown(cell: Cell, kind: str) -> str:
