@@ -221,14 +221,10 @@ def _contracts(
 ) -> Iterator[Event]:
     """Yield the sum of each day, coin and kind, valued at the day's last effect."""
     sums: dict[tuple[date, int, str], list[int]] = defaultdict(lambda: [0, 0])
-    halves = (rows[:, at.E_TS] // _HALF_HOUR_MS).tolist()
-    kinds, coins = rows[:, at.E_KIND].tolist(), rows[:, at.E_COIN].tolist()
-    stamps, amounts = rows[:, at.E_TS].tolist(), rows[:, at.E_AMOUNT].tolist()
-    names = {kind: _NAMES.get(kind, "pnl") for kind in EffectKind}
-    for half, kind, coin, ts_ms, amount in zip(halves, kinds, coins, stamps, amounts, strict=True):
-        entry = sums[_day(half, zone), coin, names[EffectKind(kind)]]
+    for half, kind, coin, amount, ts_ms in _summed(rows):
+        entry = sums[_day(half, zone), coin, _NAMES.get(EffectKind(kind), "pnl")]
         entry[0] += amount
-        entry[1] = ts_ms
+        entry[1] = max(entry[1], ts_ms)
     for (day, coin, name), (units, ts_ms) in sums.items():
         if not units:
             continue
@@ -243,6 +239,19 @@ def _contracts(
             qty=Decimal(0) if is_money else qty,
             ts_ms=ts_ms,
         )
+
+
+def _summed(rows: NDArray[np.int64]) -> list[list[int]]:
+    """Return [half hour, kind, coin, sum, last stamp] of each that occurs."""
+    if not len(rows):
+        return []
+    columns = [rows[:, at.E_TS] // _HALF_HOUR_MS, rows[:, at.E_KIND], rows[:, at.E_COIN]]
+    order = np.lexsort(columns[::-1])
+    keys = np.stack(columns, axis=1)[order]
+    first = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)])
+    sums = np.add.reduceat(rows[order, at.E_AMOUNT], first)
+    last = np.maximum.reduceat(rows[order, at.E_TS], first)
+    return np.column_stack((keys[first], sums, last)).tolist()  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=200_000)
