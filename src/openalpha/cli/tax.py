@@ -1,4 +1,4 @@
-"""`openalpha tax`: check worked examples, and let a figure explain itself."""
+"""`openalpha tax`: the group of all its commands, and the check of worked examples."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ from openalpha.core.errors import InputError
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Australian tax: check examples, explain figures.")
+app = typer.Typer(no_args_is_help=True, help="Australian tax: imports, reports, estimates, plans, archive.")
 
 app.registered_commands += tax_import.app.registered_commands
 app.registered_commands += tax_report.app.registered_commands
