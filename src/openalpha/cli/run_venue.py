@@ -85,19 +85,34 @@ def begin_at_venue(
 
 def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") -> None:
     """Lead a run at a venue until it ends; a restart begins anew from its log."""
+    from openalpha.cli.emergency_act import stop_act
     from openalpha.cli.kernel import compile_kernel
     from openalpha.cli.ledger_open import open_books
     from openalpha.cli.run import led
+    from openalpha.core.clock import SystemClock
     from openalpha.net import HttpTransport
-    from openalpha.trading.venue_starting import venue_clock, venue_driver
+    from openalpha.trading.emergency_post import SafetyPost
+    from openalpha.trading.incidents import IncidentBook
+    from openalpha.trading.lease import take_lease
+    from openalpha.trading.venue_starting import account_of, venue_clock, venue_driver
 
     compile_kernel(screen)
     key = _key(loaded, folder.environment.name.lower())
     is_lockstep = bool(folder.feed()["lockstep"])
     timeout_s = _LOCKSTEP_TIMEOUT_S if is_lockstep else _TIMEOUT_S
+    environment = folder.environment.name.lower()
+    post = SafetyPost(loaded.home, environment, stop_act(loaded.home, environment))
+    post.start()
     with (
         open_books(loaded) as ledger,
         HttpTransport(timeout_s=timeout_s, total_s=2 * timeout_s) as network,
+        take_lease(
+            loaded.home,
+            folder.environment,
+            account=account_of(network, key),
+            run_id=folder.id,
+            now_ms=SystemClock().now_ms(),
+        ),
     ):
         clock = venue_clock(network, key, is_lockstep=is_lockstep)
         while True:
@@ -111,12 +126,15 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
                 entity=loaded.settings.books.entity,
                 hear=screen.remark,
             )
+            driver.post = post
+            driver.incident_book = IncidentBook(loaded.home, folder.environment)
             count = driver.start()
             if count:
                 screen.remark(f"{count:,} inputs of the log were applied again")
             asyncio.run(led(driver))
             if not driver.is_restarting:
-                return
+                break
+    post.end(SystemClock().now_ms())
 
 
 def _check(environment: str, feed: str) -> None:

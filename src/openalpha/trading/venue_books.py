@@ -17,13 +17,14 @@ from openalpha.engine.step import SignalStep
 from openalpha.strategy import load_strategy, source_hash
 from openalpha.strategy.base import SignalStrategy
 from openalpha.strategy.params import build_params
+from openalpha.trading.orders import LiveOrder
 from openalpha.trading.orders_held import Holding
 from openalpha.trading.plan import RunPlan, StrategyPlan
 from openalpha.trading.subbooks import Thinker
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.layout import I64
 
-__all__ = ["Standing", "VenueBook", "of_whom", "open_venue_book"]
+__all__ = ["Standing", "VenueBook", "of_whom", "open_venue_book", "stands"]
 
 _ZERO = Decimal(0)
 
@@ -193,3 +194,10 @@ def of_whom(books: Sequence[VenueBook], instrument: str) -> VenueBook | None:
         if book.number_of(instrument) >= 0:
             return book
     return None
+
+
+def stands(order: LiveOrder) -> bool:
+    """Say whether an order rests at the venue, nothing about it being under way."""
+    rests = order.trigger_price is not None or order.limit_price is not None
+    is_sure = order.is_acked and not order.is_lost and not order.wants_cancel
+    return order.is_open and is_sure and rests

@@ -22,7 +22,6 @@ from openalpha.trading.desk import Mode
 from openalpha.trading.desk_notes import Output
 from openalpha.trading.feed_rows import row_of
 from openalpha.trading.link_id import Cause, link_id
-from openalpha.trading.orders import LiveOrder
 from openalpha.trading.orders_events import VenueFill
 from openalpha.trading.plan import RunPlan
 from openalpha.trading.side import (
@@ -34,18 +33,23 @@ from openalpha.trading.side import (
     Request,
 )
 from openalpha.trading.subbooks import part_of
-from openalpha.trading.venue_books import Standing, VenueBook, of_whom, open_venue_book
+from openalpha.trading.venue_books import (
+    Standing,
+    VenueBook,
+    of_whom,
+    open_venue_book,
+    stands,
+)
 from openalpha.trading.venue_risk import VenueRisk, told
 
 __all__ = ["Heard", "VenueDesk", "VenueOutcome"]
 
 _ZERO = Decimal(0)
-_ENTRY_ENDED = "entry"
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the venue told that the books must post: executions and money, each once."""
+    """What the venue told that the books must post, each once."""
 
     fills: tuple[VenueFill, ...] = ()
     effects: tuple[CashEffect, ...] = ()
@@ -94,9 +98,9 @@ class VenueDesk:
     run_id : str
         Part of every order's id.
     folder : Path, optional
-        The user's folder of strategy files.
+        Of the user's strategy files.
     limits : Limits, optional
-        Else those of the plan's risk settings.
+        Else those of the plan.
 
     Raises
     ------
@@ -115,9 +119,7 @@ class VenueDesk:
         self.plan, self.run_id = plan, run_id
         used = [number for part in plan.strategies for number in part.numbers]
         if len(set(used)) < len(used):
-            raise InputError(
-                "two strategies trade one instrument; at a venue each needs its own so far"
-            )
+            raise InputError("two strategies trade one instrument; at a venue each needs its own")
         self.books = tuple(open_venue_book(plan, part, folder=folder) for part in plan.strategies)
         self.side = BybitSide(SideTerms())
         self.risk = VenueRisk(plan, self.books, limits=limits)
@@ -163,7 +165,7 @@ class VenueDesk:
         """Whether nothing is under way but stops that stand at the venue."""
         if not self.side.is_recovered:
             return False
-        return all(_stands(order) for order in self.side.record.unsettled())
+        return all(stands(order) for order in self.side.record.unsettled())
 
     def is_flat(self) -> bool:
         """Say whether no sub-book holds anything, as far as executions were heard of."""
@@ -308,14 +310,14 @@ class VenueDesk:
             return
         number, which, leg = cause
         book = self.books[number]
-        if leg == _ENTRY_ENDED and event.filled_qty == 0:
+        if leg == "entry" and event.filled_qty == 0:
             book.undecide(which)
         if book.stops[which].link_id == event.link_id:
             book.stops[which] = Standing()
             self._protect(work, number, which)
 
     def _protect(self, work: _Work, number: int, which: int) -> None:
-        """Let a position's stop cover it whole: the new one is placed, then the old one goes."""
+        """Let a position's stop cover it whole; it is never without one."""
         book = self.books[number]
         old, (qty, trigger) = book.stops[which], book.wanted_stop(which)
         if (old.qty, old.trigger) == (qty, trigger):
@@ -342,7 +344,12 @@ class VenueDesk:
                 leg = f"stop{qty.normalize():f}"
                 placed = self._named(work, number, leg, PlacedOrder(verdict, ""))
                 book.stops[which] = Standing(placed.link_id, qty, trigger)
-                work.requests += self.side.send([placed])
+                if old.link_id:
+                    # The old one goes only once the venue has the new one.
+                    work.requests += self.side.replace(placed, old=old.link_id)
+                else:
+                    work.requests += self.side.send([placed])
+                return
         if old.link_id:
             work.requests += self.side.cancel([old.link_id])
 
@@ -391,10 +398,3 @@ class VenueDesk:
         self.mode, self.why = Mode.ENDED, why
         work.note(FrameKind.NOTE, mode=self.mode.value, reason=why)
         work.notices.append(f"the run is ended: {why}")
-
-
-def _stands(order: LiveOrder) -> bool:
-    """Say whether an order rests at the venue, nothing about it being under way."""
-    rests = order.trigger_price is not None or order.limit_price is not None
-    is_sure = order.is_acked and not order.is_lost and not order.wants_cancel
-    return order.is_open and is_sure and rests

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
+from openalpha.core.clock import SystemClock
 from openalpha.core.errors import DataError, VenueUnavailable
 from openalpha.engine.rows import Row
 from openalpha.store.run_log import INPUTS, Frame, FrameKind, RunLog, canonical_json, read
 from openalpha.trading.commands import Command, CommandPort
 from openalpha.trading.desk import Mode
 from openalpha.trading.desk_notes import Output
+from openalpha.trading.emergency_lock import Lock, lock
+from openalpha.trading.emergency_post import SafetyPost
 from openalpha.trading.feed_rows import row_payload
+from openalpha.trading.incidents import IncidentBook
 from openalpha.trading.run_folder import RunFolder
 from openalpha.trading.side import Input, Request
 from openalpha.trading.venue_desk import VenueDesk, VenueOutcome
@@ -74,6 +78,13 @@ class VenueDriver:
         When the run ends by itself, UTC ms at the venue; 0: never.
     hear : callable
         Told every notice.
+
+    Attributes
+    ----------
+    post : SafetyPost or None
+        What this process does for safety beside its loop; set before `start`.
+    incident_book : IncidentBook or None
+        Where incidents are kept until a person settles them.
     """
 
     def __init__(
@@ -97,6 +108,9 @@ class VenueDriver:
         self._last_ts_ms = 0
         self.is_restarting = False
         self.reconciled: Reconciled | None = None
+        self.post: SafetyPost | None = None
+        self.incident_book: IncidentBook | None = None
+        self._told_incidents = 0
 
     def start(self) -> int:
         """Lead the desk through its log, then ask the venue for every fate not known.
@@ -182,6 +196,11 @@ class VenueDriver:
 
     def _step(self) -> None:
         """Take what has closed, else let time pass."""
+        if self.post is not None:
+            health = self.post.look(SystemClock().now_ms())
+            if health is not None:
+                content = {"what": "safety", **health.content()}
+                self._take(FrameKind.HEALTH, canonical_json(content))
         while self._commands:
             self._take(FrameKind.COMMAND, canonical_json(self._commands.popleft().content()))
             self.settle()
@@ -242,9 +261,20 @@ class VenueDriver:
         for words in outcome.notices:
             self._hear(words)
         self.is_restarting = self.is_restarting or outcome.restarts
+        self._make_known(outcome)
         if outcome.outputs or outcome.heard.accounts:
             log.sync()
             self._post([outcome])
+
+    def _make_known(self, outcome: VenueOutcome) -> None:
+        """Keep new incidents for a person, and lock the environment where a breaker says so."""
+        if self.incident_book is not None:
+            for incident in self.desk.incidents[self._told_incidents :]:
+                self.incident_book.add(incident, run_id=self.folder.id)
+        self._told_incidents = len(self.desk.incidents)
+        if outcome.locks:
+            home, environment = self.folder.path.parents[2], self.folder.environment.name.lower()
+            lock(home, environment, why=Lock(outcome.locks, "a breaker", self.clock.now_ms()))
 
     def _post(self, outcomes: Sequence[VenueOutcome]) -> None:
         if self.poster is not None:
@@ -269,6 +299,7 @@ class VenueDriver:
         if logged:
             raise DataError(f"frame {logged[0][0]} of the log follows from none of its inputs")
         log.sync()
+        self._told_incidents = len(self.desk.incidents)
         self._post(outcomes)
         return count
 

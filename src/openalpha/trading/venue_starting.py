@@ -8,7 +8,7 @@ from typing import Any
 
 from openalpha.books.accounts import Book
 from openalpha.books.ledger import Ledger
-from openalpha.core.clock import timeframe_name
+from openalpha.core.clock import SystemClock, timeframe_name
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument
 from openalpha.core.messages import Environment
@@ -26,9 +26,9 @@ from openalpha.trading.venue_desk import VenueDesk
 from openalpha.trading.venue_driver import VenueDriver
 from openalpha.trading.venue_market import Bars, LockstepClock, VenueClock, WallClock
 from openalpha.trading.venue_posting import VenuePoster
-from openalpha.venue.bybit.channel import Channel
+from openalpha.venue.bybit.channel import Call, Channel
 
-__all__ = ["VenueTerms", "begin_venue_run", "venue_clock", "venue_driver"]
+__all__ = ["VenueTerms", "account_of", "begin_venue_run", "venue_clock", "venue_driver"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,18 @@ def begin_venue_run(
         "end_ms": now_ms + terms.lasts_ms if terms.lasts_ms else 0,
     }
     return begin_run(home, plan, feed=feed, created_ms=now_ms)
+
+
+def account_of(transport: Transport, key: ExchangeKey) -> str:
+    """Return the venue's own number of the account a key is of.
+
+    Raises
+    ------
+    VenueUnavailable, VenueRefused
+        If the venue does not answer, or does not know the key.
+    """
+    channel = Channel(transport, key, clock=SystemClock())
+    return str(channel.call(Call("/v5/user/query-api", {})).result.get("userID", ""))
 
 
 def venue_clock(transport: Transport, key: ExchangeKey, *, is_lockstep: bool) -> VenueClock:

@@ -18,6 +18,8 @@ from openalpha.market.catalogue import instrument_for
 from openalpha.net import HttpTransport
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.trading.commands import Command
+from openalpha.trading.desk import Mode
+from openalpha.trading.emergency_lock import locked
 from openalpha.trading.replay import replay
 from openalpha.trading.run_folder import RunFolder
 from openalpha.trading.starting import Asked
@@ -172,6 +174,21 @@ def test_a_paused_run_sends_nothing(place, home):
         driver = place.led(folder, ledger, Command("PAUSE", "news"))
     assert driver.desk.books[0].fills == 0
     assert held(place) == 0
+
+
+def test_a_fall_from_the_peak_closes_everything_and_locks(place, home):
+    folder = place.begun(30)
+    with books(home) as ledger:
+        driver = place.driver(folder, ledger)
+        driver.start()
+        while not held(place):
+            driver._step()
+        driver.desk.books[0].cash -= 10_000  # a quarter of it is gone
+        asyncio.run(driver.lead())
+    assert held(place) == 0
+    assert driver.desk.mode is Mode.ENDED
+    assert driver.desk.rows < 30
+    assert locked(home, "twin") is not None
 
 
 def test_an_account_that_does_not_fit_is_refused_by_every_difference(place, home):
