@@ -38,7 +38,7 @@ COMMANDS = (
     Entry("trials", "openalpha.cli.trials", "Show and verify the ledger of everything tried."),
     Entry("data", "openalpha.cli.data", "Import, download, check, list and make market history."),
     Entry("ledger", "openalpha.cli.ledger", "Show, prove, export and correct the books."),
-    Entry("tax", "openalpha.cli.tax", "Australian tax: imports, reports, estimates, plans, archive."),
+    Entry("tax", "openalpha.cli.tax", "Australian tax: imports, reports, plans, archive."),
     Entry("rates", "openalpha.cli.rates", "Import and show published rates in AUD."),
     Entry("strategy", "openalpha.cli.strategy", "List, show, start and check strategies."),
     Entry("twin", "openalpha.cli.twin", "Serve a synthetic exchange that speaks Bybit's protocol."),

@@ -22,7 +22,7 @@ from openalpha.core.errors import InputError
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Australian tax: imports, reports, estimates, plans, archive.")
+app = typer.Typer(no_args_is_help=True, help="Australian tax: imports, reports, plans, archive.")
 
 app.registered_commands += tax_import.app.registered_commands
 app.registered_commands += tax_report.app.registered_commands
