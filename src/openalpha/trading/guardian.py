@@ -64,6 +64,7 @@ class Guardian:
         self._listener = Listener(home, environment, role="trader")
         self._path = safety_folder(home, environment) / _STATE
         self._blind = 0
+        self._looked_ms: int | None = None
         self._said: set[str] = set()
 
     def run(self, *, until: Callable[[], bool], asked: threading.Event) -> None:
@@ -110,7 +111,7 @@ class Guardian:
 
     def _weigh(self) -> Verdict:
         try:
-            seen = look(self._client)
+            seen = look(self._client, since_ms=self._looked_ms)
         except OpenAlphaError as error:
             self._blind += 1
             if self._blind == _BLIND_AFTER:
@@ -118,7 +119,7 @@ class Guardian:
             return Verdict()
         if self._blind >= _BLIND_AFTER:
             self._tell("the guardian sees the account again")
-        self._blind = 0
+        self._blind, self._looked_ms = 0, seen.ts_ms
         if self._memory.take_peak_reset():
             self._rules.forget_peak()
         is_locked = locked(self._home, self._environment) is not None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from openalpha.core.clock import HOUR_MS
+from openalpha.core.clock import HOUR_MS, MINUTE_MS
 from openalpha.core.errors import OpenAlphaError, VenueUnavailable
 from openalpha.trading.guardian_rules import Flow
 from openalpha.venue.bybit.client import BybitClient
@@ -12,6 +12,7 @@ from openalpha.venue.bybit.rows import LogRow
 __all__ = ["Look", "look"]
 
 _MOVES = ("TRANSFER_IN", "TRANSFER_OUT")
+_LATE_MS = 2 * MINUTE_MS
 _DOLLARS = ("USDT", "USDC", "USD")
 
 
@@ -24,8 +25,14 @@ class Look:
     flows: list[Flow]
 
 
-def look(client: BybitClient) -> Look:
-    """Read equity and the transfers of the last hour.
+def look(client: BybitClient, *, since_ms: int | None = None) -> Look:
+    """Read equity and the latest transfers.
+
+    Parameters
+    ----------
+    since_ms : int or None
+        When was looked last, by the venue's time: the statement is read from two minutes before it
+        on, for a venue may tell of a transfer late. None: from an hour ago on.
 
     Raises
     ------
@@ -33,10 +40,13 @@ def look(client: BybitClient) -> Look:
         If the account cannot be read, or does not state its equity.
     """
     ts_ms = client.channel.earliest_ms()
-    equity = client.account.wallet().equity_usd
-    if equity is None:
+    wallet = client.account.wallet()
+    equity = wallet.equity_usd
+    if equity is None or (equity == 0 and any(coin.equity for coin in wallet.coins)):
         raise VenueUnavailable("the venue did not state the account's equity")
-    rows = client.account.statement(start_ms=ts_ms - HOUR_MS)
+    hour_ago_ms = ts_ms - HOUR_MS
+    start_ms = hour_ago_ms if since_ms is None else max(hour_ago_ms, since_ms - _LATE_MS)
+    rows = client.account.statement(start_ms=start_ms)
     moved = [row for row in rows if row.kind in _MOVES]
     return Look(ts_ms, equity, [Flow(row.id, row.ts_ms, _dollars(client, row)) for row in moved])
 

@@ -1,0 +1,80 @@
+"""Risk of a run at a venue: gate and ladder over its sub-books."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from openalpha.core.messages import ApprovedIntent
+from openalpha.core.reasons import Reason
+from openalpha.engine.signals import EngineSettings
+from openalpha.risk.gate import Refusal
+from openalpha.risk.health import Health
+from openalpha.risk.limits import Limits
+from openalpha.risk.view import Stage
+from openalpha.trading.venue_risk import VenueRisk, told
+from tests.fakes.gate_view import BTC, WIDE, buy, sell
+from tests.fakes.small_market import START_MS
+
+
+@dataclass
+class Book:
+    """What risk reads of a sub-book."""
+
+    equity: Decimal = Decimal(10_000)
+    qty: Decimal = Decimal(0)
+    instruments: tuple[Any, ...] = (BTC,)
+    marks: tuple[Decimal, ...] = (Decimal(100),)
+    part: Any = field(default_factory=lambda: SimpleNamespace(name="ma"))
+
+    @property
+    def held(self) -> tuple[Any, ...]:
+        return (SimpleNamespace(qty=self.qty),)
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book()
+
+
+@pytest.fixture
+def risk(book: Book) -> VenueRisk:
+    plan: Any = SimpleNamespace(settings=EngineSettings())
+    books: Any = (book,)
+    return VenueRisk(plan, books, limits=Limits(**WIDE))
+
+
+def test_an_order_within_the_limits_passes_and_one_beyond_does_not(risk: VenueRisk) -> None:
+    assert isinstance(risk.judge(buy("10"), START_MS), ApprovedIntent)
+    refused = risk.judge(buy("31"), START_MS)
+    assert isinstance(refused, Refusal) and refused.reason is Reason.RISK_REFUSED
+
+
+def test_a_fall_beyond_the_limit_must_flatten_and_only_risk_may_order(
+    risk: VenueRisk, book: Book
+) -> None:
+    assert risk.watch(START_MS, incidents=0) == ()
+    book.qty, book.equity = Decimal(20), Decimal(8_400)
+    (step,) = risk.watch(START_MS + 1, incidents=0)
+    assert told(step)["stage"] == "flatten" and told(step)["reason"] == "breaker_drawdown"
+    assert risk.must_flatten
+    close = sell("20", is_reduce_only=True)
+    assert isinstance(risk.judge(close, START_MS + 1), Refusal)
+    assert isinstance(risk.judge(close, START_MS + 1, by_risk=True), ApprovedIntent)
+
+
+def test_incidents_and_locks_hold_it(risk: VenueRisk) -> None:
+    (step,) = risk.watch(START_MS, incidents=1)
+    assert (step.after, step.reason) == (Stage.REDUCING, Reason.OPEN_INCIDENT)
+    (step,) = risk.health({"what": "safety", **Health("a bad day").content()}, START_MS)
+    assert (step.after, step.words) == (Stage.HALTED, "a bad day")
+    assert isinstance(risk.judge(buy("1"), START_MS), Refusal)
+
+
+def test_what_is_being_closed_makes_no_room(risk: VenueRisk, book: Book) -> None:
+    book.qty = Decimal(25)
+    closing = {BTC.id: Decimal(25)}
+    assert isinstance(risk.judge(sell("31"), START_MS, closing=closing), Refusal)
+    assert isinstance(risk.judge(sell("30"), START_MS, closing=closing), ApprovedIntent)
