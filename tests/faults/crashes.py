@@ -18,14 +18,23 @@ class CrashReport:
     slowest_ms: int = 0
 
 
-def crash_everywhere(seed: int, *, decisions: int, turns: int = 20) -> CrashReport:
-    """Run the same world again and again, ended one step later each time."""
+def crash_everywhere(
+    seed: int, *, decisions: int, turns: int = 20, twice: bool = False
+) -> CrashReport:
+    """Run the same world again and again, ended one step later each time.
+
+    With `twice` the trader dies again while it recovers, at another step of it each time.
+    """
     report = CrashReport()
     while True:
         at = report.points + 1
         world = World(seed, scripted(seed, last=decisions))
         world.steps.at = at
-        world.run(turns)
+        while twice and not world.crashes and world.turns < turns:
+            world.turn()
+        if twice and world.crashes:
+            world.steps.at = world.steps.count + 1 + at % 25
+        world.run(turns - world.turns)
         if not world.crashes:
             return report
         report.points = at

@@ -47,6 +47,7 @@ class World:
     steps: Steps = field(default_factory=Steps)
     disk: SimulatedDisk = field(default_factory=SimulatedDisk)
     crashes: int = 0
+    turns: int = 0
     recoveries_ms: list[int] = field(default_factory=list)
     trader: Trader | None = None
     _began_ms: int = 0
@@ -80,6 +81,7 @@ class World:
 
     def turn(self) -> None:
         """One turn of the loop; a crash in it is followed by a start, some time later."""
+        self.turns += 1
         self.clock.advance(TURN_MS)
         self.exchange.advance()
         self.network.arrive()

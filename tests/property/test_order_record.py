@@ -164,3 +164,24 @@ def test_a_position_closed_at_its_average_booked_what_cash_moved(
         value = held.qty * held.avg_price if kind is Kind.LINEAR else -held.qty / held.avg_price
         cash += value
     assert abs(cash - held.realised) < Decimal("1e-20")
+
+
+def test_what_is_settled_and_old_is_forgotten_and_nothing_else() -> None:
+    side = BybitSide()
+    side.account.is_grounded = True
+    day = 86_400_000
+    names = []
+    for number in range(3):
+        name = link_id(Cause("r", "s", number, BTC, "entry"))
+        names.append(name)
+        intent = OrderIntent(0, BTC, Side.BUY, Decimal(10), limit_price=Decimal(100))
+        side.send([PlacedOrder(ApprovedIntent(intent, 1), name)])
+        pushes, _, _ = rows_of(random.Random(number), name, 10, 4)
+        for push in pushes if number else pushes[:1]:
+            side.hear(Input(FrameKind.FEED, push.replace(b'"v1"', b'"v%d"' % number), 2_000))
+    side.hear(Input(FrameKind.TIMER, b"{}", 3_700_000))
+    assert list(side.record.orders) == names
+    side.account.fills_since_ms = 3 * day
+    side.hear(Input(FrameKind.TIMER, b"{}", 3 * day))
+    assert list(side.record.orders) == names[:1], "the open one is kept"
+    assert side.record.exec_ids == {} and set(side.record.by_venue_id) == {"v0"}

@@ -37,6 +37,8 @@ from openalpha.venue.bybit.rows import Execution, OrderRow, PositionRow
 __all__ = ["BybitSide"]
 
 Row = Mapping[str, Any]
+_HOUR_MS = 3_600_000
+_KEPT_MS = 48 * _HOUR_MS
 
 
 @dataclass(slots=True)
@@ -133,6 +135,9 @@ class BybitSide:
 
     def hear(self, item: Input) -> Sequence[VenueEvent]:
         """Take in a push, a reply, a timer or the state of the socket."""
+        if item.ts_ms // _HOUR_MS != self.now_ms // _HOUR_MS:
+            # By the venue's clock: ours may jump, and an execution forgotten too soon counts twice.
+            self.record.forget(self.account.fills_since_ms - _KEPT_MS)
         self.now_ms = item.ts_ms
         if item.kind is FrameKind.REPLY:
             self._hear_reply(read_reply(item.payload))
