@@ -124,7 +124,7 @@ def _chooser(
     money = {event.id for event in history.events if isinstance(event, Money)}
     kind = found.profile.entity
     return lambda row: (
-        earning_label(kind, row.kind, row.amount, is_money=row.event in money) == what
+        earning_label(kind, row.kind, amount=row.amount, is_money=row.event in money) == what
     )
 
 

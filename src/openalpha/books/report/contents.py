@@ -128,8 +128,9 @@ def _disposals(report: TaxReport) -> Table:
         rows: list[Sequence[Cell]] = [
             (
                 x.day, x.time[11:], x.disposal, x.asset, x.qty, x.event, x.parcel, x.acquired,
-                x.proceeds, x.reduced + x.owning, x.owning, x.gain, x.is_discountable and x.gain > 0, x.category,
-                x.rule, x.method, x.chosen_by, x.chosen_at, x.sha256, x.source,
+                x.proceeds, x.reduced + x.owning, x.owning, x.gain,
+                x.is_discountable and x.gain > 0, x.category, x.rule, x.method,
+                x.chosen_by, x.chosen_at, x.sha256, x.source,
             )
             for x in report.disposals
         ]  # fmt: skip
