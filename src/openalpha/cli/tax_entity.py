@@ -288,9 +288,9 @@ def _line(profile: "Profile") -> str:
     policy = profile.policy
     parts = [str(policy.entity), profile.time_zone, str(policy.method), str(policy.treatment)]
     if profile.choices:
-        parts.append(f"{len(profile.choices)} choices of account")
+        parts.append(f"accounts chosen: {len(profile.choices)}")
     if profile.deed.beneficiaries:
-        parts.append(f"{len(profile.deed.beneficiaries)} beneficiaries")
+        parts.append(f"beneficiaries: {len(profile.deed.beneficiaries)}")
     return ", ".join(parts)
 
 

@@ -27,6 +27,9 @@ __all__ = [
 ]
 
 
+_MOST_ROWS = 60
+
+
 def cents(amount: "Decimal | None") -> "Decimal | None":
     """Return an amount to the cent, as JSON shows it."""
     from openalpha.books.tax.amounts import rounded
@@ -88,7 +91,7 @@ def show_clocks(screen: Screen, rows: "Sequence[Clock]") -> None:
         screen.show("No coins are held.")
         return
     table = Table("parcel", "coin", "held", "acquired", "gain now", "discount", box=None)
-    for row in rows:
+    for row in rows[:_MOST_ROWS]:
         parcel = row.parcel
         gain = "no AUD rate" if row.gain is None else f"{row.gain:,.2f}"
         due = row.words + ("" if not row.days_left else f", on {row.eligible}")
@@ -101,6 +104,8 @@ def show_clocks(screen: Screen, rows: "Sequence[Clock]") -> None:
             due,
         )
     screen.show(table)
+    if len(rows) > _MOST_ROWS:
+        screen.show(f"… and {len(rows) - _MOST_ROWS:,} parcels more; --json has every one")
 
 
 def show_sales(screen: Screen, sales: "Sequence[Sale]") -> None:
