@@ -127,7 +127,10 @@ def _table(table: Table) -> str:
     )
     rows = "".join(_row(table, row) for row in table.rows[:_ROWS])
     totals = table.totals
-    foot = "" if totals is None else f"<tfoot>{_row(table, totals)}</tfoot>"
+    foot = ""
+    if totals is not None:
+        head = "total" if totals[0] is None else totals[0]
+        foot = f"<tfoot>{_row(table, (head, *totals[1:]))}</tfoot>"
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>{foot}</table>"
 
 
