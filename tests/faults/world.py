@@ -10,7 +10,7 @@ from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.trading.bybit_fates import SideTerms
 from openalpha.trading.executor import Executor
 from openalpha.venue.bybit.channel import Channel, Terms
-from openalpha.venue.twin import Exchange, TwinSettings
+from openalpha.venue.twin import Exchange, ListingSpec, TwinSettings
 from openalpha.venue.twin.sockets import Hub
 from openalpha.venue.twin.state import Record
 from tests.fakes.bybit import URL
@@ -22,7 +22,6 @@ from tests.faults.trader import Plan, Trader
 TURN_MS = 250
 DECIDE_EVERY = 4
 SETTLE_MS = 60_000
-COINS = {"linear": ("USDT",)}
 
 
 @dataclass
@@ -36,6 +35,18 @@ class SkewedClock:
         return self.inner.now_ms() + self.wrong_ms
 
 
+@dataclass(frozen=True)
+class Market:
+    """What is traded in a world, and with what."""
+
+    listing: ListingSpec
+    coins: tuple[str, ...]
+    balances: tuple[tuple[str, str], ...]
+
+
+LINEAR = Market(BTC, ("USDT",), (("USDT", "50000"),))
+
+
 @dataclass
 class World:
     """Everything of one scenario; all chance comes from its seed."""
@@ -43,6 +54,7 @@ class World:
     seed: int
     plan: Plan
     start_ms: int = 1_700_000_000_000
+    market: Market = LINEAR
     terms: SideTerms = field(default_factory=SideTerms)
     steps: Steps = field(default_factory=Steps)
     disk: SimulatedDisk = field(default_factory=SimulatedDisk)
@@ -56,13 +68,15 @@ class World:
         random.seed(self.seed)
         self.draw = random.Random(self.seed)
         self.clock = ManualClock(self.start_ms)
-        settings = TwinSettings(listings=(BTC,), backfill_days=0, levels=50, seed=self.seed)
+        settings = TwinSettings(
+            listings=(self.market.listing,), backfill_days=0, levels=50, seed=self.seed
+        )
         self.exchange = Exchange(settings, self.clock)
         self.exchange.limits.is_lifted = True
         self.exchange.faults.reseed(self.seed)
         self.hub = Hub(self.exchange)
         self.exchange.on_socket_fault = self.hub.strike
-        self.client = Client.of(self.exchange, USDT="50000")
+        self.client = Client.of(self.exchange, **dict(self.market.balances))
         self.skewed = SkewedClock(self.clock)
         self.disk.step = self.steps
         self.network = Network(self.exchange, self.clock, self.draw, self.steps)
@@ -143,7 +157,7 @@ class World:
             terms=Terms(window_ms=self.terms.window_ms),
             pause=self._pause,
         )
-        executor = Executor(channel, settle_coins=COINS)
+        executor = Executor(channel, settle_coins={self.market.listing.category: self.market.coins})
         trader = Trader(self.disk, executor, self.plan, self.draw, self.terms)
         self._began_ms = self.clock.now_ms()
         trader.start(self.now_ms())
