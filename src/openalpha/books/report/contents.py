@@ -245,7 +245,7 @@ def _entity_lines(report: TaxReport) -> Iterator[Table]:
 
 def _open_items(report: TaxReport) -> Table:
     columns = (
-        Column("kind", "text", 1.7), Column("key", "key", 1.2), Column("what to do", "words", 6)
+        Column("kind", "text", 1.6), Column("key", "key", 2.0), Column("what to do", "words", 5.2)
     )  # fmt: skip
     rows = [(x.code.replace("_", " "), x.key, x.text) for x in report.open_items]
     return Table("open", "Open items", "Each keeps this report a draft.", columns, rows)
