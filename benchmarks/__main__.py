@@ -16,6 +16,7 @@ from rich.table import Table
 from benchmarks.ledger import ledger
 from benchmarks.report import report_rows
 from benchmarks.rows import Bench, Line
+from benchmarks.sweeps import sweeps
 from benchmarks.tax import tax_rows
 from benchmarks.twin import twin_rows
 from benchmarks.whole import first_backtest, memory
@@ -27,6 +28,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "first": first_backtest,
     "prepare": Bench.preparing,
     "growth": Bench.growth,
+    "sweeps": sweeps,
     "memory": memory,
     "ledger": ledger,
     "tax": tax_rows,

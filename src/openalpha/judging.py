@@ -9,9 +9,8 @@ import numpy as np
 from openalpha import api, studies
 from openalpha.core.errors import InputError
 from openalpha.engine.batch import FIGURES
-from openalpha.market.history import History
-from openalpha.research import rerun
 from openalpha.research import stress as stressing
+from openalpha.research import variations
 from openalpha.research.montecarlo import (
     MonteCarloResult,
     Rerun,
@@ -263,19 +262,19 @@ def _reruns(
         _keep(study, base, f"{kind} {change}".strip(), kept)
 
     if count:
-        near = rerun.jittered(params, seed=seed, count=count, share=jitter)
+        near = variations.jittered(params, seed=seed, count=count, share=jitter)
         _again("parameters", "", study, _buildable(study, near))
         for path in range(count):
-            bars: Mapping[str, History] = rerun.resampled(study.histories, seed=seed, path=path)
+            bars = variations.resampled(study.histories, seed=seed, path=path)
             _again("bars", str(path), replace(study, histories=bars), [params])
     every = list(study.histories.values())
     for times in (2, 3):
-        dear = rerun.costs_times(study.settings, every, times=times)
+        dear = variations.costs_times(study.settings, every, times=times)
         _again("costs", f"× {times}", replace(study, settings=dear), [params])
     if issubclass(study.cls, SignalStrategy):
         inner = study.given if isinstance(study.given, SignalStrategy) else study.cls()
         for bars_late in (1, 2, 3):
-            late = replace(study, given=rerun.late(inner, bars_late))
+            late = replace(study, given=variations.late(inner, bars_late))
             _again("delay", f"of {bars_late} bars" if bars_late > 1 else "of 1 bar", late, [params])
     return found
 

@@ -15,8 +15,15 @@ from openalpha.core.clock import DAY_MS
 from openalpha.core.instruments import Instrument, Kind
 from openalpha.core.units import to_units
 from openalpha.engine.compiled import plan as pl
-from openalpha.engine.compiled.batch import RUN_FIGURES, SUMS, TRIP, Yardstick, run_figures
+from openalpha.engine.compiled.batch import (
+    RUN_FIGURES,
+    SUMS,
+    TRIP,
+    Yardstick,
+    run_figures,
+)
 from openalpha.engine.compiled.batch_days import DAY_FIGURES, day_figures
+from openalpha.engine.compiled.batch_turns import note_turns
 from openalpha.engine.compiled.run import Wishes, run
 from openalpha.engine.funding import Settlements
 from openalpha.engine.grid import common_grid
@@ -25,7 +32,6 @@ from openalpha.engine.signals import (
     EngineSettings,
     check_settings,
     decision_plan,
-    find_turns,
     varying_sizes,
 )
 from openalpha.market.history import History
@@ -164,6 +170,7 @@ class Lane:
         self._equity, self._sums = np.empty(0), np.empty(len(SUMS))
         self._trip, self._days = np.empty((0, len(TRIP))), np.empty((3, 0))
         self._plans: tuple[Stand, Exits, I64] | None = None
+        self._turns = np.empty(0, dtype=np.int32)
 
     def run(
         self,
@@ -207,7 +214,10 @@ class Lane:
         equity, row = self._equity[:n], 0
         targets = stand.grid.spread_targets(targets_e6, pl.NO_TARGET)
         plans = self._fresh(stand, exits)
-        wishes = Wishes(targets, stand.sizes, plans, find_turns(targets, plans)[0])
+        if len(self._turns) <= targets.size:
+            self._turns = np.empty(targets.size + 1, dtype=np.int32)
+        found = note_turns(targets, plans, self._turns)
+        wishes = Wishes(targets, stand.sizes, plans, self._turns[:found])
         self._reset(stand)
         while row < n:
             row = int(run(self._arena, market, wishes, equity, _NO_JOURNAL, row, n))

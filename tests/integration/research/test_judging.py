@@ -13,7 +13,7 @@ import openalpha
 from openalpha import studies
 from openalpha.core.errors import InputError
 from openalpha.engine.batch import FIGURES
-from openalpha.research import rerun, stress
+from openalpha.research import stress, variations
 from openalpha.research.montecarlo import block_paths, trade_paths
 from openalpha.research.sweep_evaluate import Evaluator, Span
 from openalpha.research.trials import TrialLedger
@@ -174,7 +174,7 @@ def test_higher_costs_and_delay_do_what_they_say(tmp_path: Path) -> None:
     assert base["total_return"] > double.metrics["total_return"] > treble.metrics["total_return"]
     study = studies.study_of("ma_cross", history, home=tmp_path)
     inner = study.cls()
-    late = rerun.late(inner, 2)
+    late = variations.late(inner, 2)
     from openalpha.strategy.bars import Bars
 
     params, bars = study.build(RUN["params"]), Bars.of(history)
@@ -184,7 +184,7 @@ def test_higher_costs_and_delay_do_what_they_say(tmp_path: Path) -> None:
 
 def test_resampled_bars_are_bars(tmp_path: Path) -> None:
     history = noise(800, funding=True)
-    (made,) = rerun.resampled({"a": history}, seed=1, path=0).values()
+    (made,) = variations.resampled({"a": history}, seed=1, path=0).values()
     bars = made.bars
     assert (bars[:, 1] >= bars[:, :4].max(axis=1)).all() and (bars[:, 2] > 0).all()
     assert (bars[:, 2] <= bars[:, :4].min(axis=1)).all()

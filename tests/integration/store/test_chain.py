@@ -166,3 +166,35 @@ def test_a_row_that_is_not_there_is_a_storage_error(tmp_path: Path) -> None:
     fill(rows, 1)
     with pytest.raises(StorageError, match="no row 5"):
         rows.read(5)
+
+
+def test_many_rows_at_once_are_the_same_chain(tmp_path: Path) -> None:
+    one, many = store(tmp_path / "one", 40), store(tmp_path / "many", 40)
+    fill(one, 130)
+    kept = [one.read(seq) for seq in range(130)]
+    for start, stop in ((0, 3), (3, 115), (115, 130)):  # across two segments' ends
+        part = kept[start:stop]
+        first = many.append_many(
+            {"number": np.array([row.columns["number"] for row in part])},
+            [json.dumps(row.text, separators=(",", ":"), sort_keys=True).encode() for row in part],
+            values=[row.values for row in part],
+        )
+        assert first == start
+    assert many.verify() is None
+    assert [many.read(seq).hash for seq in range(130)] == [row.hash for row in kept]
+
+
+def test_a_column_is_read_without_the_rest_and_held_to_the_rows(tmp_path: Path) -> None:
+    rows = store(tmp_path, 40)
+    fill(rows, 100)
+    assert rows.column("number").tolist() == list(range(100))
+    copies = sorted(tmp_path.rglob("columns.bin"))
+    assert len(copies) == 2  # full segments only
+    assert rows.column("number").tolist() == list(range(100))
+    fill(rows, 5, start=100)
+    assert rows.column("number").tolist() == list(range(105))
+    changed = bytearray(copies[1].read_bytes())
+    changed[0] ^= 1
+    copies[1].write_bytes(changed)
+    fault = rows.verify()
+    assert fault is not None and fault.seq == 40 and "column file" in fault.reason

@@ -115,56 +115,70 @@ def _fall(equity: float, s: Floats) -> None:
 
 @compiled
 def _pass_single(y: Yardstick, equity: Floats, worth: float, s: Floats, a: int, z: int) -> None:
-    """Follow equity and exposure over rows [a, z) with one linear position.
+    """Follow equity and exposure over rows [a, z) with one linear position, in cash units.
 
-    Four sums side by side, so that none waits for another; equity as it stands, in cash units.
+    Four sums side by side, so that none waits for another.
     """
     close, curve = y.closes[0, a:z], equity[a:z]
-    n, scale = z - a, y.coin[0]
-    worth *= scale
+    n, most = z - a, 0.0
+    worth *= y.coin[0]
+    if not _pass_falls(curve, y.coin[0], s):
+        _pass_worn(close, curve, worth, s)
+        return
     one = two = three = four = 0.0
-    exposed, most = 0, s[MOST]
-    lowest = curve[0]
-    for i in range(n):
-        lowest = min(lowest, curve[i])
-    if lowest > 0.0:
-        exposed = n if worth != 0.0 else 0
-        whole = n - n % 4
-        for i in range(0, whole, 4):
-            w, x = close[i] / curve[i], close[i + 1] / curve[i + 1]
-            u, v = close[i + 2] / curve[i + 2], close[i + 3] / curve[i + 3]
-            one += w
-            two += x
-            three += u
-            four += v
-            most = max(most, worth * max(w, x, u, v))
-        for i in range(whole, n):
-            w = close[i] / curve[i]
-            one += w
-            most = max(most, worth * w)
-    else:
-        for i in range(n):
-            w = close[i] / curve[i] if curve[i] > 0.0 else 0.0
-            exposed += worth * w != 0.0
-            one += w
-            most = max(most, worth * w)
-    s[EXPOSED] += exposed
+    whole = n - n % 4
+    for i in range(0, whole, 4):
+        w, x = close[i] / curve[i], close[i + 1] / curve[i + 1]
+        u, v = close[i + 2] / curve[i + 2], close[i + 3] / curve[i + 3]
+        one, two, three, four = one + w, two + x, three + u, four + v
+        most = max(most, w, x, u, v)
+    for i in range(whole, n):
+        w = close[i] / curve[i]
+        one += w
+        most = max(most, w)
+    s[EXPOSED] += n if worth != 0.0 else 0
     s[EXPOSURE] += worth * ((one + two) + (three + four))
-    s[MOST] = most
-    _pass_falls(curve, scale, s)
+    s[MOST] = max(s[MOST], worth * most)
 
 
 @compiled
-def _pass_falls(curve: Floats, scale: float, s: Floats) -> None:
-    """Carry peak, trough and deepest drawdown over closes in cash units."""
+def _pass_worn(close: I64, curve: Floats, worth: float, s: Floats) -> None:
+    """Follow exposure where equity may be used up."""
+    for i in range(curve.shape[0]):
+        share = worth * close[i] / curve[i] if curve[i] > 0.0 else 0.0
+        s[EXPOSED] += 1.0 if share != 0.0 else 0.0
+        s[EXPOSURE] += share
+        s[MOST] = max(s[MOST], share)
+
+
+@compiled
+def _pass_falls(curve: Floats, scale: float, s: Floats) -> bool:
+    """Carry peak, trough and deepest drawdown over closes in cash units.
+
+    Eight closes at a time: below the peak only the lowest of them matters. Returns whether equity
+    was above 0 throughout.
+    """
     peak, trough, deepest = s[PEAK] * scale, s[TROUGH] * scale, s[DEEPEST]
-    for now in curve:
-        if now > peak:
-            if trough < peak:
-                deepest = max(deepest, 1.0 - trough / peak)
-            peak = trough = now
-        trough = min(trough, now)
+    n, i = curve.shape[0], 0
+    while i < n:
+        if i + 8 <= n:
+            c, d, e, f = curve[i], curve[i + 1], curve[i + 2], curve[i + 3]
+            g, h, j, k = curve[i + 4], curve[i + 5], curve[i + 6], curve[i + 7]
+            if max(c, d, e, f) <= peak and max(g, h, j, k) <= peak:
+                trough = min(trough, c, d, e, f, g, h, j, k)
+                i += 8
+                continue
+        stop = min(i + 8, n)
+        while i < stop:
+            now = curve[i]
+            if now > peak:
+                if trough < peak:
+                    deepest = max(deepest, 1.0 - trough / peak)
+                peak = trough = now
+            trough = min(trough, now)
+            i += 1
     s[PEAK], s[TROUGH], s[DEEPEST] = peak / scale, trough / scale, deepest
+    return trough > 0.0 and deepest < 1.0
 
 
 @compiled
