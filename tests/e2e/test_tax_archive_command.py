@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from openalpha.books.accounts import Book
+from openalpha.books.imports.storing import Imports
 from openalpha.books.opening import open_ledger
 from openalpha.books.rates import Rate, RateTable
 from openalpha.books.settings import BooksSettings
@@ -219,3 +220,26 @@ def test_no_output_of_a_command_replaces_a_kept_file(
             assert kept.read_bytes() == before, words
     capsys.readouterr()
     assert told("ledger", "verify")["is_fine"]
+
+
+def test_rows_two_files_share_survive_that_one_is_read_anew(
+    home: Path, tmp_path: Path, capsys: Any
+) -> None:
+    head = (
+        "Spot Pairs,Order Type,Direction,Filled Value,Filled Price,Filled Quantity,Fees,"
+        "Transaction ID,Order No.,Timestamp\n"
+    )
+    rows = [
+        f"SOLUSDT,LIMIT,BUY,{n}00,50,{n * 2},0.{n},t{n},o,1{n}:30 2026-01-11\n" for n in range(1, 6)
+    ]
+    for name, part in (("one", rows[:3]), ("two", rows[1:])):
+        (tmp_path / f"{name}.csv").write_text(head + "".join(part))
+        fine("tax", "import", tmp_path / f"{name}.csv", "--timezone", "UTC", "--quiet")
+    one = tmp_path / "one.csv"
+    fine("tax", "import", one, "--timezone", "UTC+8", "--replace", "--quiet")
+    books = open_ledger(home, BooksSettings(), clock=ManualClock(0))
+    stamps = sorted(record.ts_ms for record in Imports(books.database, books.clock).records("me"))
+    books.database.close()
+    hours = [(ts_ms - parse_ms("2026-01-11T00:30")) // 3_600_000 for ts_ms in stamps]
+    assert hours == [3, 4, 5, 12, 13, 14, 15], "three of the file read anew, four of the other"
+    capsys.readouterr()

@@ -97,6 +97,8 @@ def import_(
             if added.new:
                 for words in locked_years_of(books, whose, [r.ts_ms for r in read.records]):
                     screen.remark(f"{path.name}: {words}; rows of it make its report a draft")
+        if replace:
+            _say_again(screen, loaded, imports, whose, anew={row["sha256"] for row in rows})
         history = history_of(books, whose)
         _show_items(screen, history.open_items, limit=0)
         screen.result(
@@ -292,6 +294,25 @@ def _keep(loaded: "LoadedSettings", digest: str, content: bytes) -> None:
         partial.replace(kept)
     except OSError as error:
         raise StorageError(f"{kept} cannot be written ({error.strerror}); free space") from None
+
+
+def _say_again(
+    screen: Screen, loaded: "LoadedSettings", imports: "Imports", entity: str, *, anew: set[Any]
+) -> None:
+    """Let other files say again what they share with a file that was read anew."""
+    from openalpha.books.imports.reading import read_export
+    from openalpha.books.imports.storing import SourceFile
+
+    for row in imports.files(entity):
+        if row["sha256"] in anew:
+            continue
+        kept = loaded.home / "books" / "sources" / f"{row['sha256']}.csv"
+        try:
+            read = read_export(kept, zone=row["zone"])
+            source = SourceFile(row["name"], row["sha256"], read.zone)
+            imports.add(entity, source, found=read, replace=False)
+        except InputError:
+            screen.remark(f"{row['name']} may share rows with it: import it again, too")
 
 
 def _aud(text: str) -> Decimal:
