@@ -87,6 +87,13 @@ class EquityTrack:
         """Begin anew from the equity as it is: only for a command that a person gave."""
         self.peak, self._depth = self.last, None
 
+    def rebase(self, equity: Decimal) -> None:
+        """Go on from another equity as deep below its highest as before: another run's money."""
+        moved = equity - self.last
+        if moved:
+            self._flow(moved, equity)
+        self.last, self._flows = equity, _ZERO
+
     def state(self) -> dict[str, Any]:
         """Return all of it as JSON can hold it."""
         names = ("peak", "last", "day_opening")

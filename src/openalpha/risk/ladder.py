@@ -168,6 +168,16 @@ class Ladder:
             self._trips[Reason(row["reason"]), Stage(row["stage"])] = _Trip(**fields)
         self.breakers.restore(state["breakers"])
 
+    def take_over(self, state: Mapping[str, Any], *, equity: Decimal, ts_ms: int) -> Step | None:
+        """Go on from where another run of the environment stood, with the equity of this one.
+
+        Whatever waited for a person still waits, and the drawdown is as deep as it was.
+        """
+        before = self.standing
+        self.restore(state)
+        self.breakers.equity.rebase(equity)
+        return self._step(before, ts_ms, new=list(self._trips))
+
     def _begin_day(self, ts_ms: int) -> None:
         day = (ts_ms - 1) // DAY_MS
         if day <= self._day:  # a clock that was set back begins no day

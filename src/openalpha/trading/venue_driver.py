@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from openalpha.core.clock import SystemClock
 from openalpha.core.errors import DataError, VenueUnavailable
 from openalpha.engine.rows import Row
+from openalpha.risk.health import Health
 from openalpha.store.run_log import INPUTS, Frame, FrameKind, RunLog, canonical_json, read
 from openalpha.trading.commands import Command, CommandPort
 from openalpha.trading.desk import Mode
@@ -25,11 +26,13 @@ from openalpha.trading.venue_market import VenueClock
 from openalpha.trading.venue_posting import VenuePoster
 from openalpha.trading.venue_status import venue_status
 
-__all__ = ["Market", "Reconciled", "VenueDriver"]
+__all__ = ["Carrier", "Market", "Reconciled", "VenueDriver"]
 
 _TICK_MS = 500
 _MOST_TICKS = 240
 _STATUS_ROWS = 20
+_WARM_ROWS = 500
+"""Bars before the run that indicators begin from."""
 
 
 class Market(Protocol):
@@ -130,6 +133,11 @@ class VenueDriver:
         self._log = RunLog.open(self.folder.log)
         count = self._again(list(read(self.folder.log)))
         self._waiting.clear()
+        if count == 0 and self.post is not None:
+            health = self.post.look(SystemClock().now_ms()) or Health()
+            remembered = (self.post.memory.load() or {}).get("ladder")
+            content = {"what": "safety", **health.content(), "memory": remembered}
+            self._take(FrameKind.HEALTH, canonical_json(content))
         self._take(FrameKind.TIMER, canonical_json({"recover": 1}))
         self.settle()
         self._say(is_led=True)
@@ -153,6 +161,15 @@ class VenueDriver:
     def command(self, command: Command) -> None:
         """Take a command from within this process, such as a signal."""
         self._commands.append(command)
+
+    def _warm_up(self) -> None:
+        """Show the strategies the bars before the run, as many as the venue gives at once."""
+        if not self._since_ms:
+            return
+        first_ms = self._since_ms - _WARM_ROWS * self.desk.plan.timeframe_ms
+        rows = self._market.closed(first_ms - 1, self._since_ms)
+        payload = canonical_json({"warm": [row_payload(row).decode() for row in rows]})
+        self._take(FrameKind.FEED, payload)
 
     def settle(self) -> None:
         """Carry out what waits until nothing is under way but stops that stand."""
@@ -316,6 +333,8 @@ class VenueDriver:
             )
 
     def _say(self, *, is_led: bool) -> None:
+        if self.post is not None:
+            self.post.memory.save({"ladder": self.desk.risk.ladder.state()})
         self.folder.keep_status(self._status(is_led=is_led))
 
     def _status(self, *, is_led: bool) -> dict[str, Any]:

@@ -82,8 +82,15 @@ class VenueRisk:
         return () if step is None else (step,)
 
     def health(self, content: Mapping[str, Any], ts_ms: int) -> tuple[Step, ...]:
-        """Take in what the process saw of its own safety (`Health.content`)."""
-        return heed(self.ladder, Health.of(content), ts_ms=ts_ms)
+        """Take in what the process saw of its own safety (`Health.content`).
+
+        Where it holds a `memory`, the run goes on from where the environment's last one stood.
+        """
+        steps: tuple[Step, ...] = ()
+        if content.get("memory"):
+            step = self.ladder.take_over(content["memory"], equity=self.equity, ts_ms=ts_ms)
+            steps = () if step is None else (step,)
+        return steps + heed(self.ladder, Health.of(content), ts_ms=ts_ms)
 
     def _view(self, ts_ms: int, closing: Mapping[str, Decimal]) -> AccountView:
         equity, locked = self.equity, _ZERO

@@ -72,6 +72,16 @@ def test_a_clock_set_back_begins_no_day() -> None:
     assert track.day_opening == opening == 1000
 
 
+@pytest.mark.parametrize("equity", [500, 1000, 40_000])
+def test_another_run_s_money_is_as_deep_below_its_highest(equity: int) -> None:
+    track = track_of((1, 1500, 0), (2, 1200, -100))
+    deep = track.drawdown
+    track.rebase(Decimal(equity))
+    assert track.last == equity and abs(track.drawdown - deep) < Decimal("1e-20")
+    track.observe(3 * DAY_MS, Decimal(equity), net_flows=NO_FLOW)
+    assert abs(track.drawdown - deep) < Decimal("1e-20")
+
+
 def test_only_a_command_forgets_the_peak() -> None:
     track = track_of((1, 500, 0))
     track.reset_peak()

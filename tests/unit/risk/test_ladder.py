@@ -175,6 +175,21 @@ def test_failures_are_forgotten_after_the_window() -> None:
     assert step is not None and step.after is Stage.ACTIVE
 
 
+def test_the_next_run_takes_over_what_waits_for_a_person_and_how_deep_it_stood() -> None:
+    last = new_ladder()
+    look(last, HOUR_MS, equity=Decimal(9_000))
+    look(last, DAY_MS * 2, equity=Decimal(9_000))
+    kept = json.loads(json.dumps(last.state()))
+    other = Ladder(Limits(), BreakerSettings(), start=Decimal(50_000))
+    other.take_over(kept, equity=Decimal(50_000), ts_ms=DAY_MS * 3)
+    step = look(other, DAY_MS * 3, equity=Decimal(47_000))
+    assert step is not None and step.reason is Reason.BREAKER_DRAWDOWN, "10 % and then 6 %"
+    third = Ladder(Limits(), BreakerSettings(), start=Decimal(1))
+    step = third.take_over(other.state(), equity=Decimal(2_000), ts_ms=DAY_MS * 4)
+    assert step is not None and step.after is Stage.FLATTEN
+    assert step.seq == third.state()["seq"]
+
+
 def test_a_restart_keeps_where_it_stood() -> None:
     ladder = new_ladder()
     look(ladder, HOUR_MS, equity=Decimal(8_000), orders=5, rejects=5)

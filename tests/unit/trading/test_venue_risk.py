@@ -1,5 +1,6 @@
 """Risk of a run at a venue: gate and ladder over its sub-books."""
 
+import json
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from openalpha.engine.signals import EngineSettings
 from openalpha.risk.gate import Refusal
 from openalpha.risk.health import Health
 from openalpha.risk.limits import Limits
+from openalpha.risk.memory import Release
 from openalpha.risk.view import Stage
 from openalpha.trading.venue_risk import VenueRisk, told
 from tests.fakes.gate_view import BTC, WIDE, buy, sell
@@ -71,6 +73,29 @@ def test_incidents_and_locks_hold_it(risk: VenueRisk) -> None:
     (step,) = risk.health({"what": "safety", **Health("a bad day").content()}, START_MS)
     assert (step.after, step.words) == (Stage.HALTED, "a bad day")
     assert isinstance(risk.judge(buy("1"), START_MS), Refusal)
+
+
+def test_a_new_run_goes_on_from_the_last_one_s_memory(risk: VenueRisk, book: Book) -> None:
+    book.equity = Decimal(8_000)
+    risk.watch(START_MS, incidents=0)
+    memory = json.loads(json.dumps(risk.ladder.state()))
+    plan: Any = SimpleNamespace(settings=EngineSettings())
+    books: Any = (Book(equity=Decimal(500)),)
+
+    def new() -> VenueRisk:
+        return VenueRisk(plan, books, limits=Limits(**WIDE))
+
+    looked = {"what": "safety", "memory": memory}
+    held = new()
+    (step,) = held.health({**looked, **Health().content()}, START_MS + 1)
+    assert held.must_flatten and step.after is Stage.FLATTEN
+    # A person's release beside it is heard first: nothing is closed and locked again.
+    freed = new()
+    release = Release(1, "ann", "start over", reset_high_water=True)
+    freed.health({**looked, **Health(release=release).content()}, START_MS + 1)
+    assert freed.ladder.standing.stage <= Stage.REDUCING
+    freed.watch(START_MS + 86_400_001, incidents=0)
+    assert freed.ladder.standing.stage is Stage.ACTIVE
 
 
 def test_what_is_being_closed_makes_no_room(risk: VenueRisk, book: Book) -> None:
