@@ -142,6 +142,7 @@ def backtest(  # noqa: PLR0913 - one keyword a settings group, all optional
         settings=settings_record(settings),
         created_ms=(clock or SystemClock()).now_ms(),
         home=where,
+        roles=tuple(histories),
         is_lookahead_allowed=bool(proof.findings) and allow_lookahead,
         funding_worst_return=(
             float(run.final_equity / run.capital - 1) if is_bounded(histories, settings) else None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from openalpha.settings import LoadedSettings
     from openalpha.store.runs import StoredRun
 
-__all__ = ["app"]
+__all__ = ["app", "set_taxpayer"]
 
 app = typer.Typer()
 
@@ -130,7 +130,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
             "family": family,
         },
     )
-    _set_taxpayer(screen, result, loaded)
+    set_taxpayer(screen, result, loaded)
     saved = _write(screen, result, loaded, html=html, csv=csv)
     if post_to_ledger:
         _post(screen, result, loaded, run_id=saved.id)
@@ -163,7 +163,7 @@ def _post(
     screen.remark(f"{posted.added:,} entries posted to the book {book}, account {run_id}")
 
 
-def _set_taxpayer(screen: Screen, result: "BacktestResult", loaded: "LoadedSettings") -> None:
+def set_taxpayer(screen: Screen, result: "BacktestResult", loaded: "LoadedSettings") -> None:
     """Let the after-tax line be that of the books' entity, by the rates the books know."""
     from openalpha.books.entities import profile_of
     from openalpha.books.opening import books_file

@@ -43,6 +43,8 @@ class RunContext:
         Seed of whatever was random, None where nothing was.
     commit : str
         Commit of our own code, where known.
+    roles : tuple of str
+        What the strategy calls each of the histories, in their order; empty where it is their ids.
     home : Path or None
         Where `save` puts the run folder.
     is_lookahead_allowed : bool
@@ -71,6 +73,7 @@ class RunContext:
     environment: Environment = Environment.BACKTEST
     seed: int | None = None
     commit: str = ""
+    roles: tuple[str, ...] = ()
     home: Path | None = None
     is_lookahead_allowed: bool = False
     funding_worst_return: float | None = None

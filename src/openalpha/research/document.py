@@ -13,10 +13,13 @@ from openalpha.core.reasons import Reason
 if TYPE_CHECKING:
     from openalpha.research.result import BacktestResult
 
-__all__ = ["FULL_CURVE_BARS", "RESULT_VERSION", "result_document"]
+__all__ = ["FULL_CURVE_BARS", "RESULT_VERSION", "result_document", "summary_document"]
 
 RESULT_VERSION = 1
 """Version of the document. It rises when a reader of the old layout could be misled."""
+
+SUMMARY_VERSION = 1
+"""Version of a run folder's summary.json."""
 
 FULL_CURVE_BARS = 50_000
 """A longer run's document holds the equity of each UTC day; the run folder holds every bar."""
@@ -43,19 +46,7 @@ def result_document(result: "BacktestResult") -> dict[str, Any]:
         },
         "metrics": {name: _number(value) for name, value in result.metrics.items()},
         "costs": {name: _number(value) for name, value in result.costs.items()},
-        "verdict": {
-            "headline": result.verdict.headline,
-            "opinion": result.verdict.opinion,
-            "severity": result.verdict.severity.name.lower(),
-            "checks": [
-                {
-                    "code": check.code,
-                    "severity": check.severity.name.lower(),
-                    "sentence": check.sentence,
-                }
-                for check in result.verdict.checks
-            ],
-        },
+        "verdict": _verdict(result),
         "after_tax": _after_tax(result),
         "open_items": result.open_items,
         "equity": _curve(result),
@@ -64,6 +55,37 @@ def result_document(result: "BacktestResult") -> dict[str, Any]:
         "by_side": _rows(result.by_side),
         "round_trips": _exact(result.round_trips, result.instruments, _TRIP_UNITS),
         "fills": _exact(result.fills, result.instruments, _FILL_UNITS),
+    }
+
+
+def summary_document(result: "BacktestResult") -> dict[str, Any]:
+    """Return what lists and comparisons read of a run: span, figures and verdict, few bytes."""
+    return {
+        "summary_version": SUMMARY_VERSION,
+        "currency": result.currency,
+        "capital": str(result.run.capital),
+        "start_ms": result.start_ms,
+        "end_ms": result.end_ms,
+        "timeframe_ms": int(result.run.timeframe_ms),
+        "metrics": {name: _number(value) for name, value in result.metrics.items()},
+        "verdict": _verdict(result) | {"label": result.verdict.label},
+    }
+
+
+def _verdict(result: "BacktestResult") -> dict[str, Any]:
+    verdict = result.verdict
+    return {
+        "headline": verdict.headline,
+        "opinion": verdict.opinion,
+        "severity": verdict.severity.name.lower(),
+        "checks": [
+            {
+                "code": check.code,
+                "severity": check.severity.name.lower(),
+                "sentence": check.sentence,
+            }
+            for check in verdict.checks
+        ],
     }
 
 

@@ -174,6 +174,7 @@ class BacktestResult:
             "params": dict(context.params),
             "source_hash": context.source_hash,
             "instruments": list(context.histories),
+            "roles": list(context.roles or context.histories),
             "data": context.data_record(),
             "data_fingerprint": context.data_fingerprint(),
             "settings": {name: dict(group) for name, group in context.settings.items()},
@@ -260,6 +261,8 @@ class BacktestResult:
         StorageError
             If it cannot be written; then nothing of it is there.
         """
+        from openalpha.research.document import summary_document
+
         where = self.context.home if home is None else Path(home)
         if where is None:
             raise InputError("there is no home to save to; pass one: result.save(home)")
@@ -269,7 +272,7 @@ class BacktestResult:
             self.context.environment,
             run_id,
             record=self.record,
-            documents={"result": self.document()},
+            documents={"result": self.document(), "summary": summary_document(self)},
             frames=self._frames(),
         )
 

@@ -77,6 +77,7 @@ class Record(_Part):
     params: dict[str, Any]
     source_hash: str
     instruments: list[str]
+    roles: list[str] = Field(description="what the strategy calls each instrument; else its id")
     data: dict[str, DataRecord]
     data_fingerprint: str
     settings: dict[str, dict[str, Any]]

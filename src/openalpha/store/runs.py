@@ -24,6 +24,7 @@ __all__ = ["RECORD_VERSION", "RunStore", "StoredRun", "new_run_id"]
 RECORD_VERSION = 1
 """Version of record.json's layout."""
 
+_LATEST = re.compile(r"^latest(?:-(\d{1,4}))?$")
 _ID = re.compile(r"^\d{8}T\d{9}Z-[0-9a-f]{8}$")
 
 
@@ -157,11 +158,15 @@ class RunStore:
     def open_run(self, run_id: str) -> StoredRun:
         """Open a run by its id, or by the beginning of it if that names one run only.
 
+        `latest` is the newest backtest, `latest-1` the one before it.
+
         Raises
         ------
         UnknownName
             If none or several match.
         """
+        if match := _LATEST.match(run_id):
+            return self._newest(int(match[1] or 0))
         found = [run for run in self.runs() if run.id == run_id]
         found = found or [run for run in self.runs() if run_id and run.id.startswith(run_id)]
         if len(found) == 1:
@@ -169,6 +174,12 @@ class RunStore:
         if found:
             raise UnknownName(f"'{run_id}' begins the id of {len(found)} runs; write more of it")
         raise UnknownName(f"there is no run '{run_id}' in {self.root}; `openalpha runs` lists them")
+
+    def _newest(self, back: int) -> StoredRun:
+        found = list(self.runs(Environment.BACKTEST))
+        if back < len(found):
+            return found[-1 - back]
+        raise UnknownName(f"there are {len(found)} backtests in {self.root}; run one more first")
 
     def runs(self, environment: Environment | None = None) -> Iterator[StoredRun]:
         """Yield all runs, oldest first within each environment."""
