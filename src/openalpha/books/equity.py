@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from openalpha.books.accounts import Account, Book, Category
+from openalpha.books.entries import EntryKind
 from openalpha.books.holdings import Mark, terms_in
 from openalpha.books.positions import Held, Terms, unrealised
 from openalpha.books.rates import RateSource, in_quote
 from openalpha.books.reading import accounts_of
-from openalpha.books.tables import DAYS, ENTRIES, IS_MARK, QUOTES, and_, select
+from openalpha.books.tables import DAYS, ENTRIES, QUOTES, and_, select
 from openalpha.books.writing import book_row
 from openalpha.core.clock import DAY_MS
 from openalpha.store.database import Connection, Database
@@ -63,7 +64,7 @@ class _Prices:
         )
         query = query.where(
             ENTRIES.c.book_id == book_id,
-            IS_MARK,
+            ENTRIES.c.kind == int(EntryKind.MARK),
             ENTRIES.c.source == venue,
         )
         self._series: dict[str, tuple[list[int], list[Mark]]] = defaultdict(lambda: ([], []))

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from openalpha.books.accounts import Account, Book, Category
 from openalpha.books.balances import kept_balances
+from openalpha.books.entries import EntryKind
 from openalpha.books.positions import Held, Terms, unrealised, value_of
-from openalpha.books.tables import ENTRIES, FILLS, IS_MARK, QUOTES, and_, select
+from openalpha.books.tables import ENTRIES, FILLS, QUOTES, and_, select
 from openalpha.books.writing import book_row
 from openalpha.core.instruments import Kind
 from openalpha.store.database import Connection, Database
@@ -195,7 +196,7 @@ def latest_marks(
         )
         query = query.where(
             ENTRIES.c.book_id == book_id,
-            IS_MARK,
+            ENTRIES.c.kind == int(EntryKind.MARK),
             ENTRIES.c.source == venue,
             QUOTES.c.coin == name,
         )

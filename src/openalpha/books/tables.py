@@ -14,7 +14,6 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     func,
-    literal,
     or_,
     select,
     text,
@@ -30,7 +29,6 @@ __all__ = [
     "DAYS",
     "ENTRIES",
     "FILLS",
-    "IS_MARK",
     "KEYS_ON_SQLITE",
     "MAKE_BOOK",
     "OPEN_ITEMS",
@@ -103,9 +101,6 @@ Index(
     sqlite_where=ENTRIES.c.kind == _MARK,
     postgresql_where=ENTRIES.c.kind == _MARK,
 )
-IS_MARK = ENTRIES.c.kind == literal(_MARK, literal_execute=True)
-"""Written out in SQL, not bound: else SQLite cannot know that the index of marks holds them all."""
-
 _OF_ENTRY = ["ledger_entries.book_id", "ledger_entries.seq"]
 
 POSTINGS = Table(
