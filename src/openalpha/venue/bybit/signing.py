@@ -34,6 +34,10 @@ class Signer:
         self._api_key = key.api_key
         self._sign = _rsa(key.secret) if key.is_rsa else _hmac(key.secret)
 
+    def sign(self, text: str) -> str:
+        """Return the signature of a text, as a socket's login wants it."""
+        return self._sign(text.encode())
+
     def headers(self, payload: str, stamp_ms: int, *, window_ms: int) -> dict[str, str]:
         """Return the headers of a request.
 
@@ -51,7 +55,7 @@ class Signer:
             "X-BAPI-API-KEY": self._api_key,
             "X-BAPI-TIMESTAMP": str(stamp_ms),
             "X-BAPI-RECV-WINDOW": str(window_ms),
-            "X-BAPI-SIGN": self._sign(text.encode()),
+            "X-BAPI-SIGN": self.sign(text),
         }
 
 
