@@ -133,7 +133,7 @@ class VenueDesk:
     def apply(self, seq: int, item: Input) -> VenueOutcome:
         """Take in one input."""
         work = _Work(seq)
-        content = json.loads(item.payload)
+        content, self.risk.now_ms = json.loads(item.payload), item.ts_ms
         if self.mode is Mode.ENDED:
             return VenueOutcome(seq)
         if item.kind is FrameKind.FEED and "bars" in content:

@@ -31,6 +31,11 @@ class VenueRisk:
     limits : Limits, optional
         Else those of the plan's risk settings.
     breakers : BreakerSettings, optional
+
+    Attributes
+    ----------
+    now_ms : int
+        The time of the input that is being taken in, UTC ms: what a bar's age is counted by.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class VenueRisk:
         breakers: BreakerSettings | None = None,
     ) -> None:
         limits = limits or limits_of(plan.settings.risk, LimitSettings())
+        self.now_ms = 0
         self._books, self._leverage = books, plan.settings.venue.margin.leverage
         self.gate = Gate(limits)
         self.ladder = Ladder(limits, breakers or BreakerSettings(), start=self.equity)
@@ -76,8 +82,16 @@ class VenueRisk:
         return self.gate.judge(intent, self._view(ts_ms, closing or {}), by_risk=by_risk)
 
     def watch(self, ts_ms: int, *, incidents: int) -> tuple[Step, ...]:
-        """Take a reading of the account; return the steps it led to."""
-        reading = Reading(ts_ms=ts_ms, equity=self.equity, open_incidents=incidents)
+        """Take a reading of the account as of a bar's close; return the steps it led to.
+
+        A bar that is led late, after a pause of feed or process, is stale: see `now_ms`.
+        """
+        reading = Reading(
+            ts_ms=ts_ms,
+            equity=self.equity,
+            open_incidents=incidents,
+            data_age_ms=max(0, self.now_ms - ts_ms),
+        )
         step = self.ladder.observe(reading)
         return () if step is None else (step,)
 
@@ -103,7 +117,8 @@ class VenueRisk:
                 rows.append(SubBook(book.part.name, item.id, held.qty, closing=away))
                 locked += max(abs(held.qty) - away, _ZERO) * mark / self._leverage
         free = max(equity - locked, _ZERO)
-        return AccountView(ts_ms, equity, free, markets, rows, self.ladder.standing)
+        now_ms = max(ts_ms, self.now_ms)
+        return AccountView(now_ms, equity, free, markets, rows, self.ladder.standing)
 
 
 def told(step: Step) -> dict[str, str]:

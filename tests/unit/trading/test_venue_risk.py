@@ -67,6 +67,20 @@ def test_a_fall_beyond_the_limit_must_flatten_and_only_risk_may_order(
     assert isinstance(risk.judge(close, START_MS + 1, by_risk=True), ApprovedIntent)
 
 
+def test_a_bar_that_is_led_late_opens_nothing(risk: VenueRisk, book: Book) -> None:
+    """A trader that was down must not enter on what it missed; exits pass."""
+    risk.now_ms = START_MS + 180_000
+    assert risk.watch(START_MS, incidents=0) == ()
+    assert isinstance(risk.judge(buy("1"), START_MS), ApprovedIntent)
+    risk.now_ms += 1
+    (step,) = risk.watch(START_MS, incidents=0)
+    assert step.reason is Reason.BREAKER_STALE
+    refused = risk.judge(buy("1"), START_MS)
+    assert isinstance(refused, Refusal) and refused.reason is Reason.BREAKER_STALE
+    book.qty = Decimal(1)
+    assert isinstance(risk.judge(sell("1"), START_MS), ApprovedIntent)
+
+
 def test_incidents_and_locks_hold_it(risk: VenueRisk) -> None:
     (step,) = risk.watch(START_MS, incidents=1)
     assert (step.after, step.reason) == (Stage.REDUCING, Reason.OPEN_INCIDENT)

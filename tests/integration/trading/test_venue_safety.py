@@ -1,0 +1,83 @@
+"""Risk over a whole run at the twin: breakers close and lock, locks hold, memory stays."""
+
+import asyncio
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openalpha.risk.limits import Limits
+from openalpha.risk.memory import RiskMemory
+from openalpha.risk.view import Stage
+from openalpha.store.run_log import FrameKind, read
+from openalpha.trading.emergency_lock import Lock, lock, locked
+from openalpha.trading.emergency_post import SafetyPost
+from openalpha.trading.replay import replay
+from openalpha.trading.venue_driver import VenueDriver
+from openalpha.trading.venue_risk import VenueRisk
+from tests.integration.trading.test_venue_runs import Place, held, placed
+
+
+def led(place: Place, home: Path, *, limits: Limits | None = None, lock_at: int = 0) -> VenueDriver:
+    """Lead a run of half an hour with a post beside it; after some rows it may be locked."""
+    driver: Any = place.driver(place.begun(30), None)
+    steady = iter(range(0, 10**9, 1_000))
+    driver.post = SafetyPost(home, "twin", lambda who: None, steady_ms=lambda: next(steady))
+    if limits is not None:
+        driver.desk.risk = VenueRisk(driver.desk.plan, driver.desk.books, limits=limits)
+    driver.start()
+    step = driver._step
+
+    def stepped() -> None:
+        if lock_at and driver.desk.rows == lock_at:
+            lock(home, "twin", why=Lock("a bad day", "ann", 0))
+        step()
+
+    driver._step = stepped
+    asyncio.run(driver.lead())
+    made: VenueDriver = driver
+    return made
+
+
+@pytest.fixture
+def place(home: Path) -> Any:
+    with placed(home) as one:
+        yield one
+
+
+def test_a_breaker_closes_everything_locks_and_is_remembered(place: Place, home: Path) -> None:
+    driver = led(place, home, limits=Limits(max_drawdown=Decimal("0.0001")))
+    assert "drawdown" in driver.desk.why
+    assert held(place) == 0 and driver.desk.is_flat()
+    found = locked(home, "twin")
+    assert found is not None and "drawdown" in found.words
+    assert RiskMemory(home, "twin").is_held()
+    # The next run stands where this one ended: it closes at once what it does not hold.
+    (home / "safety" / "twin" / "lock.json").unlink()
+    again = led(place, home)
+    assert again.desk.risk.ladder.standing.stage is Stage.FLATTEN
+    assert sum(book.fills for book in again.desk.books) == 0
+
+
+def test_a_lock_that_comes_while_it_runs_stops_every_order(place: Place, home: Path) -> None:
+    driver = led(place, home, lock_at=8)
+    assert driver.desk.risk.ladder.standing.stage is Stage.HALTED
+    rows = driver.desk.rows
+    assert rows >= 30, "the run goes on, without orders"
+    frames = list(read(driver.folder.log))
+    (since,) = [
+        frame.seq
+        for frame in frames
+        if frame.kind is FrameKind.HEALTH and b"a bad day" in frame.payload
+    ]
+    intents = [
+        json.loads(frame.payload)
+        for frame in frames
+        if frame.kind is FrameKind.INTENT and frame.seq > since
+    ]
+    assert "locked" in {intent.get("refused") for intent in intents}
+    sent = [intent["order"] for intent in intents if "order" in intent]
+    assert all(order["reduce_only"] and "trigger" in order for order in sent), "stops at most"
+    assert replay(driver.folder).is_same
