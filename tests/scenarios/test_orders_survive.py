@@ -4,11 +4,18 @@ Trader and exchange run in this process on a virtual clock; each case is replaye
 `python -m tests.faults` runs many more and writes docs/reliability.md.
 """
 
+from decimal import Decimal
+
 import pytest
 
+from openalpha.core.messages import OrderIntent
+from openalpha.core.orders import Side
 from openalpha.trading.algorithms import Kind
+from openalpha.trading.bybit_side import BybitSide
 from tests.faults.crashes import crash_everywhere
+from tests.faults.plans import BTC, placed
 from tests.faults.scenario import run_scenario, settled_verdict
+from tests.faults.trader import Trader, Wishes
 from tests.faults.worked import WHOLE, Worked
 from tests.faults.world import World
 
@@ -60,3 +67,37 @@ def test_a_worked_order_is_whole_wherever_the_trader_dies(kind: Kind) -> None:
             # Its pieces are at the market or through it; a chase may rest unfilled to its end.
             assert filled == WHOLE, at
         assert world.crashes == 1
+
+
+def buys_by_the_clock(decision: int, side: BybitSide) -> Wishes:
+    """A strategy that decides anew after a restart: the time is another, so the order is."""
+    if decision > 1:
+        return Wishes()
+    return Wishes([placed(side.now_ms, "entry", OrderIntent(0, BTC, Side.BUY, Decimal("0.01")))])
+
+
+@pytest.mark.parametrize("is_synced", [True, False])
+def test_an_order_sent_before_its_intent_is_on_the_disk_is_lost(
+    is_synced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Trader.send
+
+    def hasty(self: Trader, now_ms: int) -> None:
+        sync, self.log.sync = self.log.sync, lambda: None
+        send(self, now_ms)
+        self.log.sync = sync
+        sync()
+
+    if not is_synced:
+        monkeypatch.setattr(Trader, "send", hasty)
+    world = World(1, buys_by_the_clock)
+    while not any(name == "processed order/create" for name in world.steps.names):
+        world.turn()
+    at = world.steps.names.index("processed order/create") + 1
+    world = World(1, buys_by_the_clock)
+    world.steps.at = at
+    world.run(40)
+    world.settle()
+    faults = settled_verdict(world, set(), turns=4)
+    assert world.crashes == 1
+    assert any("is lost" in fault for fault in faults) is not is_synced
