@@ -78,10 +78,10 @@ def test_data_that_changed_is_named_before_what_it_changed(bars, tmp_path, capsy
     found = as_json(capsys, "rerun", "--data", "bars.csv")
     assert (found["is_identical"], found["is_same_result"]) == (False, True)
     assert [change["kind"] for change in found["changed"]] == ["data"]
-    assert "other values" in found["changed"][0]["sentence"]
+    assert "the values of as many bars" in found["changed"][0]["what"]
     write_bars(bars, rows[:390])
     found = as_json(capsys, "rerun", "--data", "bars.csv", code=4)
-    assert "bars was 400, is 390" in found["changed"][0]["sentence"]
+    assert [found["changed"][0][at] for at in ("then", "now")] == ["400", "390"]
 
 
 def test_code_that_changed_is_named_and_its_first_effect(bars, home, capsys):

@@ -15,6 +15,7 @@ from openalpha.cli.conventions import (
     read_settings,
 )
 from openalpha.cli.live_tables import show_rows
+from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
     from openalpha.trading.run_folder import RunFolder
@@ -25,10 +26,19 @@ app = typer.Typer()
 
 
 @app.command()
-def why(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the beginning of it.")],
+def why(  # noqa: PLR0913, PLR0917 - the options of a command
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="Its id, the beginning of it, latest or latest-1."),
+    ],
     at: Annotated[
         str, typer.Option("--at", metavar="TIME", help="Only decisions of this moment, UTC.")
+    ] = "",
+    first_missed: Annotated[
+        bool, typer.Option("--first-missed", help="The first trade it wanted and did not get.")
+    ] = False,
+    against: Annotated[
+        str, typer.Option("--against", metavar="RUN2", help="Where two backtests first part.")
     ] = "",
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, help="The last so many that mattered.")
@@ -39,13 +49,26 @@ def why(
     quiet: QuietOption = False,
 ) -> None:
     """Say why a run did or did not trade: its decisions with their reasons, and their counts."""
+    from openalpha.cli.why_backtest import show_backtest
     from openalpha.core.clock import parse_ms
-    from openalpha.trading.run_folder import open_live_run
+    from openalpha.core.messages import Environment
+    from openalpha.store.runs import RunStore
+    from openalpha.trading.run_folder import RunFolder
 
     screen = Screen(json_to, is_quiet=quiet)
-    loaded = read_settings(config, settings)
-    folder = open_live_run(loaded.home, run)
-    counts, rows = _decisions(folder, at_ms=parse_ms(at) if at else None, limit=limit)
+    store = RunStore(read_settings(config, settings).home)
+    stored = store.open_run(run)
+    at_ms = parse_ms(at) if at else None
+    if sum((bool(at), first_missed, bool(against))) > 1:
+        raise InputError("--at, --first-missed and --against each ask something else; give one")
+    if stored.environment is Environment.BACKTEST:
+        other = store.open_run(against) if against else None
+        show_backtest(screen, stored, at_ms=at_ms, other=other, is_first=first_missed, limit=limit)
+        return
+    if first_missed or against:
+        raise InputError(f"run {stored.id} was led live; ask with --at TIME")
+    folder = RunFolder(stored.path, stored.environment)
+    counts, rows = _decisions(folder, at_ms=at_ms, limit=limit)
     show_rows(screen, rows, what="decisions")
     if not at:
         for words, count in counts.most_common():

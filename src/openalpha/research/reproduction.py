@@ -14,10 +14,17 @@ __all__ = ["Change", "Difference", "changes", "differences"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something a run was made from that is not what it was: as code, config or data."""
+    """Something two runs were made from that is not the same; `kind` says of what sort it is."""
 
     kind: str
-    sentence: str
+    what: str
+    then: str
+    now: str
+
+    @property
+    def sentence(self) -> str:
+        """What it was and is."""
+        return f"{self.what} was {self.then or 'not there'}, is {self.now or 'not there'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ..
     --------
     >>> one = {"versions": {"numpy": "2.3"}, "source_hash": "a" * 64}
     >>> changes(one, one | {"versions": {"numpy": "2.4"}})
-    (Change(kind='versions', sentence='numpy was 2.3, is 2.4'),)
+    (Change(kind='versions', what='numpy', then='2.3', now='2.4'),)
     """
     return tuple(_changes(then, now))
 
@@ -62,30 +69,30 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ..
 def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
     if then.get("source_hash") != now.get("source_hash"):
         old, new = (str(record.get("source_hash", ""))[:12] for record in (then, now))
-        yield Change("code", f"the source of {now.get('strategy')} was {old}, is {new}")
+        yield Change("code", f"the source of {now.get('strategy')}", old, new)
     if then.get("commit") != now.get("commit"):
-        yield Change("code", f"our commit was {_said(then, 'commit')}, is {_said(now, 'commit')}")
+        yield Change("code", "our commit", _said(then, "commit"), _said(now, "commit"))
     for place, old, new in _pairs(then.get("versions", {}), now.get("versions", {})):
-        yield Change("versions", f"{place} was {old or 'not noted'}, is {new or 'not installed'}")
+        yield Change("versions", place, old, new)
     for kind, name in (("config", "settings"), ("config", "params")):
         for place, old, new in _pairs(then.get(name, {}), now.get(name, {})):
-            yield Change(kind, f"{place} was {old or 'not there'}, is {new or 'not there'}")
+            yield Change(kind, place, old, new)
     for name, old_data in then.get("data", {}).items():
         new_data = now.get("data", {}).get(name, {})
         if old_data["fingerprint"] != new_data.get("fingerprint"):
-            yield Change("data", _data_words(name, old_data, new_data))
+            yield Change("data", *_data_words(name, old_data, new_data))
 
 
 def _said(record: Mapping[str, Any], name: str) -> str:
     return str(record.get(name) or "not noted")
 
 
-def _data_words(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def _data_words(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, str, str]:
     for key in ("bars", "from", "to", "timeframe", "price_decimals", "qty_decimals"):
         if then[key] != now.get(key):
-            return f"{name}: {key.replace('_', ' ')} was {then[key]}, is {now.get(key)}"
-    old, new = then["fingerprint"][:12], str(now.get("fingerprint", ""))[:12]
-    return f"{name}: as many bars of the same span, but other values ({old}, now {new})"
+            return f"{name}: {key.replace('_', ' ')}", str(then[key]), _said(now, key)
+    what = f"{name}: the values of as many bars of the same span; their fingerprint"
+    return what, then["fingerprint"][:12], _said(now, "fingerprint")[:12]
 
 
 def differences(then: StoredRun, now: StoredRun) -> tuple[Difference, ...]:
