@@ -22,7 +22,8 @@ from openalpha.core.errors import InputError, StorageError, UnknownName
 if TYPE_CHECKING:
     from openalpha.books.imports.history import ImportedHistory
     from openalpha.books.imports.items import ImportItem
-    from openalpha.books.imports.storing import Imports
+    from openalpha.books.imports.reading import ReadFile
+    from openalpha.books.imports.storing import Added, Imports
     from openalpha.books.ledger import Ledger
     from openalpha.core.messages import Environment
     from openalpha.settings import LoadedSettings
@@ -63,7 +64,6 @@ def import_(
     """Import exchange histories; a file twice, or rows that two files share, change nothing."""
     from openalpha.books.imports.generic import mapped_family
     from openalpha.books.imports.reading import FAMILIES, read_export
-    from openalpha.books.imports.records import Kind
     from openalpha.books.imports.storing import SourceFile
     from openalpha.cli.tax_locks import locked_years_of, refuse_locked
 
@@ -83,13 +83,7 @@ def import_(
             _keep(loaded, digest, content)
             source = SourceFile(path.name, digest, read.zone)
             added = imports.add(whose, source, found=read, replace=replace)
-            strange = sum(r.kind in (Kind.UNKNOWN, Kind.LEG) for r in read.records)
-            screen.show(
-                f"{path.name}: {read.family}, {read.rows} rows; {added.new} records new, "
-                f"{added.known} known" + (f", {strange} not understood" if strange else "")
-            )
-            if read.zone:
-                screen.remark(f"{path.name}: its times name no zone and were read in {read.zone}")
+            strange = _say_read(screen, path.name, read, added)
             rows.append(
                 {"file": path.name, "family": read.family, "rows": read.rows, "new": added.new,
                  "known": added.known, "not_understood": strange, "sha256": digest}
@@ -294,6 +288,20 @@ def _keep(loaded: "LoadedSettings", digest: str, content: bytes) -> None:
         partial.replace(kept)
     except OSError as error:
         raise StorageError(f"{kept} cannot be written ({error.strerror}); free space") from None
+
+
+def _say_read(screen: Screen, name: str, read: "ReadFile", added: "Added") -> int:
+    """Say what a file brought; return how many of its rows were not understood."""
+    from openalpha.books.imports.records import Kind
+
+    strange = sum(record.kind in (Kind.UNKNOWN, Kind.LEG) for record in read.records)
+    screen.show(
+        f"{name}: {read.family}, {read.rows} rows; {added.new} records new, "
+        f"{added.known} known" + (f", {strange} not understood" if strange else "")
+    )
+    if read.zone:
+        screen.remark(f"{name}: its times name no zone and were read in {read.zone}")
+    return strange
 
 
 def _say_again(
