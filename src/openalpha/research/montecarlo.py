@@ -223,8 +223,8 @@ class MonteCarloResult:
             return "Too few round trips and days to say how else it could have gone"
         made = paths.summary()
         return (
-            f"{made['probability_of_loss']:.0%} of {made['paths']:,} paths lose money; half fall "
-            f"{made['max_drawdown']['median']:.0%} or more below a high"
+            f"{_share(made['probability_of_loss']).capitalize()} of {made['paths']:,} paths lose "
+            f"money; half fall {made['max_drawdown']['median']:.0%} or more below a high"
         )
 
     @property
@@ -236,8 +236,10 @@ class MonteCarloResult:
             made = paths.summary()
             loss, ruin = made["probability_of_loss"], made["probability_of_ruin"]
             tone = "alarm" if loss > 0.4 else "caution" if loss > 0.1 else "note"
-            found.append((tone, f"In {loss:.0%} of the paths the account ends below its start."))
-            words = f"In {ruin:.1%} it falls to {paths.ruin:.0%} of its start or less on the way."
+            found.append(
+                (tone, f"The account ends below its start in {_share(loss)} of the paths.")
+            )
+            words = f"It falls to {paths.ruin:.0%} of its start or less in {_share(ruin)} of them."
             found.append(("alarm" if ruin > 0.05 else "note", words))
         for kind, many in (("costs", "costs"), ("delay", "delay")):
             lost = [one for one in self.of_kind(kind) if one.metrics["total_return"] <= 0]
@@ -282,6 +284,13 @@ class MonteCarloResult:
 
         write_bytes(Path(path), montecarlo_html(self).encode())
         return Path(path)
+
+
+def _share(part: float) -> str:
+    """Say a share of paths; the smallest as what it is, not as 0 %."""
+    if part == 0:
+        return "none"
+    return "fewer than one in a thousand" if part < 0.001 else f"{part:.1%}"
 
 
 def _finite(value: Any) -> Any:

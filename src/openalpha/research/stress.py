@@ -296,7 +296,10 @@ class StressResult:
             found.append(("alarm", f"It is liquidated by: {', '.join(ended)}."))
         elif self.shocks:
             found.append(("note", "No shock liquidates it."))
-        if math.isfinite(self.distance):
+        if 1 <= self.distance < math.inf:
+            words = "It is never so exposed that a fall of the price could liquidate it."
+            found.append(("note", words))
+        elif math.isfinite(self.distance):
             tone = "alarm" if self.distance < 0.1 else "caution" if self.distance < 0.3 else "note"
             words = f"At its most exposed a move of {self.distance:.0%} against it ends it."
             found.append((tone, words))
