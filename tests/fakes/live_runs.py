@@ -63,7 +63,7 @@ def begun(
     return begin_paper_run(
         home,
         asked,
-        histories,
+        histories=histories,
         capital=capital,
         settings=settings or EngineSettings(),
         clock=ManualClock(CREATED_MS),

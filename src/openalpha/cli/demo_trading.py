@@ -145,7 +145,7 @@ def _traded(
     folder = begin_venue_run(
         loaded.home,
         [Asked(name, params) for name, params, _ in _TRADED],
-        [instrument_for(name) for _, _, name in _TRADED],
+        instruments=[instrument_for(name) for _, _, name in _TRADED],
         terms=VenueTerms(Environment.TWIN, _HOUR_MS, _CAPITAL, DAYS * 24 * _HOUR_MS),
         settings=EngineSettings(),
         clock=clock,

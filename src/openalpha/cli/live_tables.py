@@ -37,6 +37,9 @@ def fill_rows(folder: "RunFolder", *, limit: int) -> list[dict[str, Any]]:
     plan = folder.plan()
     found: deque[dict[str, Any]] = deque(maxlen=limit)
     for frame in read(folder.log, {FrameKind.NOTE}):
+        if b'"exec"' in frame.payload:
+            found.append(_of_venue(folder, json.loads(frame.payload), len(found)))
+            continue
         if b'"fill"' not in frame.payload:
             continue
         content = json.loads(frame.payload)
@@ -58,6 +61,25 @@ def fill_rows(folder: "RunFolder", *, limit: int) -> list[dict[str, Any]]:
             }
         )
     return list(found)
+
+
+def _of_venue(folder: "RunFolder", content: Mapping[str, Any], n: int) -> dict[str, Any]:
+    """Return an execution at a venue as a row."""
+    from openalpha.core.clock import format_ms
+
+    return {
+        "environment": folder.environment.name.lower(),
+        "run": folder.id,
+        "book": content["link"].partition("-")[0],
+        "n": n,
+        "time": format_ms(content["ts"]),
+        "instrument": content["instrument"],
+        "side": "buy" if content["side"] > 0 else "sell",
+        "qty": content["qty"],
+        "price": content["price"],
+        "order": content["link"],
+        "reason": "",
+    }
 
 
 def show_rows(screen: Screen, rows: Sequence[Mapping[str, Any]], *, what: str) -> None:

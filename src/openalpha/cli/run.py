@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,8 +92,6 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     quiet: QuietOption = False,
 ) -> None:
     """Lead strategies on live or replayed markets; every input and order is logged first."""
-    from openalpha.trading.emergency_lock import refuse_if_locked
-
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
     if resume:
@@ -101,41 +100,68 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         folder = _opened(loaded, resume)
     else:
         asked = _asked(strategy or (), param or (), share or ())
-        refuse_if_locked(loaded.home, environment)
-        if environment == "paper":
-            _check_feed(feed or "lake")
-            folder = _begun(
-                screen,
-                loaded,
-                asked,
-                instruments=instrument or (),
-                span=(timeframe, since, until),
-                capital=capital,
-            )
-        else:
-            from openalpha.cli.run_venue import begin_at_venue
+        typed = _Typed(
+            environment, instrument or (), timeframe, feed, (since, until), capital, lasts
+        )
+        folder = _new(screen, loaded, asked, typed)
+    _lead(screen, loaded, folder)
+    found = folder.status()
+    if not quiet and json_to != "-":
+        show_books(screen, found)
+    screen.remark(f"Run {folder.id} {found['mode']}: {found['why']}")
+    screen.result({"schema": "openalpha.run/1", **found})
 
-            folder = begin_at_venue(
-                screen,
-                loaded,
-                asked,
-                place=(environment, feed or "live"),
-                instruments=instrument or (),
-                timeframe=timeframe,
-                money=money_of(capital),
-                lasts=lasts,
-            )
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """What was typed of a new run beside its strategies."""
+
+    environment: str
+    instruments: Sequence[str]
+    timeframe: str
+    feed: str
+    span: tuple[str, str]
+    capital: str
+    lasts: str
+
+
+def _new(
+    screen: Screen, loaded: "LoadedSettings", asked: "Sequence[Asked]", typed: _Typed
+) -> "RunFolder":
+    from openalpha.trading.emergency_lock import refuse_if_locked
+
+    refuse_if_locked(loaded.home, typed.environment)
+    if typed.environment == "paper":
+        _check_feed(typed.feed or "lake")
+        return _begun(
+            screen,
+            loaded,
+            asked,
+            instruments=typed.instruments,
+            span=(typed.timeframe, *typed.span),
+            capital=typed.capital,
+        )
+    from openalpha.cli.run_venue import begin_at_venue
+
+    return begin_at_venue(
+        screen,
+        loaded,
+        asked,
+        place=(typed.environment, typed.feed or "live"),
+        instruments=typed.instruments,
+        timeframe=typed.timeframe,
+        money=money_of(typed.capital),
+        lasts=typed.lasts,
+    )
+
+
+def _lead(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") -> None:
     if folder.feed()["kind"] == "venue":
         from openalpha.cli.run_venue import lead_at_venue
 
         lead_at_venue(screen, loaded, folder)
     else:
         lead_paper(screen, loaded, folder)
-    found = folder.status()
-    if not quiet and json_to != "-":
-        show_books(screen, found)
-    screen.remark(f"Run {folder.id} {found['mode']}: {found['why']}")
-    screen.result({"schema": "openalpha.run/1", **found})
 
 
 def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") -> "Driver":
@@ -153,7 +179,7 @@ def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") ->
             driver = driver_of(
                 folder,
                 loaded.home,
-                histories,
+                histories=histories,
                 ledger=ledger,
                 entity=loaded.settings.books.entity,
                 clock=SystemClock(),
@@ -220,7 +246,7 @@ def _begun(
     folder = begin_paper_run(
         loaded.home,
         asked,
-        histories,
+        histories=histories,
         capital=money,
         settings=EngineSettings(
             VenueSettings(groups.costs, groups.margin, groups.fills), groups.sizing, groups.risk

@@ -67,7 +67,7 @@ def begin_at_venue(
         folder = begin_venue_run(
             loaded.home,
             asked,
-            [instrument_for(name, lake) for name in instruments],
+            instruments=[instrument_for(name, lake) for name in instruments],
             terms=VenueTerms(
                 environment_of(environment),
                 parse_timeframe(timeframe),

@@ -129,7 +129,11 @@ class Stand:
         grid = self.grid
         rows = [
             decision_plan(
-                self.settings, exits, self.units, number=number, timeframe_ms=grid.timeframe_ms,
+                self.settings,
+                exits,
+                units=self.units,
+                number=number,
+                timeframe_ms=grid.timeframe_ms,
                 capital=self.capital,
             )
             for number in range(len(self.units.instruments))

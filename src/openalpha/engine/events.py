@@ -82,7 +82,7 @@ def run_events(
         the strategy, the callback, the bar and the line.
     """
     every = list(histories.values())
-    check_event_run([history.instrument for history in every], capital, settings)
+    check_event_run([history.instrument for history in every], capital, settings=settings)
     grid = common_grid(every)
     machine, units = machine_for(
         every, grid, capital=capital, settings=settings.venue, funding=funding
@@ -214,7 +214,7 @@ class _Pass:
 
 
 def check_event_run(
-    instruments: Sequence[Instrument], capital: Decimal, settings: EngineSettings
+    instruments: Sequence[Instrument], capital: Decimal, *, settings: EngineSettings
 ) -> None:
     """Refuse settings or instruments that an event strategy cannot be run with.
 

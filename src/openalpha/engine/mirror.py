@@ -62,8 +62,8 @@ class MirrorStep:
         self,
         row: Row,
         targets_e6: Sequence[int],
-        sizes_e6: Sequence[int] = (),
         *,
+        sizes_e6: Sequence[int] = (),
         cash: Decimal,
         held: Sequence[HeldNow],
     ) -> Decided:
@@ -79,7 +79,7 @@ class MirrorStep:
         account = self.step.account
         self._tell(cash, held)
         plain = Row(row.ts_ms, row.bars, row.mark, row.index)
-        stepped = self.step.lead(plain, targets_e6, sizes_e6)
+        stepped = self.step.lead(plain, targets_e6, sizes_e6=sizes_e6)
         self._take_back()
         decimals = account.units.coin_decimals[0]
         return Decided(

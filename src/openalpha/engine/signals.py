@@ -107,7 +107,7 @@ def run_signals(
             decision_plan(
                 settings,
                 exits,
-                units,
+                units=units,
                 number=number,
                 timeframe_ms=grid.timeframe_ms,
                 capital=capital,
@@ -203,8 +203,8 @@ def check_settings(settings: EngineSettings, capital: Decimal) -> None:
 def decision_plan(
     settings: EngineSettings,
     exits: Exits,
-    units: Units,
     *,
+    units: Units,
     number: int,
     timeframe_ms: int,
     capital: Decimal,

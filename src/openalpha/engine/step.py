@@ -74,7 +74,7 @@ class SignalStep:
                 decision_plan(
                     settings,
                     exits,
-                    self.account.units,
+                    units=self.account.units,
                     number=number,
                     timeframe_ms=timeframe_ms,
                     capital=capital,
@@ -94,7 +94,7 @@ class SignalStep:
         self._equity = np.empty(2)
         self._journal = np.zeros((2, n), dtype=np.int8)
 
-    def lead(self, row: Row, targets_e6: Sequence[int], sizes_e6: Sequence[int] = ()) -> Stepped:
+    def lead(self, row: Row, targets_e6: Sequence[int], *, sizes_e6: Sequence[int] = ()) -> Stepped:
         """Lead the account through a row and decide at its close.
 
         Parameters

@@ -68,7 +68,7 @@ class EventStep:
         has_mark: Sequence[bool] = (),
         has_index: Sequence[bool] = (),
     ) -> None:
-        check_event_run(instruments, capital, settings)
+        check_event_run(instruments, capital, settings=settings)
         self.strategy = strategy
         self.account: OpenAccount = open_account(
             instruments,
@@ -80,11 +80,11 @@ class EventStep:
         )
         self._pays_funding = settings.venue.costs.funding
         self.so_far = [BarsSoFar(instrument, timeframe_ms) for instrument in instruments]
-        self.context = LiveContext(
+        self.context = _LiveContext(
             strategy, dict(zip(keys, self.so_far, strict=True)), self.account
         )
         if settings.risk.profile == "live":
-            self.context.live_gate = LiveGate(settings, self.account)
+            self.context.live_gate = _LiveGate(settings, self.account)
             self.context.gate = self.context.live_gate
         self._hears_fills = type(strategy).on_fill is not EventStrategy.on_fill
         self._equity = np.empty(2)
@@ -119,7 +119,7 @@ class EventStep:
         quiet_stretch(machine.arena, market, self._equity, here, here + 1, True)
         equity = float(self._equity[here])
         since = account.counters()
-        context.show(row.ts_ms + machine.timeframe_ms, here, equity)
+        context.show(row.ts_ms + machine.timeframe_ms, here=here, equity_units=equity)
         written = account.take_written()
         if not is_silent:
             if self._hears_fills and len(written.fills):
@@ -141,7 +141,7 @@ class EventStep:
         self._callback = "on_stop"
         self._guarded(self.strategy.on_stop, self.context)
 
-    def _decide(self, context: "LiveContext") -> None:
+    def _decide(self, context: "_LiveContext") -> None:
         gate, number = context.live_gate, context.index
         self._callback = "on_bar"
         if gate is not None:
@@ -188,7 +188,7 @@ def _numbered(fill: Fill, first: int) -> Fill:
     return replace(fill, seq=fill.seq + first)
 
 
-class LiveContext(EventContext):
+class _LiveContext(EventContext):
     """The context of a run whose bars arrive one by one."""
 
     def __init__(
@@ -201,7 +201,7 @@ class LiveContext(EventContext):
         self._live_rows = account.rows
         self.codes = [int(Reason.NO_SIGNAL)] * len(so_far)
         self.is_paused = False
-        self.live_gate: LiveGate | None = None
+        self.live_gate: _LiveGate | None = None
         self._bar: tuple[float, float, float, float] = (np.nan,) * 4
         exits = strategy.params.exits()
         terms = [
@@ -220,7 +220,7 @@ class LiveContext(EventContext):
         )
         self.silent_bars = max(strategy.warm_up_bars(strategy.params), 1) - 1
 
-    def show(self, now_ms: int, here: int, equity_units: float) -> None:
+    def show(self, now_ms: int, *, here: int, equity_units: float) -> None:
         """Move on to the close of a row that lies at `here` of the market's two."""
         self.now_ms, self._here, self.equity_units = now_ms, here, equity_units
         self.index += 1
@@ -306,7 +306,7 @@ class LiveContext(EventContext):
         return self.gate.refusal(number, side=side, qty=qty, price=price, row=self.index)
 
 
-class LiveGate(Gate):
+class _LiveGate(Gate):
     """The gate of a run whose rows arrive one by one."""
 
     def __init__(self, settings: EngineSettings, account: OpenAccount) -> None:

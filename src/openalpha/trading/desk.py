@@ -151,8 +151,8 @@ class Desk:
             outputs.extend(
                 notes_of_step(
                     seq,
-                    number,
                     step,
+                    book=number,
                     ts_ms=close_ms,
                     targets=book.last_targets,
                     instruments=book.account.units.instruments,

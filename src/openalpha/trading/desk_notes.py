@@ -29,9 +29,9 @@ _EXITS = (
 
 def notes_of_step(
     seq: int,
-    book: int,
     step: Stepped,
     *,
+    book: int,
     ts_ms: int,
     targets: Sequence[int],
     instruments: Sequence[Instrument],

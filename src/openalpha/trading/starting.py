@@ -46,8 +46,8 @@ class Asked:
 def begin_paper_run(
     home: Path,
     asked: Sequence[Asked],
-    histories: Mapping[str, History],
     *,
+    histories: Mapping[str, History],
     capital: Decimal,
     settings: EngineSettings,
     clock: Clock,
@@ -107,8 +107,8 @@ def lake_histories(lake: Lake, folder: RunFolder) -> list[History]:
 def driver_of(
     folder: RunFolder,
     home: Path,
-    histories: Sequence[History],
     *,
+    histories: Sequence[History],
     ledger: Ledger | None,
     entity: str,
     clock: Clock,

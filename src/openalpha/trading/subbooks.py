@@ -155,7 +155,7 @@ class _SignalBook:
     def lead(self, row: Row, *, is_silent: bool = False) -> Stepped:
         targets, sizes = self._thinker.at(row)
         self.last_targets = tuple(_SILENT for _ in targets) if is_silent else tuple(targets)
-        return self._step.lead(row, self.last_targets, sizes)
+        return self._step.lead(row, self.last_targets, sizes_e6=sizes)
 
     def pause(self, is_paused: bool) -> None:
         self._step.pause(is_paused)
@@ -195,6 +195,11 @@ class Thinker:
             self._known.append((row.ts_ms, wanted, []))
         if self._sizing.kind in VARYING_SIZES:
             self._add_sizes(rows)
+
+    def remember(self, rows: Sequence[Row]) -> None:
+        """Take in rows of before the run: they are the anchor of every indicator."""
+        for row in rows:
+            self._keep(row)
 
     def at(self, row: Row) -> tuple[list[int], list[int]]:
         """Return targets and varying sizes at a row's close."""

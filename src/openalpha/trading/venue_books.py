@@ -98,7 +98,7 @@ class VenueBook:
             if bar is not None:
                 self.marks[number] = from_units(bar[3], self.instruments[number].price_decimals)
         now = [HeldNow(held.qty, held.avg_price) for held in self.held]
-        return self.step.decide(row, targets, sizes, cash=self.cash, held=now), targets
+        return self.step.decide(row, targets, sizes_e6=sizes, cash=self.cash, held=now), targets
 
     def intents(self, decided: Decided, *, ts_ms: int) -> list[tuple[str, OrderIntent]]:
         """Return the orders of a decision as intents, each with the leg its id is made of."""
@@ -145,6 +145,24 @@ class VenueBook:
         level = held.avg_price - away if held.qty > 0 else held.avg_price + away
         tick = self.instruments[number].steps[-1].tick_size
         return abs(held.qty), (level / tick).to_integral_value() * tick
+
+    def closing(self, ts_ms: int) -> list[tuple[str, OrderIntent]]:
+        """Return the intents that close all it holds."""
+        return [
+            (
+                "close",
+                OrderIntent(
+                    ts_ms=ts_ms,
+                    instrument=InstrumentId(item.id),
+                    side=Side.SELL if held.qty > 0 else Side.BUY,
+                    qty=abs(held.qty),
+                    is_reduce_only=True,
+                    strategy=self.part.name,
+                ),
+            )
+            for item, held in zip(self.instruments, self.held, strict=True)
+            if held.qty
+        ]
 
     def undecide(self, number: int) -> None:
         """Decide anew at the next close: an entry came to nothing."""

@@ -35,7 +35,6 @@ from openalpha.trading.side import (
 from openalpha.trading.subbooks import part_of
 from openalpha.trading.venue_books import (
     Standing,
-    VenueBook,
     of_whom,
     open_venue_book,
     stands,
@@ -136,7 +135,9 @@ class VenueDesk:
         content, self.risk.now_ms = json.loads(item.payload), item.ts_ms
         if self.mode is Mode.ENDED:
             return VenueOutcome(seq)
-        if item.kind is FrameKind.FEED and "bars" in content:
+        if item.kind is FrameKind.FEED and "warm" in content:
+            self._warm([row_of(payload.encode()) for payload in content["warm"]])
+        elif item.kind is FrameKind.FEED and "bars" in content:
             self._lead(work, row_of(item.payload))
         elif item.kind is FrameKind.HEALTH and content.get("what") == "safety":
             self._stepped(work, self.risk.health(content, item.ts_ms))
@@ -167,11 +168,21 @@ class VenueDesk:
             return False
         return all(stands(order) for order in self.side.record.unsettled())
 
+    @property
+    def _now_ms(self) -> int:
+        return self.side.now_ms or self.last_row_ms + self.plan.timeframe_ms
+
     def is_flat(self) -> bool:
         """Say whether no sub-book holds anything, as far as executions were heard of."""
         return not any(held.qty for book in self.books for held in book.held)
 
     # decisions
+
+    def _warm(self, rows: Sequence[Row]) -> None:
+        """Let the strategies see what came before the run; nothing is decided on it."""
+        for book in self.books:
+            parts = [part_of(row, book.part.numbers) for row in rows]
+            book.thinker.remember([part for part in parts if any(part.bars)])
 
     def _lead(self, work: _Work, row: Row) -> None:
         close_ms = row.ts_ms + self.plan.timeframe_ms
@@ -366,24 +377,6 @@ class VenueDesk:
             self._is_flattening = bool(command.get("flatten"))
             work.note(FrameKind.NOTE, mode=self.mode.value, reason=self.why)
 
-    def _closing(self, book: VenueBook) -> list[tuple[str, OrderIntent]]:
-        now_ms = self.side.now_ms or self.last_row_ms + self.plan.timeframe_ms
-        return [
-            (
-                "close",
-                OrderIntent(
-                    ts_ms=now_ms,
-                    instrument=InstrumentId(item.id),
-                    side=Side.SELL if held.qty > 0 else Side.BUY,
-                    qty=abs(held.qty),
-                    is_reduce_only=True,
-                    strategy=book.part.name,
-                ),
-            )
-            for item, held in zip(book.instruments, book.held, strict=True)
-            if held.qty
-        ]
-
     def _wind_up(self, work: _Work) -> None:
         """Close what is to be closed once nothing is under way; end when nothing is left to do."""
         if self.mode is not Mode.CLOSING or not self.is_settled:
@@ -392,7 +385,7 @@ class VenueDesk:
             self._end(work, self.why)
             return
         for number, book in enumerate(self.books):
-            self._order(work, number, self._closing(book))
+            self._order(work, number, book.closing(self._now_ms))
 
     def _end(self, work: _Work, why: str) -> None:
         self.mode, self.why = Mode.ENDED, why

@@ -47,8 +47,8 @@ class VenueTerms:
 def begin_venue_run(
     home: Path,
     asked: Sequence[Asked],
-    instruments: Sequence[Instrument],
     *,
+    instruments: Sequence[Instrument],
     terms: "VenueTerms",
     settings: EngineSettings,
     clock: VenueClock,

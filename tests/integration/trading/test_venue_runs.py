@@ -60,7 +60,7 @@ class Place:
         return begin_venue_run(
             self.home,
             [asked],
-            [instrument_for("bybit_linear:BTCUSDT")],
+            instruments=[instrument_for("bybit_linear:BTCUSDT")],
             terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(40_000), lasts_ms),
             settings=EngineSettings(**given),
             clock=self.clock,
@@ -196,7 +196,7 @@ def test_an_account_that_does_not_fit_is_refused_by_every_difference(place, home
     folder = begin_venue_run(
         home,
         [FAST],
-        [instrument_for("bybit_linear:BTCUSDT")],
+        instruments=[instrument_for("bybit_linear:BTCUSDT")],
         terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(90_000)),
         settings=EngineSettings(),
         clock=place.clock,
@@ -212,7 +212,7 @@ def test_two_strategies_on_one_instrument_are_refused(place, home):
         begin_venue_run(
             home,
             [FAST, Asked("rsi_reversion")],
-            [instrument_for("bybit_linear:BTCUSDT")],
+            instruments=[instrument_for("bybit_linear:BTCUSDT")],
             terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(40_000)),
             settings=EngineSettings(),
             clock=place.clock,
