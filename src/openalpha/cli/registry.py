@@ -29,6 +29,7 @@ COMMANDS = (
     Entry("balance", "openalpha.cli.balance", "Show what the books hold, in USD and AUD."),
     Entry("incidents", "openalpha.cli.incidents", "What a person should look at and settle."),
     Entry("why", "openalpha.cli.why", "Say why a run did what it did."),
+    Entry("compare", "openalpha.cli.compare", "Show several backtests side by side."),
     Entry("rerun", "openalpha.cli.rerun", "Make a backtest again and compare to the byte."),
     Entry("replay", "openalpha.cli.replay", "Replay a run's tape and compare to the byte."),
     Entry("sweep", "openalpha.cli.sweep", "Try many configurations of a strategy, all counted."),

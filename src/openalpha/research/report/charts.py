@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from openalpha.core.clock import DAY_MS, HOUR_MS, MINUTE_MS, timeframe_name
 from openalpha.market.history import History
 from openalpha.research.benchmark import buy_and_hold
+from openalpha.research.compared import Compared
 from openalpha.research.drawdown import drawdowns
 from openalpha.research.report.thinning import bucket_means, candles, keep_extremes
 from openalpha.research.settings import ReportSettings
@@ -89,23 +90,20 @@ def histogram_chart(pnl: Floats, currency: str, *, bins: int = 41) -> dict[str, 
 
 
 def overlay_chart(
-    results: Sequence["BacktestResult"], settings: ReportSettings
-) -> list[dict[str, Any]]:
-    """Return each run's equity as a percentage of its capital."""
-    lines = []
-    for result in results:
-        run = result.run
-        rows = keep_extremes(run.equity, max(200, settings.line_points // 2))
-        closes = run.ts_ms[rows] + run.timeframe_ms
-        growth = 100 * (run.equity[rows] / float(run.capital) - 1)
-        lines.append(
-            {
-                "name": result.context.strategy,
-                "t": [result.start_ms, *closes.tolist()],
-                "y": [0.0, *_short(growth)],
-            }
-        )
-    return lines
+    runs: Sequence[Compared], names: Sequence[str], settings: ReportSettings
+) -> dict[str, list[dict[str, Any]]]:
+    """Return each run's equity as a percentage of its capital, and its drawdown in %."""
+    points = max(200, settings.line_points // 2)
+    growth, falls = [], []
+    for run, name in zip(runs, names, strict=True):
+        closes = run.ts_ms + run.timeframe_ms
+        values = 100 * (run.equity / run.capital - 1)
+        deep = -100 * drawdowns(run.equity, run.capital)
+        for lines, column in ((growth, values), (falls, deep)):
+            rows = keep_extremes(column, points)
+            stamps = [run.span[0], *closes[rows].tolist()]
+            lines.append({"name": name, "t": stamps, "y": [0.0, *_short(column[rows])]})
+    return {"growth": growth, "falls": falls}
 
 
 def _view(

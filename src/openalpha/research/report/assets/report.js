@@ -141,17 +141,18 @@
   /* Okabe and Ito's colours, told apart by people of any colour vision; dashes tell them apart again. */
   const tones = { light: ["#0072b2", "#d55e00", "#009e73", "#b0568c", "#a67c00", "#3d8fc4", "#1d1c1a"], dark: ["#56b4e9", "#f08a4b", "#2fc79a", "#e08ec0", "#e6b53c", "#8fb8ff", "#efece6"] };
   const dashes = ["solid", "dash", "dot", "dashdot"];
-  function drawOverlay() {
-    const span = [Math.min(...data.overlay.map((l) => l.t[0])), Math.max(...data.overlay.map((l) => l.t[l.t.length - 1]))];
+  function drawOverlay(place, words) {
+    const lines = data[place];
+    const span = [Math.min(...lines.map((l) => l.t[0])), Math.max(...lines.map((l) => l.t[l.t.length - 1]))];
     const palette = tones[isDark() ? "dark" : "light"];
     const { axis, layout } = base({ margin: { l: 8, r: 8, t: 26, b: 8 }, showlegend: true });
     Object.assign(layout, {
       legend: { orientation: "h", x: 0, y: isNarrow() ? -0.2 : -0.15, yanchor: "top", font: { size: 12.5 }, bgcolor: "rgba(0,0,0,0)", itemwidth: 30, tracegroupgap: 4 },
       xaxis: Object.assign(timeAxis(axis), { range: span }),
       yaxis: Object.assign({}, axis, { ticksuffix: " %", tickformat: "+,.4~r", zeroline: true, zerolinewidth: 1.5, zerolinecolor: colour("muted") }),
-      annotations: [heading("Equity, % change against the capital", 1.005)],
+      annotations: [heading(words, 1.005)],
     });
-    Plotly.react("overlay", data.overlay.map((item, at) => ({
+    Plotly.react(place, lines.map((item, at) => ({
       type: "scatter", mode: "lines", name: item.name, x: item.t, y: item.y,
       line: { color: palette[at % palette.length], width: 1.6, dash: dashes[Math.floor(at / palette.length) % dashes.length] },
       hovertemplate: "%{y:+.2f} %",
@@ -164,7 +165,8 @@
     if (data.curve) drawCurve();
     if (data.histogram) drawHistogram();
     if (data.prices) drawPrice();
-    if (data.overlay) drawOverlay();
+    if (data.overlay) drawOverlay("overlay", "Equity, % change against the capital");
+    if (data.falls) drawOverlay("falls", isNarrow() ? "Drawdown, %" : "Drawdown, % below the highest equity so far");
   }
 
   document.getElementById("theme").onclick = () => { root.dataset.theme = isDark() ? "light" : "dark"; draw(); };
