@@ -1,5 +1,6 @@
 """The order record under any order of rows and executions: what is true in the end is believed."""
 
+import json
 import random
 from decimal import Decimal
 
@@ -185,3 +186,24 @@ def test_what_is_settled_and_old_is_forgotten_and_nothing_else() -> None:
     side.hear(Input(FrameKind.TIMER, b"{}", 3 * day))
     assert list(side.record.orders) == names[:1], "the open one is kept"
     assert side.record.exec_ids == {} and set(side.record.by_venue_id) == {"v0"}
+
+
+@given(seed=st.integers(0, 100_000))
+def test_a_field_that_is_missing_breaks_no_reader(seed: int) -> None:
+    draw = random.Random(seed)
+    side = BybitSide()
+    side.account.is_grounded = True
+    intent = OrderIntent(0, BTC, Side.BUY, Decimal(10), limit_price=Decimal(100))
+    name = link_id(Cause("r", "s", 1, BTC, "entry"))
+    side.send([PlacedOrder(ApprovedIntent(intent, 1), name)])
+    pushes, end, filled = rows_of(draw, name, 10, 4)
+    for push in pushes:
+        poor = json.loads(push)
+        row = poor["data"][0]
+        del row[draw.choice([field for field in row if field != "orderLinkId"])]
+        side.hear(Input(FrameKind.FEED, canonical_json(poor), 2_000))
+    # Whole rows come with the answer to a question, and put everything right.
+    for push in pushes:
+        side.hear(Input(FrameKind.FEED, push, 3_000))
+    order = side.record.orders[name]
+    assert (order.status.name, order.filled_qty) == (end, Decimal(filled))

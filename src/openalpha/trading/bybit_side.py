@@ -355,9 +355,9 @@ class BybitSide:
 
     def _see_execution(self, execution: Execution) -> None:
         found = self.record.find(link_id=execution.link_id, order_id=execution.order_id)
-        if not execution.is_fill or not self.account.is_grounded:
-            # Funding has side, price and quantity and is no fill. And before the ground is known
-            # nobody can say if an execution is part of it: it is asked for again after.
+        if not (execution.is_fill and execution.is_whole and self.account.is_grounded):
+            # Funding has side, price and quantity and is no fill. What came cut short, or before
+            # the ground is known, is asked for again.
             return
         if not self.record.is_new(execution.exec_id, execution.ts_ms):
             return

@@ -75,14 +75,16 @@ def see_row(order: LiveOrder, row: OrderRow, *, is_asked: bool = False) -> Troub
     Trouble or None
         What does not fit: the order is then of unknown fate and must be asked for.
     """
-    if row.symbol != order.symbol or (row.side is not None and row.side is not order.side):
+    # What a row does not say is no contradiction.
+    is_other = row.symbol not in ("", order.symbol)
+    if is_other or (row.side is not None and row.side is not order.side):
         return Trouble("id_mismatch", f"{order.link_id} names another order at the venue")
     if row.status is OrderStatus.UNKNOWN:
         order.is_lost = True
         return Trouble("unknown_status", f"{order.link_id} is '{row.venue_status}' at the venue")
     if _is_old(order, row):
         return None
-    order.row_ms = row.updated_ms
+    order.row_ms = max(order.row_ms, row.updated_ms)
     trouble = _move(order, row)
     order.reported_qty = max(order.reported_qty, row.filled_qty)
     if trouble is not None and not is_asked:
@@ -127,7 +129,7 @@ def see_execution(record: OrderRecord, order: LiveOrder, *, execution: Execution
 
 def _is_old(order: LiveOrder, row: OrderRow) -> bool:
     """Whether a row tells of a moment before what is known: orders only go forward."""
-    if row.filled_qty < order.reported_qty or row.updated_ms < order.row_ms:
+    if row.filled_qty < order.reported_qty or 0 < row.updated_ms < order.row_ms:
         return True
     rank = _ENDED if is_terminal(row.status) else _RANK[row.status]
     known = _ENDED if is_terminal(order.status) else _RANK[order.status]

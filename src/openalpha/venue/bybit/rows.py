@@ -299,6 +299,12 @@ class Execution:
         """Whether it changed a position."""
         return self.kind in _FILLS
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it says all that counting it takes."""
+        is_named = bool(self.exec_id and self.symbol and self.category)
+        return is_named and self.side is not None and self.qty > 0 and self.price > 0
+
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
