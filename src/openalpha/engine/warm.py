@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from openalpha.market.history import History
     from openalpha.venue.kernel.machine import Machine
 
 __all__ = ["warm_steps"]
@@ -21,6 +22,7 @@ def warm_steps() -> Sequence[tuple[str, Callable[[], None]]]:
     return (
         ("the exchange and the pass over history", _compile_kernel),
         ("event strategies", _compile_stretch),
+        ("sweeps", _compile_batch),
         ("signals", _compile_others),
     )
 
@@ -54,9 +56,15 @@ def _compile_machine() -> None:
 
 
 def _compile_pass() -> None:
+    from openalpha.engine.signals import EngineSettings, run_signals
+
+    targets = np.array([1_000_000, 0, 0], dtype=np.int32)
+    run_signals([_small_history()], [targets], capital=Decimal(10_000), settings=EngineSettings())
+
+
+def _small_history() -> "History":
     import polars as pl
 
-    from openalpha.engine.signals import EngineSettings, run_signals
     from openalpha.market.history import history
 
     frame = pl.DataFrame(
@@ -69,9 +77,7 @@ def _compile_pass() -> None:
             "volume": [10.0, 10.0, 10.0],
         }
     )
-    one = history(frame)
-    targets = np.array([1_000_000, 0, 0], dtype=np.int32)
-    run_signals([one], [targets], capital=Decimal(10_000), settings=EngineSettings())
+    return history(frame)
 
 
 def _compile_stretch() -> None:
@@ -79,6 +85,21 @@ def _compile_stretch() -> None:
 
     machine = _small_machine()
     quiet_stretch(machine.arena, machine.market, np.zeros(3), 0, 3, False)
+
+
+def _compile_batch() -> None:
+    from openalpha.engine.batch import FIGURES, Lane, Stand
+    from openalpha.engine.signals import EngineSettings
+    from openalpha.strategy.params import Exits
+
+    rows = np.array([2], dtype=np.int64)
+    stand = Stand(
+        [_small_history()], capital=Decimal(10_000), settings=EngineSettings(), day_row=rows,
+        month=rows,
+    )  # fmt: skip
+    targets = np.array([1_000_000, 0, 0], dtype=np.int32)
+    figures, daily = np.empty(len(FIGURES)), np.empty(1, dtype=np.float32)
+    Lane().run(stand, [targets], exits=Exits(), figures=figures, daily=daily)
 
 
 def _compile_others() -> None:
