@@ -1,6 +1,7 @@
 """Builds the alert port of a home's settings for commands that tell people something."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,10 @@ if TYPE_CHECKING:
     from openalpha.net.alert_settings import AlertSettings
     from openalpha.net.alerts import Alert, Alerts, AppriseAlerts, Undelivered
 
-__all__ = ["alerts_of", "port_of", "tell_once"]
+__all__ = ["Announcer", "alerts_of", "port_of", "tell_once"]
+
+_GRAVE = ("risk is", "incident", "NOT EQUAL", "the venue left")
+_NOTABLE = ("the run is ended", "a run begins")
 
 
 def port_of(settings: "AlertSettings") -> "AppriseAlerts":
@@ -57,6 +61,31 @@ def alerts_of(settings: "AlertSettings", home: Path, *, environment: str) -> "Al
         repeat_s=settings.repeat_s,
         on_failure=failed,
     )
+
+
+class Announcer:
+    """Hears what a run says: all of it is shown, what somebody should know is sent as well.
+
+    Parameters
+    ----------
+    show : callable
+        Given every sentence.
+    alerts : Alerts
+    environment : str
+    """
+
+    def __init__(self, show: Callable[[str], object], alerts: "Alerts", environment: str) -> None:
+        self._show, self._alerts, self._environment = show, alerts, environment
+
+    def __call__(self, words: str) -> None:
+        """Take a sentence. Never raises for an alert and never waits for one."""
+        from openalpha.core.clock import SystemClock
+        from openalpha.net.alerts import Alert, Severity
+
+        self._show(words)
+        if words.startswith((*_GRAVE, *_NOTABLE)):
+            severity = Severity.CRITICAL if words.startswith(_GRAVE) else Severity.WARNING
+            self._alerts.tell(Alert(words, severity, SystemClock().now_ms(), self._environment))
 
 
 def tell_once(home: Path, environment: str, words: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,7 @@ def begin_at_venue(
 
 def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") -> None:
     """Lead a run at a venue until it ends; a restart begins anew from its log."""
+    from openalpha.cli.alert_port import Announcer, alerts_of
     from openalpha.cli.emergency_act import stop_act
     from openalpha.cli.kernel import compile_kernel
     from openalpha.cli.ledger_open import open_books
@@ -103,7 +105,11 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
     environment = folder.environment.name.lower()
     post = SafetyPost(loaded.home, environment, stop_act(loaded.home, environment))
     post.start()
+    alerts = alerts_of(loaded.settings.alerts, loaded.home, environment=environment)
+    hear = Announcer(screen.remark, alerts, environment)
+    hear(f"a run begins, or goes on after a restart: {folder.id}")
     with (
+        closing(alerts),
         open_books(loaded) as ledger,
         HttpTransport(timeout_s=timeout_s, total_s=2 * timeout_s) as network,
         take_lease(
@@ -124,7 +130,7 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
                 clock=clock,
                 ledger=ledger,
                 entity=loaded.settings.books.entity,
-                hear=screen.remark,
+                hear=hear,
             )
             driver.post = post
             driver.incident_book = IncidentBook(loaded.home, folder.environment)

@@ -97,3 +97,19 @@ def test_addresses_that_will_not_do_are_not_repeated(urls: list[str], words: str
 def test_shown_addresses_hide_their_secrets() -> None:
     (shown,) = AppriseAlerts(["json://user:very-secret@127.0.0.1:1/path"]).addresses
     assert "very-secret" not in shown and "cto" not in shown
+
+
+def test_of_what_a_run_says_the_notable_is_sent() -> None:
+    from openalpha.cli.alert_port import Announcer
+
+    port, shown = Port(), []
+    alerts = Alerts(port, on_failure=lambda *_: None)
+    hear = Announcer(shown.append, alerts, "twin")
+    for words in ("2 inputs were applied", "risk is halted: locked", "the run is ended: over"):
+        hear(words)
+    alerts.close()
+    assert len(shown) == 3
+    assert [(one.words, one.severity.name) for one in port.sent] == [
+        ("risk is halted: locked", "CRITICAL"),
+        ("the run is ended: over", "WARNING"),
+    ]
