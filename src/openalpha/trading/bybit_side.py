@@ -112,6 +112,7 @@ class BybitSide:
             if not wish:
                 continue
             order.wish |= wish
+            order.most_qty = max(order.most_qty, wish.get("qty", order.qty))
             # One change at a time: a second waits until the venue has shown the first.
             if order.is_acked and not order.is_lost and order.pending is Pending.NONE:
                 self._fates.changing(order, Pending.AMEND)

@@ -18,7 +18,15 @@ from openalpha.trading.reconcile import Suspicions
 
 __all__ = ["freeze", "thaw"]
 
-_DECIMALS = ("qty", "filled_qty", "filled_value", "reported_qty", "limit_price", "trigger_price")
+_DECIMALS = (
+    "qty",
+    "filled_qty",
+    "filled_value",
+    "reported_qty",
+    "most_qty",
+    "limit_price",
+    "trigger_price",
+)
 _PLAIN = (
     "polls",
     "is_grounded",

@@ -42,7 +42,8 @@ class LiveOrder:
 
     `status` moves by the table alone; `shown` adds what is beside it. `filled_qty` is the sum of
     executions heard, `reported_qty` what the venue says has filled: until both agree executions are
-    owed. `params` are the fields it was or will be sent with.
+    owed. `params` are the fields it was or will be sent with; `most_qty` is the largest quantity a
+    change ever asked for, which may be in force whatever became of the request.
     """
 
     number: int
@@ -74,6 +75,7 @@ class LiveOrder:
     ended_ms: int = 0
     row_ms: int = 0
     replaces: str = ""
+    most_qty: Decimal = _ZERO
 
     @property
     def shown(self) -> OrderStatus:

@@ -112,7 +112,7 @@ def see_execution(record: OrderRecord, order: LiveOrder, *, execution: Execution
     order.filled_qty += execution.qty
     order.filled_value += execution.qty * execution.price
     # A change of quantity may be in force already: then only the venue's row says it is whole.
-    most = max(order.qty, order.wish.get("qty", order.qty))
+    most = max(order.qty, order.most_qty)
     is_whole = order.filled_qty >= most
     target = OrderStatus.FILLED if is_whole else OrderStatus.PARTIALLY_FILLED
     if order.is_open or is_whole:
