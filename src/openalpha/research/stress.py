@@ -114,14 +114,15 @@ def distance(exposure: NDArray[np.float64], instruments: Sequence[Instrument]) -
 
 
 def crises_in(result: "BacktestResult") -> list[Passage]:
-    """Return how a run came through each crisis its data holds whole."""
+    """Return how a run came through each crisis that the data of every instrument holds whole."""
     run = result.run
     closes = run.ts_ms + run.timeframe_ms
     found = []
     for crisis in CRISES:
         start, end = parse_ms(crisis.start), parse_ms(crisis.end)
         first, stop = np.searchsorted(closes, [start, end], side="right").tolist()
-        if int(run.ts_ms[0]) > start or int(closes[-1]) < end or stop - first < 2:
+        held = result.context.histories.values()
+        if any(int(h.ts_ms[0]) > start or h.end_ms < end for h in held) or stop - first < 2:
             continue
         before = float(run.equity[first - 1]) if first else float(run.capital)
         part = run.equity[first:stop]

@@ -156,11 +156,15 @@ def run_sweep(
         if progress:
             progress(work.done, plan.budget)
     while not work.is_over:
-        made = work.next()
-        if made is None:
+        try:
+            made = work.next()
+            if made is None:
+                break
+            if not work.is_stopped:
+                store.keep(made)
+        except KeyboardInterrupt:  # between two evaluations: what is kept is whole
+            work.is_stopped = True
             break
-        if not work.is_stopped:
-            store.keep(made)
         if progress:
             progress(work.done, plan.budget)
     subject = evaluator.subject

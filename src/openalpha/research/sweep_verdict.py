@@ -186,7 +186,7 @@ def _size_words(sharpe: float, lucky: float, family: int) -> str:
 
 def _shape_words(shape: str, support: float, count: int) -> str:
     if shape == "unknown":
-        return "It has no neighbours to compare with."
+        return "" if count else "It has no neighbours to compare with."
     beside = f"the median of its {count} neighbours reaches {support:.0%} of its score"
     beside = beside.replace("%", " %")
     return {
@@ -217,8 +217,8 @@ def _support(result: "SweepResult", best: int, near: tuple[int, ...]) -> float:
     score = float(result.scores[best, 0])
     known = [float(result.scores[row, 0]) for row in near]
     known = [value for value in known if not math.isnan(value)]
-    if not known or score == 0:
-        return math.nan
+    if not known or score == 0 or (score < 0 and result.objectives[0].sign > 0):
+        return math.nan  # of a loss no share can be kept
     # For figures made small the score is below zero: how much worse, then, on the same scale.
     share = float(np.median(known)) / score
     return share if score > 0 else 1 / share if share > 0 else math.nan

@@ -93,22 +93,23 @@ def resampled(
     All instruments take the same rows, so what hangs together stays together. Funding keeps its
     stamps; mark and index prices are left out, so the last price stands for them.
 
+    Instruments with bars of their own are cut to the stamps all of them have.
+
     Raises
     ------
     InputError
-        If the instruments do not share their stamps.
+        If those are too few.
     """
-    every = list(histories.values())
-    if any(not np.array_equal(h.ts_ms, every[0].ts_ms) for h in every[1:]):
-        raise InputError(
-            "bars can be put together anew only for instruments that share their stamps"
-        )
-    n = len(every[0])
+    shared = next(iter(histories.values())).ts_ms
+    for history in histories.values():
+        if history.ts_ms is not shared:
+            shared = np.intersect1d(shared, history.ts_ms)
+    n = len(shared)
     if n < 3:
-        raise InputError(f"{n} bars are too few to put together anew")
+        raise InputError(f"{n} shared bars are too few to put together anew")
     rng = np.random.default_rng([seed, 3, path])
     rows = stationary_rows(rng, n - 1, count=1, block=block)[0] + 1
-    return {name: _rebuilt(history, rows) for name, history in histories.items()}
+    return {name: _rebuilt(history, shared, rows) for name, history in histories.items()}
 
 
 def jittered(params: StrategyParams, *, seed: int, count: int, share: float = 0.1) -> list[Config]:
@@ -143,19 +144,20 @@ def _shifted(values: FloatArray, bars: int) -> FloatArray:
     return out
 
 
-def _rebuilt(history: History, rows: NDArray[np.int64]) -> History:
-    bars = history.bars.astype(np.float64)
+def _rebuilt(history: History, shared: NDArray[np.int64], rows: NDArray[np.int64]) -> History:
+    taken = history.bars[np.searchsorted(history.ts_ms, shared)]
+    bars = taken.astype(np.float64)
     before = bars[rows - 1, 3]
     logs = np.log(bars[rows, 3] / before)
     close = np.concatenate(([bars[0, 3]], bars[0, 3] * np.exp(np.cumsum(logs))))
-    made = np.empty_like(history.bars)
-    made[0] = history.bars[0]
+    made = np.empty_like(taken)
+    made[0] = taken[0]
     scaled = bars[rows, :4] / before[:, None] * close[:-1, None]
     made[1:, :4] = np.maximum(np.rint(scaled), 1)
     made[1:, 1] = made[1:, :4].max(axis=1)
     made[1:, 2] = made[1:, :4].min(axis=1)
-    made[1:, 4] = history.bars[rows, 4]
+    made[1:, 4] = taken[rows, 4]
     return History.of(
-        history.instrument, history.timeframe_ms, ts_ms=history.ts_ms, bars=made,
+        history.instrument, history.timeframe_ms, ts_ms=shared, bars=made,
         funding=history.known_funding, notes=(*history.notes, "bars put together anew"),
     )  # fmt: skip

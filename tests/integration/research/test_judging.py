@@ -194,6 +194,29 @@ def test_resampled_bars_are_bars(tmp_path: Path) -> None:
     assert nearest.max() < 1e-4
 
 
+def test_instruments_of_other_stamps_are_resampled_where_they_meet(tmp_path: Path) -> None:
+    whole, later = noise(800), noise(800, symbol="ETHUSDT").window(300, 700)
+    made = rerun_of({"a": whole, "b": later})
+    assert len(made["a"]) == len(made["b"]) == 400
+    assert np.array_equal(made["a"].ts_ms, later.ts_ms)
+    moves = [np.diff(np.log(h.bars[:, 3])) for h in made.values()]
+    assert np.corrcoef(*moves)[0, 1] > 0.99  # both are seeded alike: the same rows were taken
+
+
+def rerun_of(histories: Any) -> Any:
+    return variations.resampled(histories, seed=2, path=0)
+
+
+def test_a_crisis_one_instrument_did_not_see_is_none(tmp_path: Path) -> None:
+    crisis = stress.Crisis("made up", "2023-12-10", "2023-12-12")
+    late = noise(1_500, symbol="ETHUSDT").window(200, 1_500)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stress, "CRISES", (crisis,))
+        both = openalpha.stress("buy_and_hold", [noise(1_500), late], home=tmp_path)
+        one = openalpha.stress("buy_and_hold", noise(1_500), home=tmp_path)
+    assert both.crises == () and len(one.crises) == 1
+
+
 def test_shocks_strike_where_it_hurts(tmp_path: Path) -> None:
     margin = {"leverage": 5}
     result = openalpha.stress(
