@@ -24,7 +24,7 @@ def warm(quiet: QuietOption = False) -> None:
 
 def compile_kernel(screen: Screen) -> bool:
     """Compile what the cache lacks, saying so, and return whether there was anything to do."""
-    from openalpha.engine.warm import warm_steps
+    from openalpha.engine.warm import note_warm, warm_steps
 
     steps = warm_steps()
     if not steps:
@@ -37,16 +37,14 @@ def compile_kernel(screen: Screen) -> bool:
     import gc
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
-    # The parts are apart from each other but for the last, which says that all are there.
-    *parts, (last_name, finish) = steps
-    with screen.progress("compiling", len(steps), unit="parts") as advance:
-        # A compile makes much and drops little: looking for garbage meanwhile only takes time.
-        with ProcessPoolExecutor(max_workers=2, initializer=gc.disable) as pool:
-            names = {pool.submit(compile_part): name for name, compile_part in parts}
-            for done in as_completed(names):
-                done.result()
-                advance(1, what=f"compiled {names[done]}")
-        advance(0, what=f"compiling {last_name}")
-        finish()
-        advance(1)
+    # A compile makes much and drops little: looking for garbage meanwhile only takes time.
+    with (
+        screen.progress("compiling", len(steps), unit="parts") as advance,
+        ProcessPoolExecutor(max_workers=2, initializer=gc.disable) as pool,
+    ):
+        names = {pool.submit(compile_part): name for name, compile_part in steps}
+        for done in as_completed(names):
+            done.result()
+            advance(1, what=f"compiled {names[done]}")
+    note_warm()
     return True

@@ -23,8 +23,8 @@ from openalpha.engine.compiled.batch import (
     run_figures,
 )
 from openalpha.engine.compiled.batch_days import DAY_FIGURES, day_figures
-from openalpha.engine.compiled.batch_turns import note_turns
 from openalpha.engine.compiled.run import Wishes, run
+from openalpha.engine.compiled.turns import note_turns
 from openalpha.engine.funding import Settlements
 from openalpha.engine.grid import common_grid
 from openalpha.engine.run import machine_for
@@ -199,6 +199,12 @@ class Lane:
             Written with the daily returns.
         """
         equity = self.lead(stand, targets_e6, exits=exits)
+        self.measure(stand, equity, figures=figures, daily=daily)
+
+    def measure(
+        self, stand: Stand, equity: Floats, *, figures: Floats, daily: NDArray[np.float32]
+    ) -> None:
+        """Measure the run that was led last; parameters as `run`, `equity` as `lead` gave it."""
         if len(self._trip) != len(stand.units.instruments) or self._days.shape[1] != stand.days:
             self._trip = np.empty((len(stand.units.instruments), len(TRIP)))
             self._days = np.empty((3, stand.days))
@@ -222,7 +228,7 @@ class Lane:
             self._turns = np.empty(targets.size + 1, dtype=np.int32)
         found = note_turns(targets, plans, self._turns)
         wishes = Wishes(targets, stand.sizes, plans, self._turns[:found])
-        self._reset(stand)
+        self.reset(stand)
         while row < n:
             row = int(run(self._arena, market, wishes, equity, _NO_JOURNAL, row, n))
             if row < n:
@@ -241,7 +247,7 @@ class Lane:
         """How many bars of the last run could not be skipped."""
         return int(self._arena[H_SLOW_BARS])
 
-    def _reset(self, stand: Stand) -> None:
+    def reset(self, stand: Stand) -> None:
         """Put the memory to before the stand's first bar; what earlier runs needed stays."""
         slots, rows = self._room
         head, size = self._heads.get(stand, (None, 0))

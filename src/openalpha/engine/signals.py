@@ -12,6 +12,7 @@ from openalpha.core.errors import InputError
 from openalpha.core.units import to_units
 from openalpha.engine.compiled import plan as pl
 from openalpha.engine.compiled.run import Wishes, run
+from openalpha.engine.compiled.turns import note_turns
 from openalpha.engine.funding import Settlements
 from openalpha.engine.grid import Grid, common_grid
 from openalpha.engine.run import EngineRun, VenueSettings, finished_run, machine_for
@@ -43,7 +44,6 @@ _KINDS = {
 }
 _REBALANCE = {"on_change": pl.ON_CHANGE, "every_bar": pl.EVERY_BAR, "band": pl.IN_BAND}
 _NO_EXITS = Exits()
-_BLOCK = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,18 +152,13 @@ def find_turns(targets: NDArray[np.int32], plans: I64) -> tuple[NDArray[np.int32
     tuple
         int32[k] rows, instrument by instrument; and how many orders they make at most.
     """
-    found: list[NDArray[np.int32]] = []
-    orders = end = 0
+    turns = np.empty(targets.size + 1, dtype=np.int32)
+    turns = turns[: int(note_turns(targets, plans, turns))].copy()
+    orders = len(turns)
     for row, plan in zip(targets, plans, strict=True):
-        plan[pl.PL_TURN] = end
-        for start in range(0, len(row), _BLOCK):
-            part = row[start : start + _BLOCK + 1]
-            turns = np.flatnonzero(part[1:] != part[:-1])
-            orders += len(turns) + int(np.count_nonzero((part[turns] ^ part[turns + 1]) < 0))
-            found.append((turns + (start + 1)).astype(np.int32))
-            end += len(turns)
-        plan[pl.PL_TURN_END] = end
-    return np.concatenate(found) if found else np.zeros(0, np.int32), orders
+        own = turns[plan[pl.PL_TURN] : plan[pl.PL_TURN_END]]
+        orders += int(np.count_nonzero((row[own - 1] ^ row[own]) < 0))  # a flip is two
+    return turns, orders
 
 
 def _pass(

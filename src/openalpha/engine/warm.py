@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from openalpha.market.history import History
     from openalpha.venue.kernel.machine import Machine
 
-__all__ = ["warm_steps"]
+__all__ = ["note_warm", "warm_steps"]
 
 
 def warm_steps() -> Sequence[tuple[str, Callable[[], None]]]:
@@ -25,6 +25,14 @@ def warm_steps() -> Sequence[tuple[str, Callable[[], None]]]:
         ("sweeps", _compile_batch),
         ("signals", _compile_others),
     )
+
+
+def note_warm() -> None:
+    """Note that all parts are compiled, for who asks next."""
+    from openalpha.venue.kernel._compile import cache_dir
+
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    (cache_dir() / "complete").touch()
 
 
 def _compile_kernel() -> None:
@@ -90,24 +98,21 @@ def _compile_stretch() -> None:
 def _compile_batch() -> None:
     from openalpha.engine.batch import FIGURES, Lane, Stand
     from openalpha.engine.signals import EngineSettings
-    from openalpha.strategy.params import Exits
 
     rows = np.array([2], dtype=np.int64)
     stand = Stand(
         [_small_history()], capital=Decimal(10_000), settings=EngineSettings(), day_row=rows,
         month=rows,
     )  # fmt: skip
-    targets = np.array([1_000_000, 0, 0], dtype=np.int32)
     figures, daily = np.empty(len(FIGURES)), np.empty(1, dtype=np.float32)
-    Lane().run(stand, [targets], exits=Exits(), figures=figures, daily=daily)
+    lane = Lane()
+    lane.reset(stand)  # nothing is led: the pass is compiled elsewhere
+    lane.measure(stand, np.full(3, 10_000.0), figures=figures, daily=daily)
 
 
 def _compile_others() -> None:
     from openalpha.engine import reading
     from openalpha.strategy.compiled import warm
-    from openalpha.venue.kernel._compile import cache_dir
 
     reading.warm()
     warm()
-    cache_dir().mkdir(parents=True, exist_ok=True)
-    (cache_dir() / "complete").touch()

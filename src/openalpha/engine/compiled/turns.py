@@ -1,4 +1,4 @@
-"""Where the targets of a run of a batch turn, found in one pass into memory that is used again."""
+"""Where targets turn: the pass then looks rows up instead of reading every target."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ __all__ = ["note_turns"]
 
 @entry
 def note_turns(targets: NDArray[np.int32], plans: I64, turns: NDArray[np.int32]) -> int:
-    """Find the rows at which targets turn, as `engine.signals.find_turns` does.
+    """Find the rows whose target differs from the one before, instrument by instrument.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def note_turns(targets: NDArray[np.int32], plans: I64, turns: NDArray[np.int32])
     plans : int64[n_inst, PLAN_COLS]
         Which of the turns are an instrument's is written into them.
     turns : int32[n_inst * n + 1]
-        Written from the first place on.
+        Written from the first place on; memory beyond what is found is never touched.
 
     Returns
     -------
