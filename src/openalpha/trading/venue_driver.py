@@ -114,6 +114,7 @@ class VenueDriver:
         self.post: SafetyPost | None = None
         self.incident_book: IncidentBook | None = None
         self._told_incidents = 0
+        self._has_account = False
 
     def start(self) -> int:
         """Lead the desk through its log, then ask the venue for every fate not known.
@@ -151,6 +152,8 @@ class VenueDriver:
             while self.desk.mode is not Mode.ENDED and not self.is_restarting:
                 self._step()
                 await asyncio.sleep(0)
+            if self._log is not None:
+                self._log.sync()
         finally:
             await port.close()
             self._say(is_led=False)
@@ -279,7 +282,11 @@ class VenueDriver:
             self._hear(words)
         self.is_restarting = self.is_restarting or outcome.restarts
         self._make_known(outcome)
-        if outcome.outputs or outcome.heard.accounts:
+        heard = outcome.heard
+        is_first = bool(heard.accounts) and not self._has_account
+        self._has_account = self._has_account or is_first
+        if heard.fills or heard.effects or is_first:
+            # What the books hold stands in the log; decisions are synced with their orders.
             log.sync()
             self._post([outcome])
 
