@@ -381,3 +381,17 @@ def test_apart_and_together_agree(tmp_path: Path) -> None:
     (one,), (other,) = (e.evaluate(params, [together.whole()]) for e in (together, apart))
     assert one.figures == pytest.approx(other.figures, rel=1e-9, abs=1e-9, nan_ok=True)
     assert np.array_equal(one.daily, other.daily)
+
+
+def test_whoever_evaluates_a_configuration_writes_the_ledger() -> None:
+    package = Path(openalpha.__file__).parent
+    runs, counts = [], []
+    for path in sorted(package.rglob("*.py")):
+        text = path.read_text("utf-8")
+        if "evaluator.evaluate(" in text:
+            runs.append(path.name)
+            if "append_all(" in text:
+                counts.append(path.name)
+    assert runs == counts == ["judging.py", "sweep.py", "walkforward.py"]
+    lanes = [path.name for path in package.rglob("*.py") if "Lane()" in path.read_text("utf-8")]
+    assert sorted(lanes) == ["sweep_evaluate.py", "warm.py"], "only the evaluator leads batches"
