@@ -73,6 +73,9 @@ DataOption = Annotated[
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML file.")
 ]
+PdfOption = Annotated[
+    Path | None, typer.Option("--pdf", metavar="FILE", help="Write the report as PDF.")
+]
 CsvOption = Annotated[
     Path | None, typer.Option("--csv", metavar="DIR", help="Write fills, equity … as CSV files.")
 ]
@@ -100,6 +103,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
     data: DataOption = None,
     json_to: JsonOption = None,
     html: HtmlOption = None,
+    pdf: PdfOption = None,
     csv: CsvOption = None,
     allow_lookahead: LookaheadOption = False,
     family: FamilyOption = "",
@@ -131,7 +135,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
         },
     )
     set_taxpayer(screen, result, loaded)
-    saved = _write(screen, result, loaded, html=html, csv=csv)
+    saved = _write(screen, result, loaded, html=html, pdf=pdf, csv=csv)
     if post_to_ledger:
         _post(screen, result, loaded, run_id=saved.id)
 
@@ -252,6 +256,7 @@ def _write(
     loaded: "LoadedSettings",
     *,
     html: Path | None,
+    pdf: Path | None,
     csv: Path | None,
 ) -> "StoredRun":
     saved = result.save()
@@ -265,6 +270,8 @@ def _write(
 
         write_text(html, report_html(result, loaded.settings.report))
         screen.remark(f"Report written to {html}")
+    if pdf is not None:
+        screen.remark(f"PDF written to {result.to_pdf(pdf)}")
     if csv is not None:
         names = ", ".join(path.name for path in result.to_csv(csv))
         screen.remark(f"Tables written to {csv}: {names}")

@@ -240,6 +240,19 @@ class BacktestResult:
         write_bytes(Path(path), report_html(self).encode())
         return Path(path)
 
+    def to_pdf(self, path: Path | str) -> Path:
+        """Write the report as PDF.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be written.
+        """
+        from openalpha.research.report.pdf import report_pdf
+
+        write_bytes(Path(path), report_pdf(self))
+        return Path(path)
+
     def show(self, console: "Console | None" = None) -> None:
         """Print the report to the terminal."""
         from openalpha.research.report import print_report

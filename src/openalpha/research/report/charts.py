@@ -90,11 +90,12 @@ def histogram_chart(pnl: Floats, currency: str, *, bins: int = 41) -> dict[str, 
 
 
 def overlay_chart(
-    runs: Sequence[Compared], names: Sequence[str], settings: ReportSettings
+    runs: Sequence[Compared], names: Sequence[str], *, settings: ReportSettings
 ) -> dict[str, list[dict[str, Any]]]:
     """Return each run's equity as a percentage of its capital, and its drawdown in %."""
     points = max(200, settings.line_points // 2)
-    growth, falls = [], []
+    growth: list[dict[str, Any]] = []
+    falls: list[dict[str, Any]] = []
     for run, name in zip(runs, names, strict=True):
         closes = run.ts_ms + run.timeframe_ms
         values = 100 * (run.equity / run.capital - 1)

@@ -55,7 +55,7 @@ def compare_html(
     runs = _runs(results)
     names = sorted({name for run in runs for name in run.instruments})
     known = labels(runs)
-    lines = charts.overlay_chart(runs, known, settings or ReportSettings())
+    lines = charts.overlay_chart(runs, known, settings=settings or ReportSettings())
     rows = [_row(run, name, links or {}) for run, name in zip(runs, known, strict=True)]
     body = "".join(
         (
