@@ -33,7 +33,7 @@ class Memo:
         self._known: OrderedDict[_Key, tuple[Columns, Columns]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: _Key, series: Columns, compute: Callable[[], Columns]) -> Columns:
+    def get(self, key: _Key, series: Columns, *, compute: Callable[[], Columns]) -> Columns:
         """Return copies of what `compute` gives, computed once."""
         with self._lock:
             known = self._known.get(key)
@@ -76,12 +76,12 @@ def remembering(memo: Memo) -> Iterator[Memo]:
 def remembered(
     name: str,
     series: Columns,
-    parameters: Mapping[str, int | float],
     *,
+    parameters: Mapping[str, int | float],
     compute: Callable[[], Columns],
 ) -> Columns:
     """Return what an indicator gives for series, from memory where that may be."""
     if not _active or any(column.flags.writeable for column in series):
         return compute()
     places = tuple((column.ctypes.data, len(column)) for column in series)
-    return _active[-1].get((name, *parameters.items(), *places), series, compute)
+    return _active[-1].get((name, *parameters.items(), *places), series, compute=compute)

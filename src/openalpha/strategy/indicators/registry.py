@@ -165,7 +165,9 @@ class Indicator:
         arrays = _as_columns(self.name, self.inputs, columns)
         if not len(arrays[0]):
             return tuple(np.empty(0) for _ in self.outputs)
-        return remembered(self.name, arrays, merged, compute=lambda: self._computed(arrays, merged))
+        return remembered(
+            self.name, arrays, parameters=merged, compute=lambda: self._computed(arrays, merged)
+        )
 
     def _computed(
         self, arrays: tuple[FloatArray, ...], merged: Mapping[str, Number]
