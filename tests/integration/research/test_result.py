@@ -194,3 +194,19 @@ def test_figures_do_not_depend_on_the_order_they_are_asked_in() -> None:
     one, other = fake_result(bars=800, changes=40), fake_result(bars=800, changes=40)
     _ = (one.verdict, one.round_trips)
     assert np.array_equal(list(one.metrics.values()), list(other.metrics.values()), equal_nan=True)
+
+
+def test_the_page_has_a_table_behind_each_chart_and_what_would_change_the_verdict() -> None:
+    made = fake_result(bars=9_000, changes=260)
+    text = report_html(made)
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1].replace("<\\/", "</"))
+    assert text.count('<details class="behind">') == 4
+    assert sum(data["days"]["count"]) + data["days"]["still"] == len(made.days)
+    assert data["moves"]["of"] == len(made.trips)
+    assert data["rolling"]["window"] == 90
+    assert len(data["rolling"]["t"]) == len(made.days) - 89
+    assert "What would speak for it" in text
+    fills = data["prices"][0]["views"][0]
+    assert len(fills["why"]) == len(fills["t_fill"])
+    for place in ("rolling", "days", "moves"):
+        assert f'id="{place}"' in text

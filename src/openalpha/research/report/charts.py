@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openalpha.core.clock import DAY_MS, HOUR_MS, MINUTE_MS, timeframe_name
+from openalpha.core.reasons import Reason
 from openalpha.market.history import History
 from openalpha.research.benchmark import buy_and_hold
 from openalpha.research.compared import Compared
@@ -137,6 +138,7 @@ def _view(
         "price": _short(fills.price[shown]),
         "side": fills.side[shown].tolist(),
         "qty": _short(fills.qty[shown]),
+        "why": [Reason(code).name.lower().replace("_", " ") for code in fills.reason[shown]],
         "links": links if len(shown) == len(rows) else [],
     }
 

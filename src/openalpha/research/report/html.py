@@ -1,10 +1,10 @@
 """The HTML report of one run."""
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openalpha.core.clock import format_ms
-from openalpha.research.report import charts, sections
+from openalpha.research.report import behind, charts, robust, sections
 from openalpha.research.report.page import page, section
 from openalpha.research.settings import ReportSettings
 
@@ -27,6 +27,8 @@ def report_html(result: "BacktestResult", settings: ReportSettings | None = None
     curve = charts.curve_chart(result, settings)
     prices = charts.price_charts(result, settings)
     pnl = charts.histogram_chart(result.trips.pnl, result.currency)
+    rolling, days = robust.rolling_chart(result), robust.day_histogram(result.days.returns)
+    moves = robust.excursion_points(result)
     months = list(zip(result.by_month["month"], result.by_month["return"], strict=True))
     currency = escape(result.currency)
     body = "".join(
@@ -38,7 +40,8 @@ def report_html(result: "BacktestResult", settings: ReportSettings | None = None
             section(
                 "Equity, drawdown and exposure",
                 '<div id="curve" class="chart tall" role="img" aria-label="Equity against buy and '
-                'hold, drawdown and exposure over time"></div>',
+                'hold, drawdown and exposure over time"></div>'
+                + behind.folded(behind.curve_table(result)),
                 note=curve["remark"],
             ),
             section("Months", sections.heat_map(months), note="Return in %, calendar months, UTC."),
@@ -47,7 +50,7 @@ def report_html(result: "BacktestResult", settings: ReportSettings | None = None
             section(
                 "Round trips by result",
                 '<div id="histogram" class="chart" role="img" aria-label="Round trips by net '
-                'profit"></div>',
+                'profit"></div>' + behind.folded(behind.trip_counts(pnl, result.currency)),
                 note="The outermost bars hold all beyond.",
             ),
             "</div>",
@@ -57,6 +60,9 @@ def report_html(result: "BacktestResult", settings: ReportSettings | None = None
                     sections.side_table(result)),
             section("Last round trips", sections.trip_table(result, settings.table_rows),
                     note="Worst, best: the furthest the price went against and for the position."),
+            _steadiness(rolling, days),
+            _excursions(moves),
+            section("What would change my mind", behind.mind_text(result)),
             section("All figures", sections.figure_groups(result),
                     note="Point at a line for its definition."),
             section("What it was made from", sections.record_details(result)),
@@ -68,7 +74,10 @@ def report_html(result: "BacktestResult", settings: ReportSettings | None = None
         f"</p><p>Made {escape(format_ms(result.context.created_ms))} by OpenAlpha. A backtest is "
         "what would have happened under the stated assumptions, not a promise.</p>"
     )
-    data = {"curve": curve, "prices": prices, "histogram": pnl}
+    data = {
+        "curve": curve, "prices": prices, "histogram": pnl, "rolling": rolling, "days": days,
+        "moves": moves,
+    }  # fmt: skip
     title = f"{result.context.strategy} on {', '.join(result.context.histories)}"
     return page(title=title, body=body, data=data, footer=footer)
 
@@ -85,6 +94,33 @@ def _head(result: "BacktestResult") -> str:
         f'<header class="head"><p class="kicker">{sections.subtitle(result)}</p>'
         f"<h1>{escape(result.verdict.headline)}</h1></header>"
     )
+
+
+def _steadiness(rolling: dict[str, Any], days: dict[str, Any]) -> str:
+    place = '<div id="{}" class="chart" role="img" aria-label="{}"></div>'
+    left = '<p class="muted">Too few days with movement for a rolling figure.</p>'
+    if rolling["t"]:
+        label = "Sharpe ratio of a rolling stretch of days"
+        left = place.format("rolling", label) + behind.folded(behind.rolling_table(rolling))
+    right = '<p class="muted">No day moved.</p>'
+    if days["x"]:
+        right = place.format("days", "Days by return") + behind.folded(behind.day_table(days))
+    span = f"The {rolling['window']} days before each day." if rolling["t"] else ""
+    still = f"{days['still']:,} days without movement are left out." if days["still"] else ""
+    return (
+        '<div class="pair">' + section("Rolling Sharpe ratio", left, note=span)
+        + section("Days by return", right, note=still) + "</div>"
+    )  # fmt: skip
+
+
+def _excursions(moves: dict[str, Any]) -> str:
+    if not moves["of"]:
+        return ""
+    note = "Each round trip's furthest move against it and for it, beside its result."
+    if moves["shown"] < moves["of"]:
+        note += f" {moves['shown']:,} of {moves['of']:,}, extremes among them."
+    place = '<div id="moves" class="chart" role="img" aria-label="Moves within round trips"></div>'
+    return section("How far trades went", place, note=note)
 
 
 def _price_chart(prices: list[dict[str, object]]) -> str:

@@ -76,19 +76,51 @@
     ], layout, config());
   }
 
-  function drawHistogram() {
-    const h = data.histogram;
+  function drawHistogram(place, counted, words, unit) {
+    const h = data[place];
     const { axis, layout } = base({ margin: { l: 8, r: 8, t: 22, b: 30 }, hovermode: "closest", bargap: 0.08 });
     Object.assign(layout, {
-      xaxis: Object.assign({}, axis, { showgrid: false, showline: true, zeroline: true, tickformat: ",.4~r", title: { text: `net profit of a round trip, ${h.currency}`, font: { size: 12.5, color: colour("soft") }, standoff: 10 } }),
+      xaxis: Object.assign({}, axis, { showgrid: false, showline: true, zeroline: true, tickformat: ",.4~r", title: { text: words, font: { size: 12.5, color: colour("soft") }, standoff: 10 } }),
       yaxis: Object.assign({}, axis, { tickformat: ",d", rangemode: "tozero", nticks: 5 }),
-      annotations: [heading("Round trips", 1.01)],
+      annotations: [heading(counted, 1.01)],
     });
-    Plotly.react("histogram", [{
+    Plotly.react(place, [{
       type: "bar", x: h.x, y: h.count, width: h.width * 0.9,
       marker: { color: h.x.map((x) => colour(x > 0 ? "gain" : "loss")), opacity: 0.85 },
-      hovertemplate: `%{y:,d} around %{x:,.2f} ${h.currency}<extra></extra>`,
+      hovertemplate: `%{y:,d} around %{x:,.2f} ${unit}<extra></extra>`,
     }], layout, config());
+  }
+
+  function drawRolling() {
+    const r = data.rolling;
+    const { axis, layout } = base({ margin: { l: 8, r: 8, t: 22, b: 8 } });
+    Object.assign(layout, {
+      xaxis: Object.assign(timeAxis(axis), { nticks: 5 }),
+      yaxis: Object.assign({}, axis, { zeroline: true, zerolinecolor: colour("muted"), nticks: 5 }),
+      annotations: [heading("Sharpe ratio, a year", 1.01)],
+    });
+    Plotly.react("rolling", [{ type: "scatter", mode: "lines", x: r.t, y: r.y, line: { color: colour("gain"), width: 1.5 }, hovertemplate: "%{y:.2f}<extra></extra>" }], layout, config());
+  }
+
+  function drawMoves() {
+    const m = data.moves;
+    const narrow = isNarrow();
+    const { axis, layout } = base({ margin: { l: 8, r: 8, t: 22, b: 34 }, hovermode: "closest" });
+    const x = (words, domain, anchor) => Object.assign({}, axis, { domain, anchor, ticksuffix: " %", rangemode: "tozero", showline: true, nticks: narrow ? 3 : 5, tickangle: 0, title: { text: words, font: { size: 12.5, color: colour("soft") }, standoff: 8 } });
+    Object.assign(layout, {
+      xaxis: x(narrow ? "against" : "furthest against it, % of the entry", [0, 0.48], "y"),
+      xaxis2: x(narrow ? "for" : "furthest for it, % of the entry", [0.52, 1], "y"),
+      yaxis: Object.assign({}, axis, { ticksuffix: " %", zeroline: true, zerolinecolor: colour("muted"), nticks: 5 }),
+      annotations: [heading("Result, % of the entry", 1.01)],
+    });
+    const tones = m.result.map((value) => colour(value > 0 ? "gain" : "loss"));
+    const shapes = m.result.map((value) => (value > 0 ? "circle" : "x-thin"));
+    const dots = (values, words, more) => Object.assign({
+      type: "scatter", mode: "markers", x: values, y: m.result,
+      marker: { color: tones, symbol: shapes, size: 6, opacity: 0.75, line: { width: 1.2, color: tones } },
+      hovertemplate: `${words} %{x:.2f} %<br>result %{y:+.2f} %<extra></extra>`,
+    }, more);
+    Plotly.react("moves", [dots(m.adverse, "against it"), dots(m.favourable, "for it", { xaxis: "x2" })], layout, config());
   }
 
   let chosen = 0;
@@ -116,9 +148,9 @@
       const at = v.side.map((s, i) => (s === side ? i : -1)).filter((i) => i >= 0);
       const pick = (list) => at.map((i) => list[i]);
       return {
-        type: "scatter", mode: "markers", x: pick(v.t_fill), y: pick(v.price), customdata: pick(v.qty),
+        type: "scatter", mode: "markers", x: pick(v.t_fill), y: pick(v.price), customdata: pick(v.qty), text: pick(v.why),
         marker: { symbol: side > 0 ? "triangle-up" : "triangle-down", size, color: colour(side > 0 ? "gain" : "loss"), line: { color: colour("card"), width: 1 } },
-        hovertemplate: `${side > 0 ? "bought" : "sold"} %{customdata} at %{y:,.8~r}<br>%{x|%Y-%m-%d %H:%M} UTC<extra></extra>`,
+        hovertemplate: `${side > 0 ? "bought" : "sold"} %{customdata} at %{y:,.8~r}<br>by: %{text}<br>%{x|%Y-%m-%d %H:%M} UTC<extra></extra>`,
       };
     };
     Plotly.react("price", [{
@@ -163,7 +195,10 @@
   function draw() {
     document.getElementById("theme").textContent = isDark() ? "Light" : "Dark";
     if (data.curve) drawCurve();
-    if (data.histogram) drawHistogram();
+    if (data.histogram) drawHistogram("histogram", "Round trips", `net profit of a round trip, ${data.histogram.currency}`, data.histogram.currency);
+    if (data.days && data.days.x.length) drawHistogram("days", "Days", "return of a day, %", "%");
+    if (data.rolling && data.rolling.t.length) drawRolling();
+    if (data.moves && data.moves.of) drawMoves();
     if (data.prices) drawPrice();
     if (data.overlay) drawOverlay("overlay", "Equity, % change against the capital");
     if (data.falls) drawOverlay("falls", isNarrow() ? "Drawdown, %" : "Drawdown, % below the highest equity so far");
