@@ -6,8 +6,10 @@ from statistics import NormalDist
 
 import numpy as np
 
+from openalpha.research.capacity import FAIR_SHARE
 from openalpha.research.circumstances import Check, Circumstances, Severity
 from openalpha.research.wording import count, day, money, percent, plural, ratio
+from openalpha.venue.rules import REALISTIC_IMPACT_BPS, REALISTIC_SPREAD_BPS
 
 __all__ = ["CHECKS", "expected_best_sharpe"]
 
@@ -201,6 +203,22 @@ def _cost_burden(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
     return []
 
 
+def _capacity(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
+    found = facts.capacity
+    if found is None or found.share <= FAIR_SHARE:
+        return []
+    return [
+        Check(
+            "capacity",
+            Severity.ALARM if found.share > 0.5 else Severity.CAUTION,
+            f"One in twenty of its bars with a fill took more than {percent(found.share)} of the "
+            f"volume traded in it: prices would not have stood still. Within "
+            f"{percent(FAIR_SHARE, digits=0)} it can begin with at most "
+            f"{money(found.capital, facts.currency)}.",
+        )
+    ]
+
+
 def _flattering(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
     path = facts.settings.get("fills", {}).get("path", "adverse")
     switched_off = _costs_off(facts)
@@ -211,6 +229,14 @@ def _flattering(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
                 "costs_off",
                 Severity.ALARM,
                 f"Switched off for this run: {', '.join(switched_off)}. Live trading pays.",
+            )
+        )
+    if low := [*facts.low_fees, *_costs_low(facts)]:
+        found.append(
+            Check(
+                "costs_low",
+                Severity.CAUTION,
+                f"Cheaper than the defaults: {', '.join(low)}. A result should survive them.",
             )
         )
     if path == "nearer_first":
@@ -245,6 +271,23 @@ def _costs_off(facts: Circumstances) -> list[str]:
     if costs.get("funding") is False and facts.has_funding:
         off.append("funding")
     return off
+
+
+def _costs_low(facts: Circumstances) -> list[str]:
+    """Return the costs that were set below their defaults but not to nothing."""
+    costs = facts.settings.get("costs", {})
+    usual = (
+        ("spread_bps", "spread", REALISTIC_SPREAD_BPS),
+        ("impact", "impact", REALISTIC_IMPACT_BPS),
+    )
+    low = [
+        f"{words} {costs[name]} bps (default {by_default})"
+        for name, words, by_default in usual
+        if costs.get(name) is not None and 0 < float(str(costs[name])) < float(by_default)
+    ]
+    if _is_zero(costs.get("participation")):
+        low.append("no limit to the share of a bar's volume taken (default 0.1)")
+    return low
 
 
 def _limits_off(facts: Circumstances) -> Checks:
@@ -327,6 +370,7 @@ def _survival(metrics: Mapping[str, float], facts: Circumstances) -> Checks:
 
 
 CHECKS: tuple[Callable[[Mapping[str, float], Circumstances], Checks], ...] = (
-    _flattering, _survival, _plausibility, _activity, _concentration, _cost_burden, _data,
+    _flattering, _survival, _plausibility, _activity, _concentration, _cost_burden, _capacity,
+    _data,
 )  # fmt: skip
 """Every check, in the order their sentences should stand where they weigh the same."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 
 from openalpha.core.instruments import Kind
 from openalpha.core.reasons import Reason
+from openalpha.research.capacity import Capacity, capacity_of
 from openalpha.research.hedges import joined_pnl, unhedged_share
 from openalpha.research.missing import bar_gaps
+from openalpha.venue.rules import fees_bps
+from openalpha.venue.settings import CostSettings
 
 if TYPE_CHECKING:
     from openalpha.research.result import BacktestResult
@@ -73,6 +77,10 @@ class Circumstances:
         Fills forced by the venue.
     trials : int
         Configurations of the family tried on overlapping history, this one included.
+    capacity : Capacity or None
+        What it took of the volume of its bars; None where no bar with a fill had volume.
+    low_fees : sequence of str
+        Fees below those of the venue's lowest tier, in words.
     """
 
     strategy: str
@@ -91,6 +99,20 @@ class Circumstances:
     is_lookahead_allowed: bool = False
     liquidations: int = 0
     trials: int = 1
+    capacity: Capacity | None = None
+    low_fees: Sequence[str] = ()
+
+
+def _low_fees(result: "BacktestResult") -> list[str]:
+    """Return the fees that are below what an account without any volume pays, zero left out."""
+    given = result.context.settings.get("costs", {})
+    found = []
+    for side, name in enumerate(("maker", "taker")):
+        set_bps = given.get(f"{name}_bps")
+        usual = [fees_bps(instrument, CostSettings())[side] for instrument in result.instruments]
+        if set_bps is not None and 0 < Decimal(str(set_bps)) < min(usual):
+            found.append(f"{name} fee {set_bps} bps (the lowest tier pays {min(usual)})")
+    return found
 
 
 def circumstances_of(result: "BacktestResult") -> Circumstances:
@@ -124,4 +146,6 @@ def circumstances_of(result: "BacktestResult") -> Circumstances:
         is_lookahead_allowed=result.context.is_lookahead_allowed,
         liquidations=int(np.isin(reasons, _LIQUIDATIONS).sum()),
         trials=result.tried,
+        low_fees=_low_fees(result),
+        capacity=capacity_of(result.fill_columns, histories, capital=float(result.run.capital)),
     )

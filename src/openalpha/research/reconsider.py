@@ -121,6 +121,7 @@ _MORE: Mapping[str, Callable[[Metrics], Iterator[str]]] = {
     "implausible_sharpe": _said("The same result on prices of another source, bar by bar."),
     "implausible_return": _said("The same result on prices of another source, bar by bar."),
     "costs_off": _said("The same run with every cost switched on."),
+    "costs_low": _said("The same run with the default costs."),
     "optimistic_path": _said("The same run with fills.path = adverse, or refine on finer bars."),
     "lookahead_allowed": _said("A rule that does not look ahead; this one cannot be judged."),
     "data_gaps": _said("The missing bars, or another span without gaps."),

@@ -186,7 +186,7 @@ class BacktestResult:
             "flattering": [
                 check.sentence
                 for check in self.verdict.checks
-                if check.code in ("costs_off", "optimistic_path", "lookahead_allowed")
+                if check.code in ("costs_off", "costs_low", "optimistic_path", "lookahead_allowed")
             ],
             "trial": self._trial,
             "slow_bars": int(self.run.slow_bars),

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from openalpha.research.capacity import Capacity, capacity_of
 from openalpha.research.definitions import DEFINITIONS
 from openalpha.research.verdict import Circumstances, Severity, judge
 
@@ -162,3 +163,59 @@ def test_a_hedge_that_holds_is_not_called_unhedged() -> None:
 
 def test_settings_that_are_not_there_are_not_called_zero() -> None:
     assert "costs_off" not in judge(metrics(), facts(settings={})).codes()
+
+
+@pytest.mark.parametrize(
+    ("share", "severity"), [(0.05, None), (0.06, Severity.CAUTION), (0.7, Severity.ALARM)]
+)
+def test_what_it_took_of_the_volume_limits_its_capital(share, severity) -> None:
+    verdict = judge(metrics(), facts(capacity=Capacity(share, share, 10_000 * 0.05 / share)))
+    assert [check.severity for check in verdict.checks] == [severity] * (severity is not None)
+    if share == 0.7:
+        assert "70.0 % of the volume" in verdict.checks[0].sentence
+        assert "at most 714.29 USDT" in verdict.checks[0].sentence
+
+
+def test_a_bar_and_its_fills_are_one_share_of_volume() -> None:
+    from tests.fakes.engine_run import fake_result
+
+    result = fake_result(bars=400, changes=30)
+    found = capacity_of(result.fill_columns, result.context.histories.values(), capital=10_000.0)
+    history = next(iter(result.context.histories.values()))
+    shares: dict[int, float] = {}
+    for ts, qty in zip(result.fill_columns.ts_ms, result.fill_columns.qty, strict=True):
+        row = int(np.flatnonzero(history.ts_ms <= ts)[-1])
+        shares[row] = shares.get(row, 0.0) + qty / history.column("volume")[row]
+    assert found is not None
+    assert found.largest == pytest.approx(max(shares.values()))
+    assert found.share == pytest.approx(np.quantile(list(shares.values()), 0.95))
+    assert found.capital == pytest.approx(500.0 / found.share)
+    idle = fake_result(bars=50, changes=0)
+    assert capacity_of(idle.fill_columns, idle.context.histories.values(), capital=1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"spread_bps": "0.5"}, "spread 0.5 bps (default 1)"),
+        ({"impact": "2"}, "impact 2 bps (default 10)"),
+        ({"participation": "0"}, "no limit to the share"),
+    ],
+)
+def test_costs_below_their_defaults_are_said_to_flatter(changed, said) -> None:
+    verdict = judge(metrics(), facts(settings=settings("costs", **changed)))
+    assert verdict.codes() == ("costs_low",)
+    assert said in verdict.checks[0].sentence
+
+
+def test_fees_below_the_venues_lowest_tier_are_said_to_flatter() -> None:
+    from openalpha.research.circumstances import circumstances_of
+    from tests.fakes.engine_run import SETTINGS, fake_result
+
+    def low(**costs: Any) -> Any:
+        changed = SETTINGS | {"costs": {**SETTINGS["costs"], **costs}}
+        made = fake_result(bars=100, changes=4, context={"settings": changed})
+        return circumstances_of(made).low_fees
+
+    assert low(taker_bps="1") == ["taker fee 1 bps (the lowest tier pays 5.5)"]
+    assert low(taker_bps="5.5", maker_bps=None) == []
