@@ -25,7 +25,9 @@ def test_runs_are_named_by_what_sets_them_apart_and_warned_of(bars, tmp_path, ca
     assert execute([*RUN, "--param", "fast=9", "--set", "costs.taker_bps=1"]) == 0
     assert execute([*RUN, "--param", "fast=9", "--from", "2024-01-03"]) == 0
     found = as_json(capsys, "compare", "latest-2", "latest-1", "latest", "--html", "c.html")
-    assert found["runs"][0]["name"].startswith("ma_cross fast 8")
+    names = [run["name"] for run in found["runs"]]
+    assert names[0].startswith("ma_cross fast 8")
+    assert names[1] == "ma_cross fast 9, taker_bps 1"
     assert found["unlike"]["params.fast"] == ["8", "9", "9"]
     said = " ".join(found["cautions"])
     assert "different times" in said
@@ -56,3 +58,14 @@ def test_one_run_twice_is_no_comparison(bars, capsys):
     capsys.readouterr()
     assert execute(["compare", "latest", "latest"]) == 1
     assert "two different runs" in capsys.readouterr().err
+
+
+def test_only_runs_of_one_strategy_are_told_apart_by_their_parameters(home):
+    from openalpha.research.compared import cautions, compared, labels
+
+    def run(strategy: str, fast: int) -> object:
+        return compared(fake_result(strategy, bars=50, changes=2, context={"params": {"f": fast}}))
+
+    assert labels([run("a", 1), run("a", 2), run("b", 3)]) == ["a f 1", "a f 2", "b"]
+    assert labels([run("a", 1), run("a", 1)]) == ["a (1)", "a (2)"]
+    assert list(cautions([run("a", 1), run("b", 3)])) == []

@@ -133,15 +133,16 @@ def labels(runs: Sequence[Compared]) -> list[str]:
     Where even that is the same they are numbered.
     """
     names = [run.strategy for run in runs]
-    apart = unlike(runs)
-    for at, run in enumerate(runs):
-        if names.count(run.strategy) > 1:
+    for strategy in dict.fromkeys(names):
+        rows = [at for at, run in enumerate(runs) if run.strategy == strategy]
+        apart = unlike([runs[at] for at in rows])
+        for place, at in enumerate(rows):
             words = [
-                f"{what.partition('.')[2]} {texts[at]}"
+                f"{what.rpartition('.')[2]} {texts[place]}"
                 for what, texts in apart.items()
                 if what.startswith(("params.", "settings."))
             ]
-            names[at] = " ".join([run.strategy, ", ".join(words[:3])]).strip()
+            names[at] = " ".join([strategy, ", ".join(words[:3])]).strip()
     return [
         f"{name} ({names[: at + 1].count(name)})" if names.count(name) > 1 else name
         for at, name in enumerate(names)
@@ -160,6 +161,8 @@ def cautions(runs: Sequence[Compared]) -> Iterator[str]:
     if len({run.span for run in runs}) > 1:
         spans = ", ".join(sorted({"–".join(format_ms(ms)[:10] for ms in run.span) for run in runs}))
         yield f"They cover different times ({spans}): a calm year flatters whoever had it."
+    if len({run.instruments for run in runs}) > 1:
+        yield "They traded different instruments: part of the distance is what those did."
     if len({run.currency for run in runs}) > 1:
         yield "Their accounts are kept in different currencies: amounts do not compare."
     if len({run.capital for run in runs}) > 1:

@@ -30,6 +30,9 @@ def reconsider(metrics: Metrics, verdict: Verdict) -> Reconsidered:
     metrics : mapping of str to float
     verdict : Verdict
     """
+    is_hedged = "hedged_legs" in verdict.codes()
+    if is_hedged:  # a leg is no position: the pace of round trips means nothing
+        metrics = {**metrics, "round_trips": math.nan}
     more = [words for code in verdict.codes() if code in _MORE for words in _MORE[code](metrics)]
     if metrics["fills"] > 0 and "many_trials" not in verdict.codes():
         more.append(
@@ -47,11 +50,11 @@ def _less(m: Metrics) -> Iterator[str]:
         low = _MONTH * mean - 2 * math.sqrt(_MONTH) * spread
         if low > -1:
             yield (
-                f"A month that returns less than {percent(low, signed=True)}: in this history's "
+                f"A month that returns less than {_near_zero(low)}: in this history's "
                 "own terms that is beyond two standard deviations."
             )
     if 0 < m["max_drawdown"] < 2 / 3:
-        deeper = percent(1.5 * m["max_drawdown"])
+        deeper = _near_zero(1.5 * m["max_drawdown"])
         yield f"A drawdown beyond {deeper}, half as much again as the deepest here."
     before, costs, bps = m["profit_before_costs"], m["total_costs"], m["cost_bps"]
     if 0 < costs < before and math.isfinite(bps):
@@ -61,13 +64,18 @@ def _less(m: Metrics) -> Iterator[str]:
         )
 
 
+def _near_zero(value: float) -> str:
+    return percent(value, signed=value < 0, digits=1 if abs(value) >= 0.02 else 2)
+
+
 def _days(m: Metrics) -> Iterator[str]:
     yield "At least a year of history, with rising, falling and quiet markets in it."
 
 
 def _trips(m: Metrics) -> Iterator[str]:
     trips, days = m["round_trips"], m["years"] * _YEAR
-    text = f"{_ENOUGH_TRIPS} round trips or more"
+    noun = "positions" if math.isnan(trips) else "round trips"
+    text = f"{_ENOUGH_TRIPS} {noun} or more"
     if 0 < trips < _ENOUGH_TRIPS:
         text += f"; at the pace seen that takes {plural(round(days * 30 / trips), 'day')} in all"
     yield text + "."

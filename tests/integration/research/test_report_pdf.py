@@ -11,6 +11,7 @@ from openalpha.research.reconsider import reconsider
 from openalpha.research.report.pdf import report_pdf
 from openalpha.research.report.plots import nice_ticks
 from openalpha.research.report.robust import day_histogram, rolling_sharpe
+from openalpha.research.verdict import Check, Severity, Verdict
 from openalpha.research.wording import money
 from tests.fakes.engine_run import fake_result
 
@@ -82,3 +83,12 @@ def test_days_by_return_count_every_day_once() -> None:
 def test_ticks_are_round_and_inside() -> None:
     assert nice_ticks(-0.31, 0.42, most=4) == [-0.2, 0.0, 0.2, 0.4]
     assert nice_ticks(5.0, 5.0) == [5.0]
+
+
+def test_legs_that_hedge_are_not_counted_as_a_pace() -> None:
+    made = fake_result(bars=500, changes=6)
+    hedged = Check("hedged_legs", Severity.NOTE, "")
+    few = Check("too_few_round_trips", Severity.ALARM, "")
+    verdict = Verdict("", "", (few, hedged))
+    assert reconsider(made.metrics, verdict).more[0] == "30 positions or more."
+    assert "days in all" in reconsider(made.metrics, Verdict("", "", (few,))).more[0]

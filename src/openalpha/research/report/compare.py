@@ -174,7 +174,7 @@ def _kicker(runs: Sequence[Compared], names: list[str]) -> str:
 def _headline(runs: Sequence[Compared], known: Sequence[str]) -> str:
     earned = sum(run.metrics["net_profit"] > 0 for run in runs)
     best = max(range(len(runs)), key=lambda at: runs[at].metrics["total_return"])
-    is_of_many = len({run.strategy for run in runs}) > 1 or len(runs) == 1
+    is_of_many = len({run.strategy for run in runs}) == len(runs)
     many = plural(len(runs), "strategy" if is_of_many else "run",
                   many="strategies" if is_of_many else "runs")  # fmt: skip
     made = percent(runs[best].metrics["total_return"], signed=True)

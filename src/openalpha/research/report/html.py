@@ -39,8 +39,9 @@ def report_html(result: "BacktestResult", settings: ReportSettings | None = None
             sections.verdict_box(result.verdict),
             section(
                 "Equity, drawdown and exposure",
-                '<div id="curve" class="chart tall" role="img" aria-label="Equity against buy and '
-                'hold, drawdown and exposure over time"></div>'
+                '<div class="tools"><button id="bench" type="button" aria-pressed="true">'
+                'Buy and hold</button></div><div id="curve" class="chart tall" role="img" '
+                'aria-label="Equity against buy and hold, drawdown and exposure over time"></div>'
                 + behind.folded(behind.curve_table(result)),
                 note=curve["remark"],
             ),

@@ -26,6 +26,8 @@ __all__ = ["report_pdf"]
 _INK, _CAUTION = (0.11, 0.11, 0.10), (0.54, 0.38, 0.0)
 _COLOURS = {Severity.ALARM: ALARM, Severity.CAUTION: _CAUTION, Severity.NOTE: SOFT}
 _LINE_POINTS, _TRIPS = 900, 32
+# From there on the strategy's own ups and downs cannot be seen beside buying and holding.
+_DWARFED = 4.0
 _GROUPS = {
     Group.MONEY: "Money", Group.RISK: "Risk", Group.TRADES: "Round trips",
     Group.ACTIVITY: "Activity", Group.COSTS: "Costs", Group.BENCHMARK: "Against buy and hold",
@@ -42,7 +44,7 @@ def report_pdf(result: "BacktestResult") -> bytes:
     names = ", ".join(result.context.histories)
     made = format_ms(result.context.created_ms)
     is_synthetic = any(name.startswith("synthetic") for name in result.context.histories)
-    foot = f"{result.context.strategy} on {names} · made {made} by OpenAlpha · times are UTC"
+    foot = f"{result.context.strategy} on {names} · made {made} by OpenAlpha · UTC"
     paper = Paper(
         title=_plain(f"{result.context.strategy} on {names}"),
         foot=_plain(foot if len(foot) < 120 else foot[:117] + "…"),
@@ -155,12 +157,16 @@ def _equity(paper: Paper, result: "BacktestResult") -> None:
     worth = capital * buy_and_hold(result.context.histories, result.start_ms, moments_ms=closes)
     span = (result.start_ms, result.end_ms)
     draw.curves(paper, span, t=closes, equity=run.equity[rows], held=worth)
+    if np.ptp(worth) > _DWARFED * np.ptp(run.equity[rows]) > 0:
+        _say(paper, "The strategy alone:", size=7.5, colour=SOFT, gap=2)
+        draw.alone(paper, span, t=closes, equity=run.equity[rows])
 
 
 def _risk(paper: Paper, result: "BacktestResult") -> None:
     run = result.run
     span = (result.start_ms, result.end_ms)
     closes = run.ts_ms + run.timeframe_ms
+    paper.need(150)
     paper.heading("Risk", key="risk", note="Drawdown: % below the highest equity so far.")
     falls = -100 * drawdowns(run.equity, float(run.capital))
     rows = keep_extremes(falls, _LINE_POINTS)
@@ -176,6 +182,7 @@ def _trades(paper: Paper, result: "BacktestResult") -> None:
     trips = result.trips
     note = "Left: round trips by net profit, the outer bars hold all beyond. Right: each round "
     note += "trip's furthest move against it and its result, % of the entry; crosses lost."
+    paper.need(190)
     paper.heading("Trades", key="trades", note=note if len(trips) else "")
     if not len(trips):
         _say(paper, "No round trip was completed.", colour=SOFT)
@@ -219,6 +226,7 @@ def _costs(paper: Paper, result: "BacktestResult") -> None:
     costs = result.costs
     note = f"{result.currency}; – paid, + received. {percent(result.metrics['maker_share'])} of "
     note += "what was traded rested in the book."
+    paper.need(150)
     paper.heading("Costs", key="costs", note=note)
     steps = [
         ("Profit before costs", costs["profit_before_costs"]),
@@ -233,6 +241,7 @@ def _costs(paper: Paper, result: "BacktestResult") -> None:
 
 def _robustness(paper: Paper, result: "BacktestResult") -> None:
     note = "Left: Sharpe ratio of a rolling stretch of days. Right: days by return, %."
+    paper.need(180)
     paper.heading("Robustness", key="robustness", note=note)
     draw.steadiness(paper, result.days.returns, t=(result.days.day + 1) * DAY_MS)
     found = reconsider(result.metrics, result.verdict)

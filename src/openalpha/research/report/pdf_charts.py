@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from openalpha.books.report.paper import Paper
 
 __all__ = [
+    "alone",
     "curves",
     "exposure",
     "months",
@@ -69,6 +70,15 @@ def curves(paper: "Paper", span: Span, *, t: Ints, equity: Floats, held: Floats)
     plot.line(x, equity, colour=GAIN, width=1.1)
     paper.y -= 144
     _legend(paper, (("strategy", GAIN), ("buy and hold, before costs", BENCH)))
+
+
+def alone(paper: "Paper", span: Span, *, t: Ints, equity: Floats) -> None:
+    """Draw the equity on a scale of its own."""
+    paper.need(96)
+    plot = Plot(paper.canvas, _box(paper, 84), x=span, y=_reach(equity))
+    plot.axes(time_ticks(*span), y_words=_short, most=3)
+    plot.line(t.astype(np.float64), equity, colour=GAIN)
+    paper.y -= 88
 
 
 def _legend(paper: "Paper", names: Sequence[tuple[str, tuple[float, float, float]]]) -> None:

@@ -51,6 +51,7 @@
   });
   const key = (name, tone) => `<span style="color:${colour(tone)}">━</span> ${name}`;
 
+  let isHeld = true;
   function drawCurve() {
     const c = data.curve;
     const { axis, layout } = base({ margin: { l: 8, r: 8, t: 26, b: 8 } });
@@ -69,7 +70,7 @@
       ],
     });
     Plotly.react("curve", [
-      line("buy and hold", c.t, c.benchmark, "bench", { line: { color: colour("bench"), width: 1.2 }, hovertemplate: `%{y:,.2f} ${c.currency}` }),
+      line("buy and hold", c.t, c.benchmark, "bench", { visible: isHeld, line: { color: colour("bench"), width: 1.2 }, hovertemplate: `%{y:,.2f} ${c.currency}` }),
       line("strategy", c.t, c.equity, "gain", { hovertemplate: `%{y:,.2f} ${c.currency}` }),
       line("drawdown", c.t_drawdown, c.drawdown, "loss", { yaxis: "y2", fill: "tozeroy", fillcolor: wash(colour("loss"), 0.16), line: { color: colour("loss"), width: 1 }, hovertemplate: "%{y:.2f} %" }),
       line("exposure", c.t_exposure, c.exposure, "soft", { yaxis: "y3", fill: "tozeroy", fillcolor: wash(colour("soft"), 0.14), line: { color: colour("soft"), width: 0.8, shape: "hv" }, hovertemplate: "%{y:.2f}×" }),
@@ -206,6 +207,8 @@
 
   document.getElementById("theme").onclick = () => { root.dataset.theme = isDark() ? "light" : "dark"; draw(); };
   wantsDark.addEventListener("change", draw);
+  const held = document.getElementById("bench");
+  if (held) held.onclick = () => { isHeld = !isHeld; held.setAttribute("aria-pressed", String(isHeld)); drawCurve(); };
   const picker = document.getElementById("instrument");
   if (picker) picker.onchange = () => { chosen = Number(picker.value); view = 0; drawPrice(); };
   let width = innerWidth;
