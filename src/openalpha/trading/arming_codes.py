@@ -68,8 +68,8 @@ class Codes:
             raise InputError(f"'{person}' is no name; use letters, digits, - and _")
         if person in self.persons():
             raise InputError(
-                f"{person} is enrolled; `openalpha arm setup --replace` takes another authenticator "
-                "for a code of the old one; if that is lost, move the home's folder arming away: "
+                f"{person} is enrolled; `openalpha arm setup --replace` takes another "
+                "authenticator for a code of the old one; if that is lost, move the home's folder arming away: "
                 "then everybody enrols anew"
             )
         secret = pyotp.random_base32()
