@@ -102,8 +102,8 @@ def demo(
     page = html or loaded.home / "demo" / "report.html"
     _write_pages(results, page, loaded)
     screen.remark(f"HTML report: {page}")
-    tax = post_and_tell(screen, loaded, results[TAXED], run_id=run_ids[TAXED])
     traded = show_trading(screen, loaded, seed=seed)
+    tax = post_and_tell(screen, loaded, results[TAXED], run_id=run_ids[TAXED])
     document = demo_document(results, seed=seed, page=page)
     screen.result(document | {"tax": tax, "trading": traded})
     _say_what_next(screen, home, run_id=run_ids[TAXED])

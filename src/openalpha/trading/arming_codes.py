@@ -69,8 +69,8 @@ class Codes:
         if person in self.persons():
             raise InputError(
                 f"{person} is enrolled; `openalpha arm setup --replace` takes another "
-                "authenticator for a code of the old one; if that is lost, move the home's folder arming away: "
-                "then everybody enrols anew"
+                "authenticator for a code of the old one; if that is lost, move the home's folder "
+                "arming away: then everybody enrols anew"
             )
         secret = pyotp.random_base32()
         pending = f"pending.{person}"
