@@ -67,14 +67,14 @@ def show_trading(screen: Screen, loaded: "LoadedSettings", *, seed: int) -> dict
         what = "the same, to the byte" if verdict.is_same else f"{verdict.count} DIFFER"
         outputs = sum(verdict.same.values())
         screen.show(
-            f"Replay of the {folder.environment.name.lower()} run: {verdict.inputs:,} inputs, "
-            f"{outputs:,} decisions, orders, fills and notes: {what}."
+            f"Replay of the {folder.environment.name.lower()} run: {verdict.inputs:,} inputs in, "
+            f"{outputs:,} outputs {what}."
         )
     told = "; ".join((*reconciled.cash, *reconciled.positions))
     screen.show(f"Twin: ledger, run and exchange {told or 'agree to the last unit'}.")
     screen.show(
         f"Paper: {'equals its backtest to the last unit' if is_equal else 'DIFFERS'}; "
-        f"ledger and account compared {checks} times."
+        f"ledger compared {checks} times."
     )
     return {
         "rows": rows,
@@ -275,18 +275,17 @@ def _row(
 
 
 def _show(screen: Screen, rows: Sequence[Mapping[str, Any]]) -> None:
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=f"{DAYS} days at the twin (SYNTHETIC), in paper, and as a backtest: equity")
-    for name in ("strategy", "instrument", "twin", "paper", "backtest", "fills"):
-        table.add_column(name, justify="left" if name in ("strategy", "instrument") else "right")
+    screen.show(f"Equity after {DAYS} SYNTHETIC days at the twin, in paper, and as a backtest:")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("strategy", "market", "twin", "paper", "backtest", "fills"):
+        table.add_column(name, justify="left" if name in ("strategy", "market") else "right")
     for row in rows:
+        _, _, symbol = row["instrument"].rpartition(":")
+        equity = (f"{Decimal(row[name]):,.2f}" for name in ("twin", "paper", "backtest"))
         table.add_row(
-            row["strategy"],
-            row["instrument"],
-            row["twin"],
-            row["paper"],
-            row["backtest"],
-            " / ".join(str(count) for count in row["fills"]),
+            row["strategy"], symbol, *equity, " / ".join(str(count) for count in row["fills"])
         )
     screen.show(table)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,11 @@ def begin_run(home: Path, plan: RunPlan, *, feed: Mapping[str, Any], created_ms:
         If the disk refuses; then nothing of it is there.
     """
     content = plan.to_json()
-    run_id = new_run_id(created_ms, json.dumps(content, sort_keys=True), json.dumps(dict(feed)))
+    # Ids of orders are made of the run's: on a clock that began anew, two runs are still two.
+    nonce = secrets.token_hex(8)
+    run_id = new_run_id(
+        created_ms, json.dumps(content, sort_keys=True), json.dumps(dict(feed)), nonce
+    )
     record = {
         "environment": plan.environment.name.lower(),
         "created": format_ms(created_ms),
