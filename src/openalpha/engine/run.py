@@ -127,6 +127,13 @@ def account_coins(instruments: Sequence[Instrument]) -> tuple[str, ...]:
     return (settle.pop(), *bases)
 
 
+def _beside(grid: Grid) -> NDArray[np.int64] | None:
+    """Return the closes where they lie side by side already: a copy would cost what it saves."""
+    if len(grid.closes) == 1 and grid.closes[0].flags.c_contiguous:
+        return grid.closes[0][None, :]
+    return None
+
+
 def machine_for(
     histories: Sequence[History],
     grid: Grid,
@@ -177,7 +184,7 @@ def machine_for(
         mark=grid.mark,
         index=grid.index,
         funding=funding,
-        closes=grid.closes[0][None, :] if len(grid.closes) == 1 else None,
+        closes=_beside(grid),
     )
     machine = Machine(
         setups,
