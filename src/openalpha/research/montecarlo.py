@@ -5,9 +5,8 @@ the recorded ones, with parameters a little off, with costs doubled and trebled,
 one to three bars late. Nothing here chooses parameters, so no path counts as a trial of its own.
 """
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openalpha.research.daily import DAYS_A_YEAR
+from openalpha.research.strict_json import strict_json
 from openalpha.store.atomic import write_bytes
 
 __all__ = [
@@ -270,7 +270,7 @@ class MonteCarloResult:
 
     def to_json(self) -> str:
         """Return the document as JSON text; NaN is null."""
-        return json.dumps(_finite(self.document()), ensure_ascii=False, allow_nan=False)
+        return strict_json(self.document())
 
     def to_html(self, path: Path | str) -> Path:
         """Write the report as one self-contained page.
@@ -291,13 +291,3 @@ def _share(part: float) -> str:
     if part == 0:
         return "none"
     return "fewer than one in a thousand" if part < 0.001 else f"{part:.1%}"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_finite(item) for item in value]
-    return value

@@ -1,6 +1,5 @@
 """Stress: a run through the crises its data holds, and through shocks where it holds most."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from openalpha.core.instruments import Instrument, Kind
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.history import History
 from openalpha.research.drawdown import drawdowns
+from openalpha.research.strict_json import strict_json
 from openalpha.store.atomic import write_bytes
 from openalpha.venue.rules import REALISTIC_SPREAD_BPS
 
@@ -323,7 +323,7 @@ class StressResult:
 
     def to_json(self) -> str:
         """Return the document as JSON text; NaN and infinity are null."""
-        return json.dumps(_finite(self.document()), ensure_ascii=False, allow_nan=False)
+        return strict_json(self.document())
 
     def to_html(self, path: Path | str) -> Path:
         """Write the report as one self-contained page.
@@ -341,13 +341,3 @@ class StressResult:
 
 def _as_dict(one: Passage) -> dict[str, Any]:
     return {name: getattr(one, name) for name in Passage.__slots__}
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

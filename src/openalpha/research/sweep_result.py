@@ -1,6 +1,5 @@
 """The result of a sweep: every trial with its figures, and what to think of the best of them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from openalpha.core.errors import InputError
 from openalpha.engine.batch import FIGURES
 from openalpha.research.definitions import DEFINITIONS
+from openalpha.research.strict_json import strict_json
 from openalpha.research.sweep_space import Config, Space
 from openalpha.research.sweep_store import Batch
 from openalpha.store.atomic import write_bytes
@@ -254,7 +254,7 @@ class SweepResult:
 
     def to_json(self) -> str:
         """Return the document as JSON text; NaN is null."""
-        return json.dumps(_plain(self.document()), ensure_ascii=False, allow_nan=False)
+        return strict_json(self.document())
 
     def to_csv(self, path: Path | str) -> Path:
         """Write one row a trial.
@@ -322,13 +322,3 @@ def joined(batches: Sequence[Batch], days: int) -> Trials:
         np.concatenate([batch.rows for batch in batches]),
         faults,
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value.item() if isinstance(value, np.generic) else value

@@ -5,7 +5,6 @@ once, on an account of its own. Training ends `purge` bars before the test is re
 trained on, and the test begins `embargo` bars later still.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from openalpha.core.errors import InputError
 from openalpha.engine.batch import FIGURES
 from openalpha.research.drawdown import drawdowns
 from openalpha.research.metrics import sharpe_ratio
+from openalpha.research.strict_json import strict_json
 from openalpha.research.sweep import Evaluates, SweepPlan, search_of
 from openalpha.research.sweep_evaluate import Outcomes, Span, Subject
 from openalpha.research.sweep_result import Objective
@@ -260,7 +260,7 @@ class WalkForwardResult:
 
     def to_json(self) -> str:
         """Return the document as JSON text; NaN is null."""
-        return json.dumps(_finite(self.document()), ensure_ascii=False, allow_nan=False)
+        return strict_json(self.document())
 
     def to_html(self, path: Path | str) -> Path:
         """Write the report as one self-contained page.
@@ -345,13 +345,3 @@ def _count(
             ],
         )
     )
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
