@@ -92,7 +92,7 @@ def stop() -> None:
     os.kill(os.getpid(), signal.SIGINT)
     signal.pause()
 sys.modules["stopping"] = module
-lazy.COMMANDS = (Entry("stop", "stopping", "Stop."),)
+lazy.COMMANDS = (Entry("stop", "stopping", "Stop.", "Trade"),)
 from openalpha.cli.border import run
 run(["stop"])
 """

@@ -21,7 +21,9 @@ class LazyGroup(TyperGroup):
         for entry in COMMANDS:
             # A command whose package is not part of this build is not offered.
             if importlib.util.find_spec(entry.module) is not None:
-                self.commands[entry.name] = TyperCommand(entry.name, help=entry.summary)
+                self.commands[entry.name] = TyperCommand(
+                    entry.name, help=entry.summary, rich_help_panel=entry.panel
+                )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command named by the first argument and load its file."""

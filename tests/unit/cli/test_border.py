@@ -24,7 +24,7 @@ def fall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """Add a command `fall` that raises what it is told."""
     (tmp_path / "falling_command.py").write_text(COMMAND, "utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(lazy, "COMMANDS", (Entry("fall", "falling_command", "Fall."),))
+    monkeypatch.setattr(lazy, "COMMANDS", (Entry("fall", "falling_command", "Fall.", "Trade"),))
     sys.modules.pop("falling_command", None)
 
 
