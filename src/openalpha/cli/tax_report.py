@@ -122,7 +122,7 @@ def _show(screen: Screen, made: "TaxReport") -> None:
 
     from openalpha.books.report.contents import tables_of
     from openalpha.books.report.summary import headline
-    from openalpha.books.report.tables import shown
+    from openalpha.pages.cells import shown
 
     screen.show(Text(f"{headline(made)}: {made.status}", style="bold"))
     if made.is_synthetic:

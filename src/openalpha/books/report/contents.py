@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from openalpha.books.report.model import Earning, LabelLine, TaxReport
-from openalpha.books.report.tables import Cell, Column, Table
+from openalpha.books.report.tables import Table
 from openalpha.books.tax.amounts import ZERO, exact
 from openalpha.books.tax.rules import MARKS
+from openalpha.pages.cells import Cell, Column
 
 __all__ = ["tables_of"]
 

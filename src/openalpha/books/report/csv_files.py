@@ -7,7 +7,7 @@ from io import StringIO
 from openalpha.books.report.contents import tables_of
 from openalpha.books.report.first_page import DISCLAIMER
 from openalpha.books.report.model import TaxReport
-from openalpha.books.report.tables import Cell
+from openalpha.pages.cells import Cell
 
 __all__ = ["report_csv"]
 

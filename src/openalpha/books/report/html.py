@@ -8,7 +8,8 @@ from openalpha.books.report.contents import tables_of
 from openalpha.books.report.first_page import DISCLAIMER
 from openalpha.books.report.model import TaxReport
 from openalpha.books.report.summary import headline, marks_note, tiles
-from openalpha.books.report.tables import Cell, Column, Table, shown
+from openalpha.books.report.tables import Table
+from openalpha.pages.cells import Cell, Column, shown
 
 __all__ = ["report_html"]
 

@@ -3,7 +3,10 @@
 from openalpha.books.report.contents import tables_of
 from openalpha.books.report.first_page import DISCLAIMER
 from openalpha.books.report.model import TaxReport
-from openalpha.books.report.paper import (
+from openalpha.books.report.summary import headline, marks_note, tiles
+from openalpha.books.report.tables import Table, condensed
+from openalpha.pages.cells import Column
+from openalpha.pages.paper import (
     ALARM,
     BOLD,
     LANDSCAPE,
@@ -13,8 +16,6 @@ from openalpha.books.report.paper import (
     Paper,
     Style,
 )
-from openalpha.books.report.summary import headline, marks_note, tiles
-from openalpha.books.report.tables import Column, Table, condensed
 
 __all__ = ["report_pdf"]
 

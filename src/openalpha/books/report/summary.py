@@ -1,9 +1,9 @@
 """What stands at the top of every form of the report: headline, four figures, marks explained."""
 
 from openalpha.books.report.model import TaxReport
-from openalpha.books.report.tables import aud
 from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.rules import MARKS
+from openalpha.pages.cells import aud
 
 __all__ = ["headline", "marks_note", "tiles"]
 

@@ -11,7 +11,8 @@ from openalpha.books.report.first_page import DISCLAIMER
 from openalpha.books.report.formulas import FIRST, GAIN, HEAD, Live, gain_formula, span
 from openalpha.books.report.model import TaxReport
 from openalpha.books.report.summary import headline, marks_note
-from openalpha.books.report.tables import Cell, Column, Table
+from openalpha.books.report.tables import Table
+from openalpha.pages.cells import Cell, Column
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook

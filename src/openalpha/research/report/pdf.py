@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openalpha.books.report.paper import ALARM, BOLD, MARGIN, PLAIN, PORTRAIT, SOFT, Paper, wrapped
 from openalpha.core.clock import DAY_MS, format_ms, timeframe_name
 from openalpha.core.reasons import Reason
+from openalpha.pages.paper import ALARM, BOLD, MARGIN, PLAIN, PORTRAIT, SOFT, Paper, wrapped
 from openalpha.research.benchmark import buy_and_hold
 from openalpha.research.circumstances import Severity
 from openalpha.research.definitions import DEFINITIONS, Group

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from openalpha.books.report.paper import BOLD, MARGIN, PLAIN, SOFT
+from openalpha.pages.paper import BOLD, MARGIN, PLAIN, SOFT
 from openalpha.research.report.charts import histogram_chart
 from openalpha.research.report.plots import (
     BENCH,
@@ -22,7 +22,7 @@ from openalpha.research.report.robust import day_histogram, rolling_sharpe, roll
 from openalpha.research.wording import money, percent
 
 if TYPE_CHECKING:
-    from openalpha.books.report.paper import Paper
+    from openalpha.pages.paper import Paper
 
 __all__ = [
     "alone",

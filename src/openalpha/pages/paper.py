@@ -9,7 +9,7 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Any, NamedTuple
 
-from openalpha.books.report.tables import Cell, Column, shown
+from openalpha.pages.cells import Cell, Column, shown
 
 __all__ = [
     "ALARM",

@@ -1,0 +1,1 @@
+"""What every report is drawn with: a sheet of paper, and cells written for people."""
