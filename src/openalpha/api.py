@@ -18,7 +18,8 @@ from openalpha.engine.refine import run_refined
 from openalpha.engine.run import EngineRun, VenueSettings
 from openalpha.engine.signals import EngineSettings, run_signals
 from openalpha.market.finer import finer_histories
-from openalpha.market.history import History, history
+from openalpha.market.frames import history
+from openalpha.market.history import History
 from openalpha.market.lake import Lake
 from openalpha.market.tape import recorded_history, tape_of
 from openalpha.research.context import RunContext, settings_hash

@@ -16,7 +16,8 @@ from openalpha.core.reasons import Reason
 from openalpha.engine.events import run_events
 from openalpha.engine.run import EngineRun, VenueSettings
 from openalpha.engine.signals import EngineSettings, run_signals
-from openalpha.market.history import History, history
+from openalpha.market.frames import history
+from openalpha.market.history import History
 from openalpha.risk.settings import SizingSettings
 from openalpha.strategy import Bars, evaluate_e6, load_strategy
 from openalpha.strategy.base import NO_OPINION_E6

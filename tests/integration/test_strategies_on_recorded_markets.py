@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from openalpha.market.history import History, history
+from openalpha.market.frames import history
+from openalpha.market.history import History
 from openalpha.strategy import (
     Bars,
     EventStrategy,

@@ -73,7 +73,7 @@ def _compile_pass() -> None:
 def _small_history() -> "History":
     import polars as pl
 
-    from openalpha.market.history import history
+    from openalpha.market.frames import history
 
     frame = pl.DataFrame(
         {

@@ -24,7 +24,7 @@ from openalpha.market.grid import (
 )
 from openalpha.market.history import OHLCV, RATE_DECIMALS, History
 
-__all__ = ["history_of_frame"]
+__all__ = ["history"]
 
 _PRICES = OHLCV[:4]
 _STAMPS = ("ts", "timestamp", "time", "date", "datetime", "open_time")
@@ -32,14 +32,54 @@ _EARLIEST_MS, _LATEST_MS = 10**11, 10**14
 _MAX_UNITS = 2**53
 
 
-def history_of_frame(
+def history(
     frame: Any,
     *,
     instrument: Instrument | str | None = None,
     timeframe: str | None = None,
     capital: Decimal | float = 10_000,
 ) -> History:
-    """Check a frame of bars and put it on an integer grid; see `history.history`."""
+    """Prepare a frame of bars once, to run any number of backtests on it.
+
+    Prices get the exact grid of their values where that needs no finer step than 1e-8 of the
+    largest price, else that step, and the history's notes say so. The lot is the instrument's; with
+    no instrument it is the coarsest power of ten worth at most a millionth of the capital.
+
+    Parameters
+    ----------
+    frame : polars or pandas frame
+        `ts` (UTC ms int64, or datetimes; naive ones are UTC), open, high, low, close, volume and
+        optionally funding_rate (fraction settled at that stamp, NaN or null where none was).
+    instrument : Instrument, str or None
+        What is traded: rules, decimals, fees. None: rules are inferred from the frame.
+    timeframe : str, optional
+        `1m`, `4h` …; left out, the most frequent distance between rows.
+    capital : Decimal or float
+        Account currency; only used to choose a lot where no instrument states one.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    DataError
+        Naming row (from 0) and column: a missing column, NaN, a price that is not above 0, rows out
+        of order or repeated, a high below its bar, stamps off the time frame's grid.
+    InputError
+        If `frame` is not a frame, or the capital is not positive.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> ts = [1704067200000 + 60_000 * i for i in range(3)]
+    >>> price = [100.5, 101.25, 101.0]
+    >>> bars = pl.DataFrame({"ts": ts, "open": price, "high": price, "low": price,
+    ...                      "close": price, "volume": [1.0, 2.0, 0.5]})
+    >>> prepared = history(bars)
+    >>> prepared.instrument.price_decimals, prepared.column("close").tolist()
+    (2, [100.5, 101.25, 101.0])
+    """
     columns = _numpy_columns(frame)
     ts_ms = _stamps(columns)
     for name in OHLCV:

@@ -9,7 +9,7 @@ import pytest
 from openalpha.core.clock import SECOND_MS, ManualClock, parse_ms
 from openalpha.core.errors import DataError
 from openalpha.market.blocks import Block
-from openalpha.market.history import history
+from openalpha.market.frames import history
 from openalpha.market.importers import import_paths
 from openalpha.market.lake import Lake
 from openalpha.market.series import SeriesKey, SeriesKind

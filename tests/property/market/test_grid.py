@@ -7,8 +7,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openalpha.market.frames import history
 from openalpha.market.grid import exact_decimals, to_floats, to_unit_column, unit_column
-from openalpha.market.history import OHLCV, History, history
+from openalpha.market.history import OHLCV, History
 
 UNITS = st.lists(st.integers(1, 10**8 - 1), min_size=2, max_size=40)
 

@@ -9,7 +9,8 @@ import pytest
 from openalpha.core.clock import HOUR_MS, MINUTE_MS
 from openalpha.core.errors import DataError, InputError
 from openalpha.core.instruments import Instrument, InstrumentId, Kind, StepRule
-from openalpha.market.history import History, funding_gaps, history
+from openalpha.market.frames import history
+from openalpha.market.history import History, funding_gaps
 
 START = 1_704_067_200_000
 

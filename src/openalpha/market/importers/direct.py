@@ -10,7 +10,8 @@ import polars as pl
 
 from openalpha.core.clock import Clock, format_ms, parse_timeframe
 from openalpha.core.errors import DataError
-from openalpha.market.history import History, history
+from openalpha.market.frames import history
+from openalpha.market.history import History
 from openalpha.market.importers.layouts import Canonical, recognise
 from openalpha.market.importers.names import Named, what_name_says
 from openalpha.market.importers.raw import RawTable, open_tables
