@@ -19,8 +19,8 @@ from openalpha.books.selections import selection_draft
 from openalpha.books.settings import BooksSettings
 from openalpha.books.tax import Policy, assess
 from openalpha.books.trades import entries
+from openalpha.books.whole import history_of
 from openalpha.cli.border import execute
-from openalpha.cli.tax_import import history_of
 from openalpha.core.clock import DAY_MS, HOUR_MS, ManualClock, SystemClock
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument, Kind, StepRule, instrument_id

@@ -4,19 +4,22 @@ A locked year refuses changes. It can be reopened with a reason; both words stay
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
+from openalpha.books.accounts import Book
 from openalpha.books.declarations import Declarations
+from openalpha.books.tax.dates import income_year, local_date
 from openalpha.books.tax.entity import Method, Refused, Treatment
 from openalpha.books.tax.search import Candidate
 from openalpha.core.clock import Clock, format_ms
+from openalpha.core.messages import Environment
 from openalpha.store.database import Database
 from openalpha.store.decimals import decimal_text
 
-__all__ = ["LockedYear", "YearLocks", "year_name"]
+__all__ = ["LockedYear", "YearLocks", "lock_name", "year_name"]
 
 _TOPIC = "locks"
 
@@ -103,6 +106,36 @@ class YearLocks:
                 found[said["year"]] = _read(said, word.recorded_ms)
         return found
 
+    def reached(self, entity: str, stamps: Iterable[int], *, zone: str) -> list[str]:
+        """Say which locked years some moments lie in.
+
+        Parameters
+        ----------
+        stamps : iterable of int
+            UTC milliseconds; below 0 is no year in particular.
+        zone : str
+            Whose days they are.
+        """
+        locked = self.of(entity)
+        if not locked:
+            return []
+        years = {income_year(local_date(ts_ms, zone)) for ts_ms in stamps if ts_ms >= 0}
+        return [locked[year].words for year in sorted(years) if year in locked]
+
+    def refuse(self, entity: str, stamps: Iterable[int], *, zone: str) -> None:
+        """Refuse a change that reaches into a locked year.
+
+        Raises
+        ------
+        Refused
+            If one of the moments lies in one.
+        """
+        for words in self.reached(entity, stamps, zone=zone):
+            raise Refused(
+                f"{words}, and this would change it; openalpha tax reopen --year … --reason … "
+                "opens it again"
+            )
+
     def lock(self, entity: str, locked: LockedYear) -> LockedYear:
         """Lock a year and return it with its stamp; a later word on a year replaces nothing.
 
@@ -136,6 +169,19 @@ class YearLocks:
     def _say(self, entity: str, said: Mapping[str, object]) -> None:
         words = Declarations(self.database, self.clock)
         words.declare(entity, _TOPIC, said=json.dumps(said))
+
+
+def lock_name(book: Book, account: str = "") -> str:
+    """Name the locks of a book: a simulated book's are never those of real money.
+
+    Examples
+    --------
+    >>> lock_name(Book(Environment.TWIN, "me"), "run 1")
+    'me/twin/run 1'
+    """
+    if book.environment is Environment.LIVE:
+        return book.entity
+    return "/".join(filter(None, (book.entity, book.environment.name.lower(), account)))
 
 
 def year_name(year: int) -> str:

@@ -19,8 +19,8 @@ def post_and_tell(
     from openalpha.books.entities import profile_of
     from openalpha.books.opening import book_of
     from openalpha.books.tax import assess
+    from openalpha.books.whole import history_of
     from openalpha.cli.ledger_open import open_books
-    from openalpha.cli.tax_import import history_of
     from openalpha.engine.run import EngineRun
     from openalpha.research.posting import post_run
 

@@ -146,7 +146,7 @@ def _made(
     import openalpha
     from openalpha.books.archive import Manifest, content_of, heads_of
     from openalpha.books.locks import YearLocks, year_name
-    from openalpha.cli.tax_import import history_of
+    from openalpha.books.whole import history_of
     from openalpha.cli.tax_report_make import Wish, make_report
     from openalpha.store.database import REVISION
 
@@ -201,7 +201,7 @@ def _report_files(report: "TaxReport") -> dict[str, bytes]:
 def _kept_until(books: "Ledger", entity: str, year: int) -> str:
     from openalpha.books.retention import keep_until
     from openalpha.books.tax.dates import income_year
-    from openalpha.cli.tax_entity import assessed_with
+    from openalpha.books.whole import assessed_with
 
     _, found = assessed_with(books, entity)
     parcels = [parcel for part in found.parts.values() for parcel in part.parcels]

@@ -19,12 +19,10 @@ from openalpha.cli.ledger_open import open_books
 from openalpha.core.errors import InputError, StorageError, UnknownName
 
 if TYPE_CHECKING:
-    from openalpha.books.imports.history import ImportedHistory
-    from openalpha.books.ledger import Ledger
     from openalpha.books.tax.entity_year import Assessed, EntityYear
     from openalpha.books.tax.profile import Profile
 
-__all__ = ["app", "assessed_with", "profile_in"]
+__all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Whose books there are, and what their years come to.")
 
@@ -92,6 +90,7 @@ def list_(
 ) -> None:
     """List the entities that have a file."""
     from openalpha.books.declarations import Declarations
+    from openalpha.books.whole import profile_in
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
@@ -121,6 +120,7 @@ def show(
     from rich.text import Text
 
     from openalpha.books.declarations import PROFILE, Declarations
+    from openalpha.books.whole import profile_in
     from openalpha.core.clock import format_ms
 
     screen = Screen(json_to, is_quiet=quiet)
@@ -153,6 +153,7 @@ def year(
     """Show what an entity's year comes to: a trust's statements, a company's tax and losses."""
     from openalpha.books.tax.dates import parse_year
     from openalpha.books.tax.entity import Entity
+    from openalpha.books.whole import assessed_with
     from openalpha.cli.tax_entity_year import show_company, show_plain, show_trust
 
     screen = Screen(json_to, is_quiet=quiet)
@@ -189,8 +190,8 @@ def transfer(  # noqa: PLR0913, PLR0917 - the options of a command
     from openalpha.books.entities import hand_over
     from openalpha.books.imports.records import Move
     from openalpha.books.imports.storing import Imports, Settlement
-    from openalpha.cli.tax_import import history_of
-    from openalpha.cli.tax_locks import refuse_locked
+    from openalpha.books.locks import YearLocks
+    from openalpha.books.whole import history_of, profile_in
     from openalpha.core.clock import parse_ms
 
     if giver == receiver:
@@ -201,8 +202,9 @@ def transfer(  # noqa: PLR0913, PLR0917 - the options of a command
     settlement = Settlement("sell", None if aud is None else _number(aud, "--aud"), reason.strip())
     screen = Screen(json_to, is_quiet=quiet)
     with open_books(read_settings(config, settings)) as books:
+        locks = YearLocks(books.database, books.clock)
         for name in (giver, receiver):
-            refuse_locked(books, name, [parse_ms(at)])
+            locks.refuse(name, [parse_ms(at)], zone=profile_in(books, name).time_zone)
         sides = tuple((name, history_of(books, name).open_items) for name in (giver, receiver))
         done = hand_over(
             Imports(books.database, books.clock),
@@ -216,27 +218,6 @@ def transfer(  # noqa: PLR0913, PLR0917 - the options of a command
         screen.show(f"{side.entity} {verb} {move.amount} {move.coin} ({how}, {side.key[:10]})")
     rows = [side._asdict() for side in done]
     screen.result({"schema": "openalpha.tax_entity_transfer/1", "sides": rows})
-
-
-def profile_in(books: "Ledger", entity: str) -> "Profile":
-    """Return an entity's profile as these books have it."""
-    from openalpha.books.entities import profile_of
-
-    return profile_of(books.database, entity, clock=books.clock)
-
-
-def assessed_with(books: "Ledger", entity: str) -> "tuple[ImportedHistory, Assessed]":
-    """Return an entity's whole history, and what it comes to by its profile; locked years kept."""
-    from openalpha.books.boundary import law_of
-    from openalpha.books.locks import YearLocks
-    from openalpha.books.tax.entity_year import assess_profile
-    from openalpha.cli.tax_import import history_of
-
-    history = history_of(books, entity)
-    locked = {y: row.order for y, row in YearLocks(books.database, books.clock).of(entity).items()}
-    law = law_of(books.database, entity, clock=books.clock)
-    profile = profile_in(books, entity)
-    return history, assess_profile(history.events, profile, law=law, locked=locked)
 
 
 def _year_of(found: "Assessed", ends: int) -> "EntityYear":

@@ -84,7 +84,7 @@ def _of_example(file: Path, name: str | None, what: str, year: int | None) -> li
 def _of_books(books: "Ledger", entity: str, what: str, year: int | None) -> list[str]:
     from openalpha.books.tax.explain import explain as explained
     from openalpha.books.tax.explain import explain_revenue
-    from openalpha.cli.tax_entity import assessed_with
+    from openalpha.books.whole import assessed_with
 
     history, found = assessed_with(books, entity)
     if not history.events:

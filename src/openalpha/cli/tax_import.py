@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from openalpha.books.imports.reading import ReadFile
     from openalpha.books.imports.storing import Added, Imports
     from openalpha.books.ledger import Ledger
-    from openalpha.core.messages import Environment
     from openalpha.settings import LoadedSettings
 
-__all__ = ["app", "history_of"]
+__all__ = ["app"]
 
 _TEMPLATE = """\
 time,type,received_coin,received_amount,sent_coin,sent_amount,fee_coin,fee_amount,balance,id
@@ -65,7 +64,8 @@ def import_(
     from openalpha.books.imports.generic import mapped_family
     from openalpha.books.imports.reading import FAMILIES, read_export
     from openalpha.books.imports.storing import SourceFile
-    from openalpha.cli.tax_locks import locked_years_of, refuse_locked
+    from openalpha.books.locks import YearLocks
+    from openalpha.books.whole import history_of, profile_in
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(None, settings)
@@ -75,11 +75,12 @@ def import_(
     rows = []
     with open_books(loaded) as books:
         imports, whose = _imports(books), entity or loaded.settings.books.entity
+        locks, zone = YearLocks(books.database, books.clock), profile_in(books, whose).time_zone
         for path, read in found:
             content = _bytes(path)
             digest = hashlib.sha256(content).hexdigest()
             if replace:
-                refuse_locked(books, whose, [record.ts_ms for record in read.records])
+                locks.refuse(whose, [record.ts_ms for record in read.records], zone=zone)
             _keep(loaded, digest, content)
             source = SourceFile(path.name, digest, read.zone)
             added = imports.add(whose, source, found=read, replace=replace)
@@ -89,7 +90,7 @@ def import_(
                  "known": added.known, "not_understood": strange, "sha256": digest}
             )  # fmt: skip
             if added.new:
-                for words in locked_years_of(books, whose, [r.ts_ms for r in read.records]):
+                for words in locks.reached(whose, [r.ts_ms for r in read.records], zone=zone):
                     screen.remark(f"{path.name}: {words}; rows of it make its report a draft")
         if replace:
             _say_again(screen, loaded, imports, whose, anew={row["sha256"] for row in rows})
@@ -124,6 +125,8 @@ def open_(
     quiet: QuietOption = False,
 ) -> None:
     """Show the open items of the imported histories: each keeps a report a DRAFT."""
+    from openalpha.books.whole import history_of
+
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
     with open_books(loaded) as books:
@@ -157,7 +160,8 @@ def settle(
 ) -> None:
     """Say what an open item was; a later word on the same item replaces this one."""
     from openalpha.books.imports.storing import WAYS, Settlement
-    from openalpha.cli.tax_locks import refuse_locked
+    from openalpha.books.locks import YearLocks
+    from openalpha.books.whole import history_of, profile_in
 
     if way not in WAYS:
         raise InputError(f"--as was '{way}', expected one of {', '.join(WAYS)}")
@@ -171,7 +175,9 @@ def settle(
         imports = _imports(books)
         history = history_of(books, whose)
         items = _all_chosen(keys, history)
-        refuse_locked(books, whose, [item.ts_ms for item in items])
+        zone = profile_in(books, whose).time_zone
+        locks = YearLocks(books.database, books.clock)
+        locks.refuse(whose, [item.ts_ms for item in items], zone=zone)
         for item in items:
             imports.settle(whose, item.key, settlement=settlement)
             screen.show(f"settled as {way}: {item.text}")
@@ -195,6 +201,7 @@ def reconcile(
     quiet: QuietOption = False,
 ) -> None:
     """Compare the balances files state with what moved, by venue, account and coin. Exits 4."""
+    from openalpha.books.whole import history_of
     from openalpha.cli.border import CHECK_FAILED
     from openalpha.core.clock import parse_ms
 
@@ -211,53 +218,6 @@ def reconcile(
         screen.result({"schema": "openalpha.tax_reconcile/1", "entity": whose, "checks": rows})
     if not all(check.is_right for check in history.checks):
         raise typer.Exit(CHECK_FAILED)
-
-
-def history_of(
-    books: "Ledger",
-    entity: str,
-    *,
-    until_ms: int | None = None,
-    environment: "Environment | None" = None,
-    account: str | None = None,
-) -> "ImportedHistory":
-    """Return the whole history of an entity: its live book and every imported file, as one.
-
-    Entries of the book keep the AUD values they were posted with; files are valued by kept and
-    market rates. A simulated environment has its own book alone: no file, nothing real.
-
-    Parameters
-    ----------
-    until_ms : int or None
-        Reconcile balances up to this moment.
-    environment : Environment or None
-        Whose book; None is live.
-    account : str or None
-        One venue account of the book only: a run's id for a backtest.
-    """
-    from zoneinfo import ZoneInfo
-
-    from openalpha.books.accounts import Book
-    from openalpha.books.entities import profile_of
-    from openalpha.books.imports.history import imported_history
-    from openalpha.books.imports.own_books import own_book
-    from openalpha.books.published_rates import stated_rates
-    from openalpha.books.rate_chain import ChainedRates
-    from openalpha.books.rates import RealRates, SeveralRates
-    from openalpha.core.messages import Environment
-
-    imports = _imports(books)
-    where = Environment.LIVE if environment is None else environment
-    own = own_book(books.database, Book(where, entity), venue=account)
-    sources = (stated_rates(books.database), books.rates)
-    return imported_history(
-        own.records + (imports.records(entity) if where is Environment.LIVE else []),
-        rates=RealRates(ChainedRates(SeveralRates(sources))),
-        zone=ZoneInfo(profile_of(books.database, entity, clock=books.clock).time_zone),
-        settlements=imports.settlements(entity),
-        until_ms=until_ms,
-        stated=own.rates,
-    )
 
 
 def _imports(books: "Ledger") -> "Imports":

@@ -172,26 +172,21 @@ def plan(  # noqa: PLR0913, PLR0917 - the options of a command
 
 def _record(books: "Ledger", entity: str, *, at: str, price: Sequence[str] | None) -> _Record:
     from openalpha.books.boundary import law_of
-    from openalpha.books.locks import YearLocks
     from openalpha.books.tax.dates import local_date
-    from openalpha.books.tax.entity_year import assess_profile
     from openalpha.books.tax.planning import clocks
-    from openalpha.cli.tax_entity import profile_in
-    from openalpha.cli.tax_import import history_of
+    from openalpha.books.whole import assessed_with, profile_in
 
     profile = profile_in(books, entity)
     now_ms = books.clock.now_ms()
     day = _day(at, "--at") if at else local_date(now_ms, profile.time_zone)
-    history = history_of(books, entity)
-    events = [event for event in history.events if event.day is None or event.day <= day]
+    history, assessed = assessed_with(books, entity, until=day)
+    events = history.events
     if not events:
         raise UnknownName(
             f"the books hold nothing of {entity} up to {day}; `openalpha tax import FILE…` brings "
             "histories in, trades made here are there by themselves"
         )
     law = law_of(books.database, entity, clock=books.clock)
-    locked = {y: row.order for y, row in YearLocks(books.database, books.clock).of(entity).items()}
-    assessed = assess_profile(events, profile, law=law, locked=locked)
     held = sorted({parcel.asset for part in assessed.parts.values() for parcel in part.parcels})
     stated = _stated(price)
     found = _rates(books, held, _end_ms(day, profile.time_zone, now_ms))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from openalpha.books.locks import LockedYear, YearLocks, year_name
+from openalpha.books.accounts import Book
+from openalpha.books.locks import LockedYear, YearLocks, lock_name, year_name
 from openalpha.books.report.build import build_report
 from openalpha.books.report.facts import Facts, Named, Origin, Signature
 from openalpha.books.report.model import (
@@ -20,7 +21,7 @@ from openalpha.books.report.model import (
 )
 from openalpha.books.tax.dates import zone_of
 from openalpha.books.tax.entity import Refused, Treatment, parse_method
-from openalpha.cli.tax_locks import profile_of
+from openalpha.books.whole import history_of, profile_in
 from openalpha.core.clock import format_ms
 from openalpha.core.errors import InputError, UnknownName
 
@@ -69,10 +70,10 @@ def make_report(books: "Ledger", wish: Wish) -> TaxReport:
     """
     environment = _environment(wish.environment)
     _known(books, wish.entity)
-    whose = _lock_name(wish, environment)
+    whose = lock_name(Book(environment, wish.entity), wish.account)
     locks = YearLocks(books.database, books.clock)
     locked = locks.of(whose)
-    profile = _chosen(profile_of(books, wish.entity), wish, locked.get(wish.year))
+    profile = _chosen(profile_in(books, wish.entity), wish, locked.get(wish.year))
     facts = _facts(books, wish, profile, environment, locked)
     made = build_report(facts)
     known = locked.get(wish.year)
@@ -133,15 +134,6 @@ def _locked(
 
 def _kept(known: LockedYear) -> Kept:
     return Kept(format_ms(known.locked_ms), known.chosen_by, known.words)
-
-
-def _lock_name(wish: Wish, environment: "Environment") -> str:
-    """Name the locks of a book: a simulated book's are never those of real money."""
-    from openalpha.core.messages import Environment
-
-    if environment is Environment.LIVE:
-        return wish.entity
-    return "/".join(filter(None, (wish.entity, environment.name.lower(), wish.account)))
 
 
 def _environment(name: str) -> "Environment":
@@ -223,7 +215,6 @@ def _facts(
     from openalpha.books.boundary import law_of
     from openalpha.books.imports.storing import Imports
     from openalpha.books.tax.tables import load_tables
-    from openalpha.cli.tax_import import history_of
     from openalpha.core.messages import Environment
 
     first_ms, end_ms = _span(wish.year, profile.time_zone)
@@ -344,7 +335,6 @@ def _version() -> str:
 def _files(
     books: "Ledger", imports: Any, wish: Wish, environment: "Environment"
 ) -> Iterable[SourceFile]:
-    from openalpha.books.accounts import Book
     from openalpha.books.boundary import kept_snapshot
     from openalpha.books.writing import book_row
     from openalpha.core.messages import Environment

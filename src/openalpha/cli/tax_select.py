@@ -14,14 +14,12 @@ from openalpha.cli.conventions import (
     read_settings,
 )
 from openalpha.cli.ledger_open import EntityOption, amount_of, open_books
-from openalpha.core.errors import InputError, UnknownName
+from openalpha.core.errors import UnknownName
 
 if TYPE_CHECKING:
     from openalpha.books.accounts import Book
     from openalpha.books.imports.history import ImportedHistory
     from openalpha.books.imports.records import Record
-    from openalpha.books.ledger import Ledger
-    from openalpha.books.tax.parcels import Parcel
 
 __all__ = ["app"]
 
@@ -45,8 +43,9 @@ def select(
     """Name the parcels of a sale made here today; kept in the ledger with who, when and a hash."""
     from openalpha.books.accounts import Book
     from openalpha.books.manual import entry_of
+    from openalpha.books.naming import checked_lots, refuse_late
     from openalpha.books.selections import selection_draft
-    from openalpha.cli.tax_import import history_of
+    from openalpha.books.whole import history_of
     from openalpha.core.messages import Environment
 
     screen = Screen(json_to, is_quiet=quiet)
@@ -56,8 +55,16 @@ def select(
         book = Book(Environment.LIVE, whose)
         history = history_of(books, whose)
         record = _sale(history, sale, book)
-        _refuse_late(books, whose, record)
-        chosen = _named(_parcels(books, history, record, whose), record, lots)
+        refuse_late(books, book, sold_ms=record.ts_ms)
+        given = next(move for move in record.moves if move.amount < 0)
+        chosen = checked_lots(
+            books,
+            book,
+            coin=given.coin,
+            qty=-given.amount,
+            lots=[_lot(text) for text in lots],
+            before=record.key,
+        )
         first = entry_of(books.database, book, seq=record.line)
         draft = selection_draft(
             first.key, ts_ms=record.ts_ms, source=first.source, lots=chosen, by=by
@@ -88,64 +95,6 @@ def _sale(history: "ImportedHistory", key: str, book: "Book") -> "Record":
     return found[0]
 
 
-def _refuse_late(books: "Ledger", entity: str, record: "Record") -> None:
-    from openalpha.books.entities import profile_of
-    from openalpha.books.locks import YearLocks
-    from openalpha.books.tax.dates import income_year, local_date
-
-    zone = profile_of(books.database, entity, clock=books.clock).time_zone
-    sold = local_date(record.ts_ms, zone)
-    today = local_date(books.clock.now_ms(), zone)
-    locked = YearLocks(books.database, books.clock).of(entity).get(income_year(sold))
-    if locked is not None:
-        raise InputError(f"{locked.words}; its parcels cannot be named any more")
-    if today > sold:
-        raise InputError(
-            f"the sale was on {sold} and today is {today}: parcels are named on the day of the "
-            "sale, so that the record is of that time; the standing method chose"
-        )
-
-
-def _parcels(
-    books: "Ledger", history: "ImportedHistory", record: "Record", entity: str
-) -> "list[Parcel]":
-    """Return the parcels that were open just before the sale, of the coin it gave."""
-    from openalpha.books.entities import profile_of
-    from openalpha.books.tax.entity_year import assess_profile
-
-    given = next(move.coin for move in record.moves if move.amount < 0)
-    before = []
-    for event in history.events:
-        if event.id == record.key:
-            break
-        before.append(event)
-    profile = profile_of(books.database, entity, clock=books.clock)
-    found = assess_profile(before, profile)
-    return [p for part in found.parts.values() for p in part.parcels if p.asset == given]
-
-
-def _named(parcels: "list[Parcel]", record: "Record", lots: list[str]) -> list[tuple[str, Decimal]]:
-    given = next(-move.amount for move in record.moves if move.amount < 0)
-    chosen: list[tuple[str, Decimal]] = []
-    for text in lots:
-        name, _, amount = text.partition("=")
-        found = {p.id: p for p in parcels if p.id.startswith(name)} if name else {}
-        if len(found) != 1:
-            shown = ", ".join(f"{p.id[:10]} ({_held(p)})" for p in parcels[:8]) or "none"
-            raise UnknownName(
-                f"--lot {text} fits {len(found)} parcels held before the sale; there are {shown}"
-            )
-        ((key, parcel),) = found.items()
-        qty = amount_of(amount, f"--lot {name}") if amount else min(parcel.left, given)
-        if not 0 < qty <= parcel.left:
-            raise InputError(f"--lot {text}: parcel {key[:10]} holds {_held(parcel)}")
-        chosen.append((key, qty))
-    total = sum((qty for _, qty in chosen), Decimal(0))
-    if total > given or len({name for name, _ in chosen}) != len(chosen):
-        raise InputError(f"the parcels come to {total}, each named once, but {given} was sold")
-    return chosen
-
-
-def _held(parcel: "Parcel") -> str:
-    day = "an unknown day" if parcel.acquired is None else str(parcel.acquired)
-    return f"{parcel.left.normalize():f} {parcel.asset} of {day}"
+def _lot(text: str) -> tuple[str, Decimal | None]:
+    name, _, amount = text.partition("=")
+    return name, amount_of(amount, f"--lot {name}") if amount else None

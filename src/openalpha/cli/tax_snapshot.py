@@ -106,19 +106,11 @@ def _end_ms(day: date, profile: "Profile", now_ms: int) -> int:
 
 def _held(books: "Ledger", profile: "Profile", day: date) -> "tuple[list[Parcel], int]":
     """Return the parcels open at the end of a day, and how many items are open."""
-    from openalpha.books.boundary import law_of
-    from openalpha.books.locks import YearLocks
-    from openalpha.books.tax.entity_year import assess_profile
-    from openalpha.cli.tax_import import history_of
+    from openalpha.books.whole import assessed_with
 
-    history = history_of(books, profile.name)
-    events = [event for event in history.events if event.day is None or event.day <= day]
-    if not events:
+    history, found = assessed_with(books, profile.name, until=day)
+    if not history.events:
         raise UnknownName(f"the books hold nothing of {profile.name} up to {day}")
-    law = law_of(books.database, profile.name, clock=books.clock)
-    kept = YearLocks(books.database, books.clock).of(profile.name)
-    locked = {year: row.order for year, row in kept.items()}
-    found = assess_profile(events, profile, law=law, locked=locked)
     parcels = [parcel for part in found.parts.values() for parcel in part.parcels]
     return parcels, len(history.open_items) + len(found.open_items)
 
