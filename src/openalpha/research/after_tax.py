@@ -33,7 +33,7 @@ from openalpha.engine.tables import EffectTable
 from openalpha.venue.kernel import layout as at
 
 if TYPE_CHECKING:
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.measured import MeasuredRun
 
 __all__ = ["AfterTax", "Taxpayer", "after_tax", "taxpayer_at"]
 
@@ -105,12 +105,12 @@ class _NoRate(Exception):
     """Nobody says what a coin was worth."""
 
 
-def after_tax(result: "BacktestResult", taxpayer: Taxpayer) -> AfterTax:
+def after_tax(result: "MeasuredRun", taxpayer: Taxpayer) -> AfterTax:
     """Estimate what tax would leave of a run.
 
     Parameters
     ----------
-    result : BacktestResult
+    result : MeasuredRun
     taxpayer : Taxpayer
         Made-up rates count for made-up markets only.
 
@@ -148,7 +148,7 @@ def taxpayer_at(home: Any) -> Taxpayer:
 
 
 def _estimate(
-    result: "BacktestResult", effects: EffectTable, taxpayer: Taxpayer, empty: AfterTax
+    result: "MeasuredRun", effects: EffectTable, taxpayer: Taxpayer, empty: AfterTax
 ) -> AfterTax:
     run, profile = result.run, taxpayer.profile
     valued = _Valued(taxpayer.rates)
@@ -192,7 +192,7 @@ class _Valued:
 
 
 def _opening(
-    coin: str, amount: Decimal, worth: Decimal, result: "BacktestResult", zone: str
+    coin: str, amount: Decimal, worth: Decimal, result: "MeasuredRun", zone: str
 ) -> Iterator[Event]:
     if coin not in FIAT and amount:
         day = local_date(result.start_ms, zone)

@@ -18,7 +18,7 @@ from openalpha.venue.rules import fees_bps
 from openalpha.venue.settings import CostSettings
 
 if TYPE_CHECKING:
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.measured import MeasuredRun
 
 __all__ = ["Check", "Circumstances", "Severity", "circumstances_of"]
 
@@ -103,7 +103,7 @@ class Circumstances:
     low_fees: Sequence[str] = ()
 
 
-def _low_fees(result: "BacktestResult") -> list[str]:
+def _low_fees(result: "MeasuredRun") -> list[str]:
     """Return the fees that are below what an account without any volume pays, zero left out."""
     given = result.context.settings.get("costs", {})
     found = []
@@ -115,7 +115,7 @@ def _low_fees(result: "BacktestResult") -> list[str]:
     return found
 
 
-def circumstances_of(result: "BacktestResult") -> Circumstances:
+def circumstances_of(result: "MeasuredRun") -> Circumstances:
     """Return what a verdict needs to know of a result beside its metrics."""
     histories = result.context.histories.values()
     perpetuals = [h for h in histories if h.instrument.kind is not Kind.SPOT]

@@ -17,7 +17,7 @@ from openalpha.research.verdict import Verdict
 from openalpha.store.runs import StoredRun
 
 if TYPE_CHECKING:
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.judged import JudgedRun
 
 __all__ = ["Compared", "cautions", "compared", "compared_run", "labels", "unlike"]
 
@@ -70,7 +70,7 @@ class Compared:
         ).equity
 
 
-def compared(result: "BacktestResult") -> Compared:
+def compared(result: "JudgedRun") -> Compared:
     """Return a result as one of several."""
     return Compared(
         run="",

@@ -11,7 +11,7 @@ from openalpha.core.instruments import Instrument
 from openalpha.core.reasons import Reason
 
 if TYPE_CHECKING:
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.judged import JudgedRun
 
 __all__ = ["FULL_CURVE_BARS", "RESULT_VERSION", "result_document", "summary_document"]
 
@@ -25,7 +25,7 @@ FULL_CURVE_BARS = 50_000
 """A longer run's document holds the equity of each UTC day; the run folder holds every bar."""
 
 
-def result_document(result: "BacktestResult") -> dict[str, Any]:
+def result_document(result: "JudgedRun") -> dict[str, Any]:
     """Return the document of a result: only what JSON can hold, NaN as null."""
     run = result.run
     return {
@@ -58,7 +58,7 @@ def result_document(result: "BacktestResult") -> dict[str, Any]:
     }
 
 
-def summary_document(result: "BacktestResult") -> dict[str, Any]:
+def summary_document(result: "JudgedRun") -> dict[str, Any]:
     """Return what lists and comparisons read of a run: span, figures and verdict, few bytes."""
     return {
         "summary_version": SUMMARY_VERSION,
@@ -72,7 +72,7 @@ def summary_document(result: "BacktestResult") -> dict[str, Any]:
     }
 
 
-def _verdict(result: "BacktestResult") -> dict[str, Any]:
+def _verdict(result: "JudgedRun") -> dict[str, Any]:
     verdict = result.verdict
     return {
         "headline": verdict.headline,
@@ -100,7 +100,7 @@ def _number(value: float) -> float | int | None:
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
-def _after_tax(result: "BacktestResult") -> dict[str, Any]:
+def _after_tax(result: "JudgedRun") -> dict[str, Any]:
     found = result.after_tax
     return {
         "note": found.words,
@@ -128,7 +128,7 @@ def _text(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.2f}"
 
 
-def _curve(result: "BacktestResult") -> dict[str, Any]:
+def _curve(result: "JudgedRun") -> dict[str, Any]:
     run = result.run
     is_full = len(run.ts_ms) <= FULL_CURVE_BARS
     if is_full:

@@ -20,7 +20,7 @@ from openalpha.store.atomic import write_bytes
 from openalpha.venue.rules import REALISTIC_SPREAD_BPS
 
 if TYPE_CHECKING:
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.measured import MeasuredRun
 
 __all__ = [
     "CRISES", "Crisis", "Passage", "Shock", "StressResult", "crises_in", "distance", "passage_of",
@@ -113,7 +113,7 @@ def distance(exposure: NDArray[np.float64], instruments: Sequence[Instrument]) -
     return max(0.0, (1 / most - keep) / (1 - keep))
 
 
-def crises_in(result: "BacktestResult") -> list[Passage]:
+def crises_in(result: "MeasuredRun") -> list[Passage]:
     """Return how a run came through each crisis that the data of every instrument holds whole."""
     run = result.run
     closes = run.ts_ms + run.timeframe_ms
@@ -137,7 +137,7 @@ def crises_in(result: "BacktestResult") -> list[Passage]:
 
 
 def shocks(
-    result: "BacktestResult", histories: Mapping[str, History], *, settings: EngineSettings
+    result: "MeasuredRun", histories: Mapping[str, History], *, settings: EngineSettings
 ) -> list[Shock]:
     """Return shocks for a run, struck where it held most money's worth.
 
@@ -174,7 +174,7 @@ def shocks(
     return found
 
 
-def passage_of(shock: Shock, after: "BacktestResult", *, base: float) -> Passage:
+def passage_of(shock: Shock, after: "MeasuredRun", *, base: float) -> Passage:
     """Return how the run made again under a shock came out."""
     made = after.metrics
     return Passage(
@@ -184,11 +184,11 @@ def passage_of(shock: Shock, after: "BacktestResult", *, base: float) -> Passage
     )  # fmt: skip
 
 
-def _was_liquidated(result: "BacktestResult") -> bool:
+def _was_liquidated(result: "MeasuredRun") -> bool:
     return result.metrics["liquidation_fees"] > 0
 
 
-def _side(result: "BacktestResult", histories: Mapping[str, History], bar: int) -> int:
+def _side(result: "MeasuredRun", histories: Mapping[str, History], bar: int) -> int:
     """Return +1 where the run is long on the whole at a bar's close, else -1."""
     fills = result.fill_columns
     until = int(result.run.ts_ms[bar]) + result.run.timeframe_ms

@@ -13,7 +13,7 @@ from openalpha.research.report.sections import sign_class, table
 from openalpha.research.wording import count, money, percent, ratio
 
 if TYPE_CHECKING:
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.judged import JudgedRun
 
 __all__ = ["curve_table", "day_table", "folded", "mind_text", "rolling_table", "trip_counts"]
 
@@ -25,7 +25,7 @@ def folded(content: str, *, title: str = "As a table") -> str:
     return f'<details class="behind"><summary>{escape(title)}</summary>{content}</details>'
 
 
-def mind_text(result: "BacktestResult") -> str:
+def mind_text(result: "JudgedRun") -> str:
     """Return what would speak for the run and what against it from here on, in two lists."""
     found = reconsider(result.metrics, result.verdict)
     parts = [
@@ -43,7 +43,7 @@ def mind_text(result: "BacktestResult") -> str:
     return f'<div class="mind">{"".join(parts)}</div>'
 
 
-def curve_table(result: "BacktestResult") -> str:
+def curve_table(result: "JudgedRun") -> str:
     """Return equity, buy and hold, return, deepest fall and exposure of each month."""
     run, days = result.run, result.days
     months = days.month()

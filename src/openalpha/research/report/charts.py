@@ -17,7 +17,7 @@ from openalpha.research.settings import ReportSettings
 from openalpha.research.wording import plural
 
 if TYPE_CHECKING:
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.judged import JudgedRun
 
 __all__ = ["curve_chart", "histogram_chart", "overlay_chart", "price_charts"]
 
@@ -28,7 +28,7 @@ _MOST_INSTRUMENTS = 6
 _MOST_LINKS = 400
 
 
-def curve_chart(result: "BacktestResult", settings: ReportSettings) -> dict[str, Any]:
+def curve_chart(result: "JudgedRun", settings: ReportSettings) -> dict[str, Any]:
     """Return equity, benchmark, drawdown and exposure, thinned to a drawable size."""
     run = result.run
     capital = float(run.capital)
@@ -57,7 +57,7 @@ def curve_chart(result: "BacktestResult", settings: ReportSettings) -> dict[str,
     }
 
 
-def price_charts(result: "BacktestResult", settings: ReportSettings) -> list[dict[str, Any]]:
+def price_charts(result: "JudgedRun", settings: ReportSettings) -> list[dict[str, Any]]:
     """Return candles with fills for each of the first instruments: the whole period and its end."""
     charts = []
     for code, (name, history) in enumerate(result.context.histories.items()):
@@ -109,7 +109,7 @@ def overlay_chart(
 
 
 def _view(
-    result: "BacktestResult", history: History, code: int, most: int, label: str, start: int
+    result: "JudgedRun", history: History, code: int, most: int, label: str, start: int
 ) -> dict[str, Any]:
     scale = float(10**history.instrument.price_decimals)
     merged = candles(history.ts_ms[start:], history.bars[start:, :4] / scale, most=most)
@@ -143,7 +143,7 @@ def _view(
     }
 
 
-def _links(result: "BacktestResult", code: int, begin_ms: int) -> list[dict[str, Any]]:
+def _links(result: "JudgedRun", code: int, begin_ms: int) -> list[dict[str, Any]]:
     trips = result.trips
     rows = np.flatnonzero((trips.instrument == code) & (trips.entry_ts_ms >= begin_ms))
     if len(rows) > _MOST_LINKS:

@@ -21,12 +21,12 @@ from openalpha.research.wording import count, figure, money, percent, plural, ra
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.judged import JudgedRun
 
 __all__ = ["compare_html", "print_comparison"]
 
 
-Several = Sequence["BacktestResult | Compared"]
+Several = Sequence["JudgedRun | Compared"]
 
 
 def compare_html(
@@ -40,7 +40,7 @@ def compare_html(
 
     Parameters
     ----------
-    results : sequence of BacktestResult or Compared
+    results : sequence of JudgedRun or Compared
         At least one; shown in this order.
     links : mapping of strategy name to address, optional
         Where the report of a run lies, relative to the page.

@@ -9,17 +9,17 @@ from openalpha.research.report.page import page, section
 from openalpha.research.settings import ReportSettings
 
 if TYPE_CHECKING:
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.judged import JudgedRun
 
 __all__ = ["report_html", "synthetic_banner"]
 
 
-def report_html(result: "BacktestResult", settings: ReportSettings | None = None) -> str:
+def report_html(result: "JudgedRun", settings: ReportSettings | None = None) -> str:
     """Return the report as one self-contained HTML document: no request leaves the page.
 
     Parameters
     ----------
-    result : BacktestResult
+    result : JudgedRun
     settings : ReportSettings, optional
         How much to draw.
     """
@@ -90,7 +90,7 @@ def synthetic_banner(instruments: list[str]) -> str:
     return '<p class="banner">Synthetic market: made by a generator, not recorded anywhere.</p>'
 
 
-def _head(result: "BacktestResult") -> str:
+def _head(result: "JudgedRun") -> str:
     return (
         f'<header class="head"><p class="kicker">{sections.subtitle(result)}</p>'
         f"<h1>{escape(result.verdict.headline)}</h1></header>"

@@ -19,7 +19,7 @@ from openalpha.research.report.thinning import keep_extremes
 from openalpha.research.wording import after_tax_line, count, figure, money, percent, plural, ratio
 
 if TYPE_CHECKING:
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.judged import JudgedRun
 
 __all__ = ["report_pdf"]
 
@@ -34,12 +34,12 @@ _GROUPS = {
 }  # fmt: skip
 
 
-def report_pdf(result: "BacktestResult") -> bytes:
+def report_pdf(result: "JudgedRun") -> bytes:
     """Return the report as a PDF document.
 
     Parameters
     ----------
-    result : BacktestResult
+    result : JudgedRun
     """
     names = ", ".join(result.context.histories)
     made = format_ms(result.context.created_ms)
@@ -70,7 +70,7 @@ def _say(paper: Paper, text: str, **style: Any) -> None:
     paper.text(_plain(text), **style)
 
 
-def _first_page(paper: Paper, result: "BacktestResult", *, is_synthetic: bool) -> None:
+def _first_page(paper: Paper, result: "JudgedRun", *, is_synthetic: bool) -> None:
     span = f"{format_ms(result.start_ms)[:10]} to {format_ms(result.end_ms)[:10]} UTC"
     names = ", ".join(result.context.histories)
     frame = timeframe_name(result.run.timeframe_ms)
@@ -95,7 +95,7 @@ def _first_page(paper: Paper, result: "BacktestResult", *, is_synthetic: bool) -
     _say(paper, f"After tax: {after_tax_line(result.after_tax)}.", size=8, colour=SOFT, gap=2)
 
 
-def _key_figures(result: "BacktestResult") -> list[tuple[str, str, str]]:
+def _key_figures(result: "JudgedRun") -> list[tuple[str, str, str]]:
     m, currency = result.metrics, result.currency
     error = f"± {ratio(m['sharpe_error'])} standard error"
     share = f"{money(m['fees'])} of it fees"
@@ -150,7 +150,7 @@ def _marked(paper: Paper, mark: str, words: str, *, colour: tuple[float, float, 
     paper.y -= 2.5
 
 
-def _equity(paper: Paper, result: "BacktestResult") -> None:
+def _equity(paper: Paper, result: "JudgedRun") -> None:
     run, capital = result.run, float(result.run.capital)
     rows = keep_extremes(run.equity, _LINE_POINTS)
     closes = run.ts_ms[rows] + run.timeframe_ms
@@ -162,7 +162,7 @@ def _equity(paper: Paper, result: "BacktestResult") -> None:
         draw.alone(paper, span, t=closes, equity=run.equity[rows])
 
 
-def _risk(paper: Paper, result: "BacktestResult") -> None:
+def _risk(paper: Paper, result: "JudgedRun") -> None:
     run = result.run
     span = (result.start_ms, result.end_ms)
     closes = run.ts_ms + run.timeframe_ms
@@ -178,7 +178,7 @@ def _risk(paper: Paper, result: "BacktestResult") -> None:
     draw.exposure(paper, span, t=closes[rows], values=run.exposure[rows])
 
 
-def _trades(paper: Paper, result: "BacktestResult") -> None:
+def _trades(paper: Paper, result: "JudgedRun") -> None:
     trips = result.trips
     note = "Left: round trips by net profit, the outer bars hold all beyond. Right: each round "
     note += "trip's furthest move against it and its result, % of the entry; crosses lost."
@@ -222,7 +222,7 @@ def _trades(paper: Paper, result: "BacktestResult") -> None:
     )
 
 
-def _costs(paper: Paper, result: "BacktestResult") -> None:
+def _costs(paper: Paper, result: "JudgedRun") -> None:
     costs = result.costs
     note = f"{result.currency}; – paid, + received. {percent(result.metrics['maker_share'])} of "
     note += "what was traded rested in the book."
@@ -239,7 +239,7 @@ def _costs(paper: Paper, result: "BacktestResult") -> None:
     draw.waterfall(paper, [*steps, ("Net profit", costs["net_profit"])])
 
 
-def _robustness(paper: Paper, result: "BacktestResult") -> None:
+def _robustness(paper: Paper, result: "JudgedRun") -> None:
     note = "Left: Sharpe ratio of a rolling stretch of days. Right: days by return, %."
     paper.need(180)
     paper.heading("Robustness", key="robustness", note=note)
@@ -251,7 +251,7 @@ def _robustness(paper: Paper, result: "BacktestResult") -> None:
             _marked(paper, title, sentence, colour=SOFT)
 
 
-def _figures(paper: Paper, result: "BacktestResult") -> None:
+def _figures(paper: Paper, result: "JudgedRun") -> None:
     paper.heading("All figures", key="figures", note="Definitions: the manual's page on metrics.")
     for group, title in _GROUPS.items():
         rows = [
@@ -267,7 +267,7 @@ def _figures(paper: Paper, result: "BacktestResult") -> None:
         _table(paper, (title, "", "", ""), pairs, widths=(2, 1.3, 2, 1.3), numbers=(1, 3))
 
 
-def _made_from(paper: Paper, result: "BacktestResult") -> None:
+def _made_from(paper: Paper, result: "JudgedRun") -> None:
     record = result.record
     paper.heading("What it was made from", key="record")
     rows = [

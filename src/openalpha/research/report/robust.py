@@ -10,7 +10,7 @@ from openalpha.research.daily import DAYS_A_YEAR
 from openalpha.research.report.thinning import keep_extremes
 
 if TYPE_CHECKING:
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.judged import JudgedRun
 
 __all__ = [
     "day_histogram",
@@ -85,7 +85,7 @@ def day_histogram(returns: Floats, *, bins: int = 41) -> dict[str, Any]:
     }
 
 
-def excursion_points(result: "BacktestResult") -> dict[str, Any]:
+def excursion_points(result: "JudgedRun") -> dict[str, Any]:
     """Return of each round trip the worst and best move and the result, all in % of the entry."""
     adverse, favourable = result.excursions
     returns = result.trips.returns
@@ -105,7 +105,7 @@ def excursion_points(result: "BacktestResult") -> dict[str, Any]:
     }
 
 
-def rolling_chart(result: "BacktestResult") -> dict[str, Any]:
+def rolling_chart(result: "JudgedRun") -> dict[str, Any]:
     """Return the rolling Sharpe ratio by day, thinned to a drawable size."""
     window = rolling_window(len(result.days))
     values = rolling_sharpe(result.days.returns, window) if window else np.empty(0)

@@ -13,7 +13,7 @@ from openalpha.research.verdict import Verdict
 from openalpha.research.wording import after_tax_line, count, figure, money, percent, plural, ratio
 
 if TYPE_CHECKING:
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.judged import JudgedRun
 
 __all__ = [
     "after_tax_text",
@@ -39,7 +39,7 @@ def sign_class(value: float) -> str:
     return "gain" if value > 0 else "loss" if value < 0 else "flat"
 
 
-def subtitle(result: "BacktestResult") -> str:
+def subtitle(result: "JudgedRun") -> str:
     """Return strategy, instruments, time frame and span as one line."""
     span = f"{format_ms(result.start_ms)[:10]} to {format_ms(result.end_ms)[:10]} UTC"
     names = list(result.context.histories)
@@ -62,7 +62,7 @@ def verdict_box(verdict: Verdict) -> str:
     )
 
 
-def key_figures(result: "BacktestResult") -> str:
+def key_figures(result: "JudgedRun") -> str:
     """Return the six figures to read first."""
     m, currency, capital = result.metrics, result.currency, float(result.run.capital)
     error = f"± {ratio(m['sharpe_error'])} standard error" if _known(m["sharpe_error"]) else "–"
@@ -134,7 +134,7 @@ def after_tax_text(found: AfterTax) -> str:
     )
 
 
-def cost_split(result: "BacktestResult") -> str:
+def cost_split(result: "JudgedRun") -> str:
     """Return the way from the profit before costs to the net profit as horizontal bars."""
     costs = result.costs
     steps = [
@@ -169,7 +169,7 @@ def cost_split(result: "BacktestResult") -> str:
     return f'{unit}<div class="waterfall">{"".join(rows)}</div>'
 
 
-def figure_groups(result: "BacktestResult") -> str:
+def figure_groups(result: "JudgedRun") -> str:
     """Return every metric, grouped, each with its definition."""
     titles = {
         Group.MONEY: "Money", Group.RISK: "Risk", Group.TRADES: "Round trips",
@@ -183,7 +183,7 @@ def figure_groups(result: "BacktestResult") -> str:
     return f'<div class="groups">{"".join(parts)}</div>'
 
 
-def _figure_row(result: "BacktestResult", item: Definition) -> str:
+def _figure_row(result: "JudgedRun", item: Definition) -> str:
     value = figure(item.name, result.metrics[item.name], currency=result.currency)
     return (
         f'<tr title="{escape(item.words)} {escape(item.formula)}"><th scope="row">{item.label}</th>'
@@ -191,7 +191,7 @@ def _figure_row(result: "BacktestResult", item: Definition) -> str:
     )
 
 
-def side_table(result: "BacktestResult") -> str:
+def side_table(result: "JudgedRun") -> str:
     """Return long against short, and instrument against instrument where there are several."""
     currency = escape(result.currency)
     rows = [
@@ -212,7 +212,7 @@ def side_table(result: "BacktestResult") -> str:
     return text
 
 
-def trip_table(result: "BacktestResult", most: int) -> str:
+def trip_table(result: "JudgedRun", most: int) -> str:
     """Return the last round trips, newest first."""
     trips = result.trips
     if not len(trips):
@@ -253,7 +253,7 @@ def trip_table(result: "BacktestResult", most: int) -> str:
     return note + table(head, rows, classes="trips tall")
 
 
-def record_details(result: "BacktestResult") -> str:
+def record_details(result: "JudgedRun") -> str:
     """Return what the run was made from, folded away."""
     record = result.record
     rows: list[tuple[str, str]] = [

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from openalpha.research.result import BacktestResult
+    from openalpha.research.judged import JudgedRun
 
 __all__ = ["print_report"]
 
@@ -19,12 +19,12 @@ _COLOURS = {Severity.ALARM: "bold red", Severity.CAUTION: "yellow", Severity.NOT
 _MARKS = {Severity.ALARM: "✕", Severity.CAUTION: "!", Severity.NOTE: "·"}
 
 
-def print_report(result: "BacktestResult", console: "Console | None" = None) -> None:
+def print_report(result: "JudgedRun", console: "Console | None" = None) -> None:
     """Print headline, verdict, money, risk, trades and costs. `NO_COLOR` is honoured.
 
     Parameters
     ----------
-    result : BacktestResult
+    result : JudgedRun
     console : rich.console.Console, optional
         Where to; standard output otherwise.
     """
@@ -54,7 +54,7 @@ def print_report(result: "BacktestResult", console: "Console | None" = None) -> 
     _print_after_tax(result, console)
 
 
-def _print_after_tax(result: "BacktestResult", console: "Console") -> None:
+def _print_after_tax(result: "JudgedRun", console: "Console") -> None:
     from rich.text import Text
 
     console.print(Text(f"After tax  {after_tax_line(result.after_tax)}", style="bold"))
@@ -79,7 +79,7 @@ def _block(title: str, rows: Rows) -> "Table":
     return block
 
 
-def _money(result: "BacktestResult") -> Rows:
+def _money(result: "JudgedRun") -> Rows:
     m = result.metrics
     yield "final equity", money(m["final_equity"], result.currency), None
     yield "net profit", money(m["net_profit"], signed=True), m["net_profit"]
@@ -89,7 +89,7 @@ def _money(result: "BacktestResult") -> Rows:
     yield "worst / best month", _pair(m["worst_month"], m["best_month"]), None
 
 
-def _risk(result: "BacktestResult") -> Rows:
+def _risk(result: "JudgedRun") -> Rows:
     m = result.metrics
     yield "Sharpe ratio", f"{ratio(m['sharpe'])} ± {ratio(m['sharpe_error'])}", None
     yield "Sortino ratio", ratio(m["sortino"]), None
@@ -99,7 +99,7 @@ def _risk(result: "BacktestResult") -> Rows:
     yield "worst day, 1 in 20", percent(-m["var_95"], signed=True), None
 
 
-def _trades(result: "BacktestResult") -> Rows:
+def _trades(result: "JudgedRun") -> Rows:
     m = result.metrics
     yield "round trips", count(m["round_trips"]), None
     yield "won", percent(m["win_rate"]), None
@@ -110,7 +110,7 @@ def _trades(result: "BacktestResult") -> Rows:
     yield "time with a position", percent(m["exposure_share"]), None
 
 
-def _costs(result: "BacktestResult") -> Rows:
+def _costs(result: "JudgedRun") -> Rows:
     costs = result.costs
     yield "before costs", money(costs["profit_before_costs"], signed=True), None
     yield "spread", money(-costs["spread_cost"], signed=True), -costs["spread_cost"]
