@@ -110,6 +110,21 @@ def test_a_live_key_is_not_sent_in_clear(url: str, home: Path) -> None:
     assert "cannot be the live server" in said
 
 
+@pytest.mark.parametrize("environment", ["demo", "testnet", "live"])
+def test_a_twin_stands_in_for_an_environment_when_told_to(
+    exchange: Exchange, url: str, home: Path, environment: str
+) -> None:
+    del home
+    key = key_on(exchange)
+    there = ("--url", url, "--stdin", "--set", "exchange.stand_in=true")
+    typed = f"{key.api_key}\n{key.secret}\n"
+    assert "Kept the key" in openalpha("keys", "add", environment, *there, typed=typed)[1]
+    trade = ("--strategy", "ma_cross", "--instrument", "bybit_linear:BTCUSDT")
+    _, said = openalpha("run", "--env", environment, *trade, code=1)
+    words = "not there yet" if environment == "live" else f"cannot be the {environment} server"
+    assert words in said
+
+
 def test_what_is_typed_is_not_echoed(exchange: Exchange, url: str, home: Path) -> None:
     del home
     key = key_on(exchange)

@@ -134,6 +134,7 @@ def _traded(
     from openalpha.market.catalogue import instrument_for
     from openalpha.trading.starting import Asked
     from openalpha.trading.venue_starting import (
+        VenueAccess,
         VenueTerms,
         begin_venue_run,
         venue_clock,
@@ -153,9 +154,7 @@ def _traded(
     driver = venue_driver(
         folder,
         loaded.home,
-        transport=venue.transport,
-        key=venue.key,
-        clock=clock,
+        access=VenueAccess(venue.transport, venue.key, clock),
         ledger=ledger,
         entity=loaded.settings.books.entity,
         hear=screen.remark,

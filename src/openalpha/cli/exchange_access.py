@@ -9,12 +9,24 @@ from typing import TYPE_CHECKING
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
-    from openalpha.net import Priority, RateBroker
+    from openalpha.net import Priority, RateBroker, Transport
+    from openalpha.settings import LoadedSettings
     from openalpha.store.exchange_key import ExchangeKey
     from openalpha.store.keys import Vault
     from openalpha.venue.bybit.client import BybitClient
+    from openalpha.venue.bybit.key_check import KeyFacts
 
-__all__ = ["ROLES", "broker_of", "connect", "home_of", "name_of", "vault_of"]
+__all__ = [
+    "ROLES",
+    "broker_of",
+    "connect",
+    "home_of",
+    "in_words",
+    "name_of",
+    "trader_facts",
+    "trader_key",
+    "vault_of",
+]
 
 ROLES = ("trader", "guardian")
 _TIMEOUT_S = 5.0
@@ -57,6 +69,68 @@ def name_of(environment: str, role: str) -> str:
         raise InputError(f"the role was '{role}', expected one of {', '.join(ROLES)}")
     known = environment_of(environment).name.lower()
     return known if role == ROLES[0] else f"{known}.{role}"
+
+
+def trader_key(loaded: "LoadedSettings", environment: str) -> "ExchangeKey":
+    """Return the key that runs of an environment trade with.
+
+    Raises
+    ------
+    InputError
+        If there is none, or its server is not one of the environment.
+    """
+    from openalpha.venue.bybit.hosts import base_url, environment_of
+
+    key = vault_of(loaded.home).get(name_of(environment, ROLES[0]))
+    may_stand_in = loaded.settings.exchange.stand_in
+    base_url(environment_of(environment), key.url, may_stand_in=may_stand_in)
+    return key
+
+
+def trader_facts(loaded: "LoadedSettings", environment: str, *, network: "Transport") -> "KeyFacts":
+    """Ask the exchange whose the trader's key is, and that a run may use it.
+
+    Raises
+    ------
+    InputError
+        If it is unknown, of another environment, expired, only reads, or may withdraw.
+    VenueUnavailable
+        If the exchange does not answer.
+    """
+    from openalpha.core.clock import SystemClock
+    from openalpha.venue.bybit.hosts import environment_of
+    from openalpha.venue.bybit.key_check import check_key
+
+    facts = check_key(
+        environment_of(environment),
+        trader_key(loaded, environment),
+        transport=network,
+        clock=SystemClock(),
+        others={} if loaded.settings.exchange.stand_in else None,
+    )
+    if not facts.can_trade:
+        raise InputError(
+            f"the key for {environment} only reads; make one at the exchange that may place "
+            f"orders, and give it by `openalpha keys rotate {environment}`"
+        )
+    return facts
+
+
+def in_words(facts: "KeyFacts") -> str:
+    """Return whose a key is, where from it works and until when, in one line.
+
+    Examples
+    --------
+    >>> from openalpha.venue.bybit.key_check import KeyFacts
+    >>> in_words(KeyFacts("7", True, (), None, ()))
+    'account 7; the key works from any address, never ends'
+    """
+    from openalpha.core.clock import format_ms
+
+    bound = ", ".join(facts.addresses)
+    where = f"from {bound} only" if bound else "from any address"
+    ends = "never ends" if facts.expires_ms is None else f"ends {format_ms(facts.expires_ms)}"
+    return f"account {facts.uid}; the key works {where}, {ends}"
 
 
 @contextmanager

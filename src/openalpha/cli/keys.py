@@ -1,6 +1,7 @@
 """`openalpha keys`: exchange keys, kept encrypted and never shown."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,7 +50,8 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
     vault = vault_of(home, source=keep_in)
     if name in vault.names():
         raise InputError(f"there is a key for {name}; use `openalpha keys rotate {name}`")
-    key = _typed(environment, url, note=note, is_piped=stdin)
+    server = _server(environment, url, config, settings)
+    key = _typed(server, note=note, is_piped=stdin)
     facts = _checked(home, environment, key)
     vault.put(name, key)
     _tell(Screen(json_to, is_quiet=quiet), f"Kept the key for {name}", name, key, facts)
@@ -117,7 +119,8 @@ def rotate(
         return
     name = name_of(environment, role)
     old = vault.get(name)
-    key = _typed(environment, old.url, note=old.note, is_piped=stdin)
+    server = _server(environment, old.url, config, settings)
+    key = _typed(server, note=old.note, is_piped=stdin)
     facts = _checked(home, environment, key)
     vault.put(name, key, replaces=True)
     vault.rotate()
@@ -142,12 +145,20 @@ def remove(
     screen.result({"schema": "openalpha.keys/1", "removed": name})
 
 
-def _typed(environment: str, url: str, *, note: str, is_piped: bool) -> "ExchangeKey":
-    """Return a key as typed without echo, or as piped in."""
-    from openalpha.store.exchange_key import ExchangeKey
+def _server(
+    environment: str, url: str, config: Path | None, overrides: Sequence[str] | None
+) -> str:
+    from openalpha.cli.conventions import read_settings
     from openalpha.venue.bybit.hosts import base_url, environment_of
 
-    server = base_url(environment_of(environment), url)
+    may_stand_in = read_settings(config, overrides).settings.exchange.stand_in
+    return base_url(environment_of(environment), url, may_stand_in=may_stand_in)
+
+
+def _typed(server: str, *, note: str, is_piped: bool) -> "ExchangeKey":
+    """Return a key as typed without echo, or as piped in."""
+    from openalpha.store.exchange_key import ExchangeKey
+
     if is_piped:
         api_key, _, secret = sys.stdin.read().partition("\n")
     elif sys.stdin.isatty():

@@ -1,19 +1,22 @@
 """`openalpha run` at a venue: the account's key, the venue's time, and the driver of the run."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from openalpha.cli.conventions import Screen
+from openalpha.cli.exchange_access import broker_of, in_words, trader_facts, trader_key
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
+    from openalpha.net import Transport
     from openalpha.settings import LoadedSettings
-    from openalpha.store.exchange_key import ExchangeKey
     from openalpha.trading.run_folder import RunFolder
     from openalpha.trading.starting import Asked
+
+    Hear = Callable[[str], None]
 
 __all__ = ["begin_at_venue", "lead_at_venue"]
 
@@ -60,7 +63,7 @@ def begin_at_venue(
     if not instruments:
         raise InputError("nothing to trade: add --instrument bybit_linear:BTCUSDT")
     prepare_home(loaded.home)
-    key = _key(loaded, environment)
+    key = trader_key(loaded, environment)
     lake = Lake(loaded.home, settings=loaded.settings.data)
     groups = loaded.settings
     timeout_s = _LOCKSTEP_TIMEOUT_S if feed == "lockstep" else _TIMEOUT_S
@@ -96,10 +99,10 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
     from openalpha.trading.emergency_post import SafetyPost
     from openalpha.trading.incidents import IncidentBook
     from openalpha.trading.lease import take_lease
-    from openalpha.trading.venue_starting import account_of, venue_clock, venue_driver
+    from openalpha.trading.venue_starting import VenueAccess, venue_clock, venue_driver
 
     compile_kernel(screen)
-    key = _key(loaded, folder.environment.name.lower())
+    key = trader_key(loaded, folder.environment.name.lower())
     is_lockstep = bool(folder.feed()["lockstep"])
     timeout_s = _LOCKSTEP_TIMEOUT_S if is_lockstep else _TIMEOUT_S
     environment = folder.environment.name.lower()
@@ -115,19 +118,19 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
         take_lease(
             loaded.home,
             folder.environment,
-            account=account_of(network, key),
+            account=_known(loaded, environment, network, hear),
             run_id=folder.id,
             now_ms=SystemClock().now_ms(),
         ),
     ):
         clock = venue_clock(network, key, is_lockstep=is_lockstep)
+        broker = None if is_lockstep else broker_of(loaded.home)
+        access = VenueAccess(network, key, clock, broker)
         while True:
             driver = venue_driver(
                 folder,
                 loaded.home,
-                transport=network,
-                key=key,
-                clock=clock,
+                access=access,
                 ledger=ledger,
                 entity=loaded.settings.books.entity,
                 hear=hear,
@@ -144,16 +147,15 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
 
 
 def _check(environment: str, feed: str) -> None:
-    if environment != "twin":
-        raise InputError(
-            f"--env {environment} is not there yet; paper and twin are (demo, testnet and live "
-            "come after the fault tests and the arming step are wired to the loop)"
-        )
-    if feed not in ("live", "lockstep"):
-        raise InputError(f"--feed was '{feed}'; a twin has live and lockstep")
+    if environment == "live":
+        raise InputError("--env live is not there yet: the loop does not ask for its arming")
+    feeds = ("live", "lockstep") if environment == "twin" else ("live",)
+    if feed not in feeds:
+        raise InputError(f"--feed was '{feed}'; {environment} has {' and '.join(feeds)}")
 
 
-def _key(loaded: "LoadedSettings", environment: str) -> "ExchangeKey":
-    from openalpha.cli.exchange_access import name_of, vault_of
-
-    return vault_of(loaded.home).get(name_of(environment, "trader"))
+def _known(loaded: "LoadedSettings", environment: str, network: "Transport", hear: "Hear") -> str:
+    """Return the account the key is of, after the exchange was asked what the key may do."""
+    facts = trader_facts(loaded, environment, network=network)
+    hear(in_words(facts))
+    return facts.uid

@@ -23,6 +23,7 @@ from openalpha.risk.settings import BreakerSettings, LimitSettings, RiskSettings
 from openalpha.trading.arming_settings import ArmingSettings
 from openalpha.trading.guardian_settings import GuardianSettings
 from openalpha.trading.settings import PaperSettings
+from openalpha.venue.bybit.settings import ExchangeSettings
 from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
 
 __all__ = ["HomeSettings", "Settings"]
@@ -46,6 +47,7 @@ class Settings:
     """Every setting of the program. A new group is one line here."""
 
     home: HomeSettings = field(default_factory=HomeSettings)
+    exchange: ExchangeSettings = field(default_factory=ExchangeSettings)
     data: DataSettings = field(default_factory=DataSettings)
     download: DownloadSettings = field(default_factory=DownloadSettings)
     costs: CostSettings = field(default_factory=CostSettings)

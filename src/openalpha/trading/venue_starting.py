@@ -8,12 +8,12 @@ from typing import Any
 
 from openalpha.books.accounts import Book
 from openalpha.books.ledger import Ledger
-from openalpha.core.clock import SystemClock, timeframe_name
+from openalpha.core.clock import timeframe_name
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument
 from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
-from openalpha.net import Priority, Transport
+from openalpha.net import Priority, RateBroker, Transport
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.strategy import load_strategy, source_hash
 from openalpha.strategy.params import build_params
@@ -23,12 +23,12 @@ from openalpha.trading.preflight import check_account
 from openalpha.trading.run_folder import RunFolder, begin_run
 from openalpha.trading.starting import Asked, named_apart, shares_of
 from openalpha.trading.venue_desk import VenueDesk
-from openalpha.trading.venue_driver import VenueDriver
+from openalpha.trading.venue_driver import Market, VenueDriver
 from openalpha.trading.venue_market import Bars, LockstepClock, VenueClock, WallClock
 from openalpha.trading.venue_posting import VenuePoster
-from openalpha.venue.bybit.channel import Call, Channel
+from openalpha.venue.bybit.channel import Channel
 
-__all__ = ["VenueTerms", "account_of", "begin_venue_run", "venue_clock", "venue_driver"]
+__all__ = ["VenueAccess", "VenueTerms", "begin_venue_run", "venue_clock", "venue_driver"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,31 @@ class VenueTerms:
     timeframe_ms: int
     capital: Decimal
     lasts_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VenueAccess:
+    """How a run reaches its venue.
+
+    Parameters
+    ----------
+    transport : Transport
+    key : ExchangeKey
+    clock : VenueClock
+    broker : RateBroker or None
+        Which all programs of the home share; None in lock-step, where nothing is counted.
+    """
+
+    transport: Transport
+    key: ExchangeKey
+    clock: VenueClock
+    broker: RateBroker | None = None
+
+    def channel(self, priority: Priority) -> Channel:
+        """Return a channel whose calls are for something."""
+        return Channel(
+            self.transport, self.key, clock=self.clock, broker=self.broker, priority=priority
+        )
 
 
 def begin_venue_run(
@@ -101,18 +126,6 @@ def begin_venue_run(
     return begin_run(home, plan, feed=feed, created_ms=now_ms)
 
 
-def account_of(transport: Transport, key: ExchangeKey) -> str:
-    """Return the venue's own number of the account a key is of.
-
-    Raises
-    ------
-    VenueUnavailable, VenueRefused
-        If the venue does not answer, or does not know the key.
-    """
-    channel = Channel(transport, key, clock=SystemClock())
-    return str(channel.call(Call("/v5/user/query-api", {})).result.get("userID", ""))
-
-
 def venue_clock(transport: Transport, key: ExchangeKey, *, is_lockstep: bool) -> VenueClock:
     """Return the time a run at a venue lives by."""
     return LockstepClock(transport, key.url) if is_lockstep else WallClock()
@@ -122,14 +135,19 @@ def venue_driver(
     folder: RunFolder,
     home: Path,
     *,
-    transport: Transport,
-    key: ExchangeKey,
-    clock: VenueClock,
+    access: VenueAccess,
     ledger: Ledger | None,
     entity: str,
     hear: Callable[[str], None],
+    market: Market | None = None,
 ) -> VenueDriver:
     """Return the driver of a run at a venue, its account compared with the plan, not started yet.
+
+    Parameters
+    ----------
+    access : VenueAccess
+    market : Market, optional
+        Where closed bars come from; the venue is asked for them by default.
 
     Raises
     ------
@@ -139,7 +157,7 @@ def venue_driver(
         If the venue does not answer.
     """
     plan = folder.plan()
-    channel = Channel(transport, key, clock=clock, priority=Priority.ORDERS)
+    channel = access.channel(Priority.ORDERS)
     is_new = not folder.log.is_dir()
     check_account(channel, plan, is_new=is_new, hear=hear)
     poster = None
@@ -150,8 +168,8 @@ def venue_driver(
         folder,
         VenueDesk(plan, run_id=folder.id, folder=home / "strategies"),
         carrier=Executor(channel),
-        market=Bars(channel, plan.instruments, plan.timeframe_ms),
-        clock=clock,
+        market=market or Bars(channel, plan.instruments, plan.timeframe_ms),
+        clock=access.clock,
         poster=poster,
         end_ms=int(folder.feed()["end_ms"]),
         hear=hear,

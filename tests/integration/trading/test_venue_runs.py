@@ -26,6 +26,7 @@ from openalpha.trading.starting import Asked
 from openalpha.trading.venue_driver import VenueDriver
 from openalpha.trading.venue_market import LockstepClock
 from openalpha.trading.venue_starting import (
+    VenueAccess,
     VenueTerms,
     begin_venue_run,
     venue_clock,
@@ -70,9 +71,7 @@ class Place:
         return venue_driver(
             folder,
             self.home,
-            transport=self.transport,
-            key=self.key,
-            clock=self.clock,
+            access=VenueAccess(self.transport, self.key, self.clock),
             ledger=ledger,
             entity="me",
             hear=lambda words: None,
@@ -145,7 +144,7 @@ def test_a_process_that_dies_between_any_two_steps_loses_and_doubles_nothing(pla
             driver = place.driver(folder, ledger)
             driver.start()
             for _ in range(4):
-                driver._step()
+                driver.turns.step()
             driver._log.close()  # nothing is said, nothing is cancelled
         driver = place.led(folder, ledger)
         assert driver.reconciled is not None
@@ -160,7 +159,7 @@ def test_a_run_told_to_flatten_leaves_nothing(place, home):
         driver = place.driver(folder, ledger)
         driver.start()
         while not held(place):
-            driver._step()
+            driver.turns.step()
         driver.command(Command("STOP", "home time", is_flatten=True))
         asyncio.run(driver.lead())
     assert held(place) == 0
@@ -182,7 +181,7 @@ def test_a_fall_from_the_peak_closes_everything_and_locks(place, home):
         driver = place.driver(folder, ledger)
         driver.start()
         while not held(place):
-            driver._step()
+            driver.turns.step()
         driver.desk.books[0].cash -= 10_000  # a quarter of it is gone
         asyncio.run(driver.lead())
     assert held(place) == 0

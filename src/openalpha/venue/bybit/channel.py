@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -70,6 +70,8 @@ class Call:
         Unsigned.
     cost : int
         What it counts as; a batch counts its orders.
+    priority : Priority or None
+        What it is for; None: what its channel is for.
     """
 
     path: str
@@ -77,6 +79,7 @@ class Call:
     is_write: bool = False
     is_public: bool = False
     cost: int = 1
+    priority: Priority | None = None
 
     @property
     def name(self) -> str:
@@ -166,7 +169,7 @@ class Channel:
         cursor = ""
         for _ in range(_MOST_PAGES):
             params = {**call.params, "cursor": cursor} if cursor else call.params
-            answer = self.call(Call(call.path, params, is_public=call.is_public))
+            answer = self.call(replace(call, params=params))
             rows += answer.rows
             is_over = not answer.rows or answer.cursor in ("", cursor)
             cursor = answer.cursor
@@ -211,7 +214,8 @@ class Channel:
         uses = self._uses(call)
         if self._broker is not None:
             wait_s = max(0.0, left_s)
-            self._broker.take(self.host, self._priority, uses=uses, wait_at_most_s=wait_s)
+            priority = self._priority if call.priority is None else call.priority
+            self._broker.take(self.host, priority, uses=uses, wait_at_most_s=wait_s)
         # Signed after the wait: the stamp must be fresh.
         request = self._request(call)
         try:

@@ -37,11 +37,17 @@ def environment_of(name: str) -> Environment:
     raise InputError(f"'{name}' has no exchange keys; the environments that do are {known}")
 
 
-def base_url(environment: Environment, named: str = "") -> str:
+def base_url(environment: Environment, named: str = "", *, may_stand_in: bool = False) -> str:
     """Return an environment's server: the one named, if it may be, or the usual one.
 
     Only a twin stands on this machine and only a twin is spoken to without encryption, so a
-    mistyped address can neither send live keys in clear nor mistake play money for real.
+    mistyped address can neither send live keys in clear nor mistake play money for real. A server
+    whose name says that it is another environment's is refused.
+
+    Parameters
+    ----------
+    may_stand_in : bool
+        A server on this machine may stand in for any environment (`exchange.stand_in`).
 
     Raises
     ------
@@ -56,12 +62,35 @@ def base_url(environment: Environment, named: str = "") -> str:
     url = (named or HOSTS[environment]).rstrip("/")
     host_of(url)
     parts = urlsplit(url)
-    is_here = parts.hostname in _LOOPBACK
-    if environment is Environment.TWIN and not is_here and parts.scheme != "https":
+    host = parts.hostname or ""
+    if host in _LOOPBACK and (environment is Environment.TWIN or may_stand_in):
+        return url
+    name = environment.name.lower()
+    if parts.scheme != "https" and environment is Environment.TWIN:
         raise InputError(f"{url} is not encrypted; a twin on another machine needs https")
-    if environment is not Environment.TWIN and (is_here or parts.scheme != "https"):
+    if host in _LOOPBACK or parts.scheme != "https":
         raise InputError(
-            f"{url} cannot be the {environment.name.lower()} server: that one is reached by https "
-            "on the internet; keys of a twin belong to the environment twin"
+            f"{url} cannot be the {name} server: that one is reached by https on the internet; "
+            "keys of a twin belong to the environment twin"
         )
+    whose = _whose(host)
+    if whose not in (environment, None):
+        raise InputError(
+            f"{url} is a server of {whose.name.lower()}, not of {name}; use `--env "
+            f"{whose.name.lower()}` and keys made there"
+        )
+    if whose is None and environment in _NAMED:
+        raise InputError(f"{url} is no server of {name}; that one is {HOSTS[environment]}")
     return url
+
+
+_NAMED = {Environment.TESTNET: "testnet", Environment.DEMO: "demo"}
+
+
+def _whose(host: str) -> Environment | None:
+    """Return the environment a host's name speaks of; None where it says nothing."""
+    for environment, word in _NAMED.items():
+        if word in host:
+            return environment
+    is_bybit = any(part in ("bybit", "bytick", "bybitglobal") for part in host.split("."))
+    return Environment.LIVE if is_bybit else None

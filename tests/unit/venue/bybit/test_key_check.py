@@ -107,11 +107,24 @@ def test_a_server_that_is_away_is_no_verdict_on_the_key(world: World) -> None:
         (TESTNET, "http://localhost:1"),
         (TWIN, "http://api.bybit.com"),
         (TWIN, "nonsense"),
+        (TWIN, "https://api.bybit.com"),
+        (TESTNET, "https://api.bybit.com"),
+        (TESTNET, "https://api-demo.bybit.com"),
+        (TESTNET, "https://venue.example"),
+        (LIVE, "https://api-testnet.bybit.com"),
     ],
 )
 def test_an_address_that_does_not_fit_is_refused(environment: Environment, url: str) -> None:
     with pytest.raises(InputError):
         base_url(environment, url)
+
+
+@pytest.mark.parametrize("environment", [LIVE, TESTNET, Environment.DEMO])
+def test_a_twin_stands_in_only_where_that_is_asked_for(environment: Environment) -> None:
+    here = "http://127.0.0.1:8315"
+    assert base_url(environment, here, may_stand_in=True) == here
+    with pytest.raises(InputError, match="cannot be the"):
+        base_url(environment, here)
 
 
 def test_environments_by_name() -> None:
