@@ -9,6 +9,7 @@ from openalpha.core.errors import DataError, InputError
 from openalpha.strategy import Bars, FloatArray, evaluate, evaluate_e6, load_strategy, quantise
 from openalpha.strategy import indicators as ta
 from openalpha.strategy.builtin import ma_cross
+from openalpha.strategy.indicators.memory import Memo, remembering
 from openalpha.strategy.specimen import specimen_bars
 
 BARS = specimen_bars(3_000, seed=4)
@@ -75,6 +76,25 @@ class TestMaCross:
         cls = load_strategy("ma_cross")
         quick = evaluate_e6(cls(), {"A": BARS}, params=cls.Params(**params))["A"]
         assert np.array_equal(quick, quantise(target("ma_cross", **params)))
+
+    @pytest.mark.parametrize("params", CASES)
+    def test_sums_that_crosses_share_give_the_same_bits(self, params):
+        cls = load_strategy("ma_cross")
+        alone = cls().target_e6(BARS, cls.Params(**params))
+        with remembering(Memo()) as memo:
+            shared = cls().target_e6(BARS, cls.Params(**params))
+            floats = cls().target(BARS, cls.Params(**params))
+        assert memo.misses == 1
+        assert floats.tobytes() == target("ma_cross", **params).tobytes()
+        assert shared.tobytes() == alone.tobytes()
+
+    def test_shared_sums_that_floats_cannot_hold_are_left_alone(self):
+        wide = Bars.from_columns({"close": [1e13, 1, 1e13] * 20}, timeframe_ms=1, price_decimals=0)
+        cls = load_strategy("ma_cross")
+        params = cls.Params(fast=2, slow=50)
+        alone = cls().target_e6(wide, params)
+        with remembering(Memo()):
+            assert cls().target_e6(wide, params).tobytes() == alone.tobytes()
 
     def test_floats_without_a_grid_give_the_same_targets(self):
         loose = Bars(BARS.ts_ms, timeframe_ms=BARS.timeframe_ms, source=BARS.column)

@@ -61,3 +61,21 @@ def test_a_cross_is_what_the_means_say(windows, rows):
         means = [Fraction(int(units[row + 1 - n : row + 1].sum()), n) for n in windows if n]
         rising, falling = means == sorted(set(means), reverse=True), means == sorted(set(means))
         assert found[row] == rising - falling, row
+
+
+@pytest.mark.parametrize("windows", [(3, 7, 0), (1, 2, 30), (5, 20, 21), (499, 500, 0)])
+@pytest.mark.parametrize("rows", [500, 501, 20])
+def test_a_cross_of_shared_sums_is_the_same(windows, rows):
+    units = np.random.default_rng(1).integers(1, 50, rows)
+    sums = np.concatenate([[0.0], np.cumsum(units - units[0])])
+    plain, shared = (
+        compiled.compiled_loop("cross_of_means"),
+        compiled.compiled_loop("cross_of_sums"),
+    )
+    assert plain is not None and shared is not None
+    for short in (-1_000_000, 0):
+        expected, found, slow = (np.full(rows, 7, dtype=np.int32) for _ in range(3))
+        plain(units, *windows, short, 1_000_000, expected)
+        shared(sums, *windows, short, 1_000_000, found)
+        loops.cross_of_sums(sums, *windows, short, 1_000_000, slow)
+        assert found.tobytes() == expected.tobytes() == slow.tobytes()

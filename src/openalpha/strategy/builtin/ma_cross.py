@@ -10,6 +10,7 @@ from openalpha.strategy import indicators
 from openalpha.strategy.bars import Bars, FloatArray, IntArray
 from openalpha.strategy.base import NO_OPINION_E6, SignalStrategy
 from openalpha.strategy.compiled import compiled_loop
+from openalpha.strategy.indicators.memory import lent
 from openalpha.strategy.params import ExitParams, Param
 from openalpha.strategy.signals import after_warm_up, direction
 
@@ -17,6 +18,7 @@ __all__ = ["MaCross"]
 
 _MILLION = 1_000_000
 _BOUND = 2**62
+_EXACT = 2.0**53
 
 
 class MaCross(SignalStrategy):
@@ -84,6 +86,11 @@ def _cross(
     longest = max(params.slow, params.trend)
     out[: longest - 1] = silent
     loop = compiled_loop("cross_of_means")
+    if (sums := _shared_sums(bars.close_units, 4 * longest)) is not None and loop is not None:
+        quick = compiled_loop("cross_of_sums")
+        assert quick is not None
+        quick(sums, params.fast, params.slow, params.trend, short, full, out)
+        return True
     if loop is not None:
         largest = loop(bars.close_units, params.fast, params.slow, params.trend, short, full, out)
     else:
@@ -108,6 +115,20 @@ def _cross_of_sums(
         rising &= slow * params.trend > trend * params.slow
         falling &= slow * params.trend < trend * params.slow
     out[first:] = np.where(rising, full, np.where(falling, short, 0))[first:]
+
+
+def _shared_sums(units: IntArray, factor: int) -> FloatArray | None:
+    """Return running sums of prices less the first, where crosses share them and they are exact."""
+
+    def compute() -> tuple[FloatArray, FloatArray]:
+        sums = np.zeros(len(units) + 1)
+        np.cumsum(units - units[0], out=sums[1:])
+        return sums, np.abs(sums).max(keepdims=True)
+
+    held = lent("sums", (units,), parameters={}, compute=compute)
+    if held is None or held[1][0] * factor >= _EXACT:
+        return None
+    return held[0]
 
 
 def _sums(units: IntArray, window: int) -> IntArray:

@@ -81,6 +81,11 @@ def warm() -> bool:
         return False
     units = np.arange(1, 9, dtype=np.int64)
     units.flags.writeable = False
+    sums = np.zeros(9)
+    sums.flags.writeable = False
+    of_sums = compiled_loop("cross_of_sums")
+    assert of_sums is not None
+    of_sums(sums, 2, 3, 0, 0, 1, np.zeros(8, dtype=np.int32))
     for kind in (np.float64, np.int32):
         loop(units, 2, 3, 0, 0, 1, np.zeros(8, dtype=kind))
     return True

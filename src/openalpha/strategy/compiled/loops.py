@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["cross_of_means"]
+__all__ = ["cross_of_means", "cross_of_sums"]
 
 
 def cross_of_means(
@@ -72,3 +72,34 @@ def cross_of_means(
         two = full_value if far > 0 else (short_value if far < 0 else 0)
         into[row] = one if one == two else 0
     return largest
+
+
+def cross_of_sums(
+    sums: Any, fast: int, slow: int, trend: int, short_value: int, full_value: int, out: Any
+) -> None:
+    """Do as `cross_of_means` from running sums, which many crosses of one series share.
+
+    No row waits for the one before it: several are compared at once.
+
+    Parameters
+    ----------
+    sums : float64[n + 1]
+        Of the prices less any one price, whole and exact: their largest times four of the longest
+        window must be below 2^53.
+    """
+    ready = max(slow, trend)
+    into = out[ready - 1 :]
+    newest, left_fast, left_slow = sums[ready:], sums[ready - fast :], sums[ready - slow :]
+    if trend == 0:
+        for row in range(into.shape[0]):
+            of_fast, of_slow = newest[row] - left_fast[row], newest[row] - left_slow[row]
+            near = of_fast * slow - of_slow * fast
+            into[row] = full_value if near > 0 else (short_value if near < 0 else 0)
+        return
+    for row in range(into.shape[0]):
+        of_fast, of_slow = newest[row] - left_fast[row], newest[row] - left_slow[row]
+        near = of_fast * slow - of_slow * fast
+        far = of_slow * trend - (newest[row] - sums[row]) * slow
+        one = full_value if near > 0 else (short_value if near < 0 else 0)
+        two = full_value if far > 0 else (short_value if far < 0 else 0)
+        into[row] = one if one == two else 0

@@ -8,12 +8,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
+from typing import Any
+
+from numpy.typing import NDArray
 
 from openalpha.strategy.bars import FloatArray
 
-__all__ = ["Memo", "remembered", "remembering"]
+__all__ = ["Memo", "lent", "remembered", "remembering"]
 
 Columns = tuple[FloatArray, ...]
+_Series = tuple[NDArray[Any], ...]
 _Key = tuple[object, ...]
 
 
@@ -30,11 +34,11 @@ class Memo:
         self.hits = self.misses = 0
         self._most, self._held = most_bytes, 0
         # The series are kept with the answer, so that their places in memory stay theirs.
-        self._known: OrderedDict[_Key, tuple[Columns, Columns]] = OrderedDict()
+        self._known: OrderedDict[_Key, tuple[_Series, Columns]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: _Key, series: Columns, *, compute: Callable[[], Columns]) -> Columns:
-        """Return copies of what `compute` gives, computed once."""
+    def get(self, key: _Key, series: _Series, *, compute: Callable[[], Columns]) -> Columns:
+        """Return what `compute` gives, computed once; it must not be written to."""
         with self._lock:
             known = self._known.get(key)
             if known is not None:
@@ -42,12 +46,13 @@ class Memo:
                 self.hits += 1
         if known is None:
             answer = compute()
+            for column in answer:
+                column.flags.writeable = False
             self._keep(key, series, answer)
-        else:
-            answer = known[1]
-        return tuple(column.copy() for column in answer)
+            return answer
+        return known[1]
 
-    def _keep(self, key: _Key, series: Columns, answer: Columns) -> None:
+    def _keep(self, key: _Key, series: _Series, answer: Columns) -> None:
         size = sum(column.nbytes for column in answer)
         with self._lock:
             self.misses += 1
@@ -81,7 +86,19 @@ def remembered(
     compute: Callable[[], Columns],
 ) -> Columns:
     """Return what an indicator gives for series, from memory where that may be."""
+    held = lent(name, series, parameters=parameters, compute=compute)
+    return compute() if held is None else tuple(column.copy() for column in held)
+
+
+def lent(
+    name: str,
+    series: _Series,
+    *,
+    parameters: Mapping[str, int | float],
+    compute: Callable[[], Columns],
+) -> Columns | None:
+    """Return what is remembered itself, to be read only; None where nothing may be remembered."""
     if not _active or any(column.flags.writeable for column in series):
-        return compute()
+        return None
     places = tuple((column.ctypes.data, len(column)) for column in series)
     return _active[-1].get((name, *parameters.items(), *places), series, compute=compute)
