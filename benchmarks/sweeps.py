@@ -74,7 +74,7 @@ def _difference(ours: dict[str, float], ends: Any, peer: dict[str, float], their
 
 
 def _judging(bench: Bench, job: dict[str, Any]) -> Iterator[Line]:
-    from openalpha.research.montecarlo import trade_paths
+    from openalpha.research.montecarlo_paths import trade_paths
 
     shares = np.random.default_rng(1).normal(0.001, 0.01, 1_000)
     taken = [_timed(bench, lambda: trade_paths(shares)) for _ in range(3)]

@@ -11,12 +11,8 @@ from openalpha.core.errors import InputError
 from openalpha.engine.batch import FIGURES
 from openalpha.research import stress as stressing
 from openalpha.research import variations
-from openalpha.research.montecarlo import (
-    MonteCarloResult,
-    Rerun,
-    block_paths,
-    trade_paths,
-)
+from openalpha.research.montecarlo import MonteCarloResult, Rerun
+from openalpha.research.montecarlo_paths import block_paths, trade_paths
 from openalpha.research.result import BacktestResult
 from openalpha.research.stress import StressResult
 from openalpha.research.sweep_evaluate import Span

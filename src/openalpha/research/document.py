@@ -9,6 +9,8 @@ import polars as pl
 from openalpha.core.clock import DAY_MS
 from openalpha.core.instruments import Instrument
 from openalpha.core.reasons import Reason
+from openalpha.research.drawdown import drawdowns
+from openalpha.research.measures import Capture
 
 if TYPE_CHECKING:
     from openalpha.research.judged import JudgedRun
@@ -53,6 +55,12 @@ def result_document(result: "JudgedRun") -> dict[str, Any]:
         "by_month": _rows(result.by_month),
         "by_instrument": _rows(result.by_instrument),
         "by_side": _rows(result.by_side),
+        "by_hour": _rows(result.by_hour),
+        "by_regime": _rows(result.by_regime),
+        "against_benchmark": {
+            name: _number(getattr(result.against, name)) for name in Capture.__slots__
+        },
+        "drawdown_bands": _bands(result),
         "round_trips": _exact(result.round_trips, result.instruments, _TRIP_UNITS),
         "fills": _exact(result.fills, result.instruments, _FILL_UNITS),
     }
@@ -146,6 +154,15 @@ def _curve(result: "JudgedRun") -> dict[str, Any]:
         "equity": [_number(value) for value in equity.tolist()],
         "exposure": [_number(value) for value in exposure.tolist()],
         "benchmark_of_day": [_number(value) for value in benchmark.tolist()],
+    }
+
+
+def _bands(result: "JudgedRun") -> dict[str, Any]:
+    last = result.drawdown_bands[-1].tolist() if len(result.days) else [math.nan, math.nan]
+    return {
+        "deepest": _number(float(drawdowns(result.days.equity, float(result.run.capital)).max())),
+        "half_within": _number(last[0]),
+        "most_within": _number(last[1]),
     }
 
 

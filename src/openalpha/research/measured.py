@@ -17,7 +17,9 @@ from openalpha.research.curve import measure_curve
 from openalpha.research.daily import DailySeries, daily_series
 from openalpha.research.drawdown import drawdowns
 from openalpha.research.facts import CashColumns, FillColumns, FinishedRun
+from openalpha.research.measures import Capture, against_benchmark
 from openalpha.research.metrics import Measured, compute
+from openalpha.research.montecarlo_paths import drawdown_bands
 from openalpha.research.roundtrips import PriceBars, RoundTrips, round_trips
 
 __all__ = ["MeasuredRun"]
@@ -128,6 +130,29 @@ class MeasuredRun:
         """One row a side, long and short."""
         return tables.by_side(self.trips)
 
+    @cached_property
+    def by_hour(self) -> pl.DataFrame:
+        """One row an hour of the day (UTC) of entry."""
+        return tables.by_hour(self.trips)
+
+    @cached_property
+    def by_regime(self) -> pl.DataFrame:
+        """One row a regime of the market: rising or falling, calm or wild."""
+        return tables.by_regime(self.days, self.benchmark_returns)
+
+    @cached_property
+    def against(self) -> Capture:
+        """Beta, alpha, correlation, up and down capture against buying and holding."""
+        return against_benchmark(self.days.returns, self.benchmark_returns)
+
+    @cached_property
+    def drawdown_bands(self) -> Floats:
+        """How deep its days put together otherwise would have fallen, float64[k, 2].
+
+        Half and 95 % of the paths stay within, by day from the start.
+        """
+        return drawdown_bands(self.days.returns)
+
     # What reports and tables build on; stable within the package.
 
     @cached_property
@@ -176,6 +201,12 @@ class MeasuredRun:
             for code, history in histories
         }
         return self.trips.excursions(bars)
+
+    @cached_property
+    def benchmark_returns(self) -> Floats:
+        """Daily simple returns of buying and holding, before costs, float64[k]."""
+        line = np.append(1.0, self._benchmark)
+        return np.asarray(np.diff(line) / line[:-1])
 
     @cached_property
     def _benchmark(self) -> Floats:

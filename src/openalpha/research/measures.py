@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from openalpha.research.daily import DAYS_A_YEAR
 
 __all__ = [
-    "Capture", "CoverageTest", "against_benchmark", "christoffersen", "correlation",
-    "expected_shortfall", "kupiec", "regimes", "risk_contribution", "var_cornish_fisher",
-    "var_historical", "var_parametric",
+    "REGIMES", "Capture", "CoverageTest", "against_benchmark", "christoffersen", "correlation",
+    "day_regimes", "expected_shortfall", "kupiec", "regimes", "risk_contribution",
+    "var_cornish_fisher", "var_historical", "var_parametric",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -229,11 +229,47 @@ def against_benchmark(ours: Floats, theirs: Floats) -> Capture:
     return Capture(beta, alpha, float(together[0, 1]) / scale if scale else math.nan, *sides)
 
 
-def regimes(returns: Floats, market: Floats, *, days: int = 30) -> Mapping[str, dict[str, Any]]:
-    """Return how a strategy did in rising and falling, calm and wild markets.
+REGIMES = ("rising calm", "rising wild", "falling calm", "falling wild")
+"""Names of the regimes of `day_regimes`, by number."""
 
-    A day's regime is known the evening before: the market's return and volatility over the days
-    before it, each against zero and against its own median so far.
+
+def day_regimes(market: Floats, *, days: int = 30) -> NDArray[np.int64]:
+    """Return the regime of each day, known the evening before: rising or falling, calm or wild.
+
+    Rising: the market's compounded return over the days before it is not below zero. Wild: its
+    volatility over them is above the median of all such stretches so far.
+
+    Parameters
+    ----------
+    market : float64[n]
+        Daily simple returns of the market.
+    days : int
+        How far back is looked, at least 2.
+
+    Returns
+    -------
+    int64[n]
+        Place in `REGIMES`; -1 for the first `days` days, which nothing is known before.
+
+    Examples
+    --------
+    >>> day_regimes(np.array([0.01, 0.02, -0.05, 0.01, -0.02, 0.0]), days=2).tolist()
+    [-1, -1, 0, 3, 3, 2]
+    """
+    assert days >= 2, "a volatility needs two days"
+    found = np.full(len(market), -1, dtype=np.int64)
+    seen: list[float] = []
+    for day in range(days, len(market)):
+        past = market[day - days : day]
+        spread = float(past.std(ddof=1))
+        is_wild = bool(seen) and spread > float(np.median(seen))
+        seen.append(spread)
+        found[day] = 2 * int(np.prod(1 + past) < 1) + int(is_wild)
+    return found
+
+
+def regimes(returns: Floats, market: Floats, *, days: int = 30) -> Mapping[str, dict[str, Any]]:
+    """Return how a strategy did in rising and falling, calm and wild markets (`day_regimes`).
 
     Parameters
     ----------
@@ -245,26 +281,20 @@ def regimes(returns: Floats, market: Floats, *, days: int = 30) -> Mapping[str, 
     Returns
     -------
     mapping
-        `rising calm` … `falling wild`: days, total return, yearly Sharpe (NaN below two days).
+        By name of `REGIMES`: `days`, `total_return` and `market_return` compounded over them,
+        yearly `sharpe` (NaN below two days).
     """
-    names = ("rising calm", "rising wild", "falling calm", "falling wild")
-    of_day = np.full(len(market), -1)
-    seen: list[float] = []
-    for day in range(days, len(market)):
-        past = market[day - days : day]
-        spread = float(past.std(ddof=1))
-        is_wild = bool(seen) and spread > float(np.median(seen))
-        seen.append(spread)
-        of_day[day] = 2 * int(np.prod(1 + past) < 1) + int(is_wild)
+    of_day = day_regimes(market, days=days)
     found = {}
-    for number, name in enumerate(names):
-        part = returns[of_day == number]
+    for number, name in enumerate(REGIMES):
+        part, theirs = returns[of_day == number], market[of_day == number]
         deviation = float(part.std(ddof=1)) if len(part) > 1 else 0.0
         sharpe = math.nan
         if deviation > _FLAT:
             sharpe = float(part.mean()) / deviation * math.sqrt(DAYS_A_YEAR)
         found[name] = {
-            "days": len(part), "total_return": float(np.prod(1 + part) - 1), "sharpe": sharpe,
+            "days": len(part), "total_return": float(np.prod(1 + part) - 1),
+            "market_return": float(np.prod(1 + theirs) - 1), "sharpe": sharpe,
         }  # fmt: skip
     return found
 

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from openalpha.research.montecarlo import BANDS
+from openalpha.research.montecarlo_paths import BANDS
 from openalpha.research.report.html import synthetic_banner
 from openalpha.research.study_page import Chart, Page, table
 
 if TYPE_CHECKING:
-    from openalpha.research.montecarlo import MonteCarloResult, Paths
+    from openalpha.research.montecarlo import MonteCarloResult
+    from openalpha.research.montecarlo_paths import Paths
 
 __all__ = ["montecarlo_html"]
 

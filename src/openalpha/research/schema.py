@@ -181,13 +181,53 @@ class InstrumentRow(_Part):
     traded: Money
 
 
-class SideRow(_Part):
+class _Earned(_Part):
+    round_trips: int
+    win_rate: Fraction
+    gross_pnl: Money = Field(description="price result, spread and impact inside it")
+    fees: Money
+    funding: Money = Field(description="received less paid")
+    pnl: Money = Field(description="gross_pnl - fees + funding")
+
+
+class HourRow(_Earned):
+    """The round trips entered in one hour of the day, UTC."""
+
+    hour: int = Field(ge=0, le=23)
+
+
+class RegimeRow(_Part):
+    """One regime of the market, known the evening before; the first 30 days have none."""
+
+    regime: Literal["rising calm", "rising wild", "falling calm", "falling wild"]
+    days: int
+    total_return: Fraction
+    market_return: Fraction = Field(description="buying and holding on the same days")
+    sharpe: float | None
+
+
+class Against(_Part):
+    """Against buying and holding, from daily returns."""
+
+    beta: float | None
+    alpha_annual: Fraction
+    correlation: float | None
+    up: float | None = Field(description="mean return on days it rose, over its own then")
+    down: float | None = Field(description="the same on days it fell")
+
+
+class DrawdownBands(_Part):
+    """How deep the same days in another order would have fallen over the whole span."""
+
+    deepest: Fraction = Field(description="of the run itself, at day ends")
+    half_within: Fraction = Field(description="half of the paths stay within it")
+    most_within: Fraction = Field(description="95 % of the paths stay within it")
+
+
+class SideRow(_Earned):
     """One side."""
 
     side: Literal["long", "short"]
-    round_trips: int
-    win_rate: Fraction
-    pnl: Money
     expectancy: Money
     best: Money
     worst: Money
@@ -285,6 +325,10 @@ class ResultDocument(_Part):
     by_month: list[MonthRow]
     by_instrument: list[InstrumentRow]
     by_side: list[SideRow]
+    by_hour: list[HourRow]
+    by_regime: list[RegimeRow]
+    against_benchmark: Against
+    drawdown_bands: DrawdownBands
     round_trips: list[TripRow]
     fills: list[FillRow]
 

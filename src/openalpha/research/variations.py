@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from openalpha.core.errors import InputError
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.history import History
-from openalpha.research.montecarlo import stationary_rows
+from openalpha.research.montecarlo_paths import stationary_rows
 from openalpha.research.sweep_space import Config
 from openalpha.strategy.bars import Bars, FloatArray
 from openalpha.strategy.base import PortfolioStrategy, SignalStrategy

@@ -14,7 +14,7 @@ from openalpha import studies
 from openalpha.core.errors import InputError
 from openalpha.engine.batch import FIGURES
 from openalpha.research import stress, variations
-from openalpha.research.montecarlo import block_paths, trade_paths
+from openalpha.research.montecarlo_paths import block_paths, trade_paths
 from openalpha.research.sweep_evaluate import Evaluator, Span
 from openalpha.research.trials import TrialLedger
 from openalpha.research.walkforward_folds import folds_of

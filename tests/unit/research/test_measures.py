@@ -7,6 +7,8 @@ import pytest
 import scipy.stats
 
 from openalpha.research import measures as m
+from openalpha.research.drawdown import drawdowns
+from openalpha.research.montecarlo_paths import drawdown_bands
 
 RETURNS = np.random.default_rng(3).standard_t(5, 800) * 0.01
 
@@ -93,3 +95,27 @@ def test_a_regime_is_known_the_evening_before() -> None:
     after = m.regimes(RETURNS, market)
     assert all(before[name]["days"] == after[name]["days"] for name in before)
     assert sum(part["days"] for part in before.values()) == len(RETURNS) - 30
+
+
+def test_regimes_say_what_a_hand_would() -> None:
+    market = np.array([0.01, 0.02, -0.05, 0.01, -0.02, 0.0])
+    # Two days back: +3 % | -3.1 %, wilder | -4.05 %, wilder than the median | -1.02 %, calmer.
+    assert m.day_regimes(market, days=2).tolist() == [-1, -1, 0, 3, 3, 2]
+    found = m.regimes(market / 2, market, days=2)
+    assert found["falling wild"]["days"] == 2
+    assert found["falling wild"]["market_return"] == pytest.approx(1.01 * 0.98 - 1)
+    assert found["falling wild"]["total_return"] == pytest.approx(1.005 * 0.99 - 1)
+    assert math.isnan(found["rising wild"]["sharpe"])
+
+
+def test_drawdown_bands_hold_the_share_they_name() -> None:
+    returns = np.random.default_rng(4).normal(0.0, 0.02, 250)
+    bands = drawdown_bands(returns, paths=4_000, block=1.0, seed=2)
+    # The same days drawn once more, with another seed: 95 of 100 accounts stay within.
+    rng = np.random.default_rng(9)
+    within = 0
+    for _ in range(2_000):
+        path = np.cumprod(1 + rng.choice(returns, 250))
+        within += drawdowns(path, 1.0).max() <= bands[-1, 1]
+    assert within / 2_000 == pytest.approx(0.95, abs=0.02)
+    assert (np.diff(bands, axis=0) >= 0).all()
