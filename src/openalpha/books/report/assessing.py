@@ -23,16 +23,14 @@ AS_CHOSEN = "as chosen"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The year's figures under one treatment, and everything the engine found up to its end."""
+    """The year's figures under one treatment, and everything the engine found up to its end.
+
+    `order` of parcels is that of every portfolio, but for trading stock, which is FIFO (TR 96/4).
+    """
 
     record: Assessed
     result: EntityYear
-    orders: tuple[Candidate, ...]
-
-    @property
-    def order(self) -> Candidate:
-        """The order of parcels in force; of several portfolios the first one's."""
-        return self.orders[0]
+    order: Candidate
 
     @property
     def slices(self) -> list[tuple[Treatment, Slice]]:
@@ -84,14 +82,11 @@ def assess_facts(facts: Facts, profile: Profile | None = None) -> Found:
     years = {income_year(event.day) for event in events if event.day is not None}
     if facts.year not in years:
         raise Refused(_nothing(facts))
-    standing = Candidate(chosen.policy.method, Decimal(1))
     record = assess_profile(events, chosen, law=facts.law, locked=facts.orders)
-    orders = [
-        part.methods.get(facts.year, Candidate(part.policy.method, Decimal(1)))
-        for part in record.parts.values()
-        if facts.year in part.years
-    ]
-    return Found(record, _result(record, facts.year), tuple(dict.fromkeys(orders)) or (standing,))
+    orders = (part.methods.get(facts.year) for part in record.parts.values())
+    standing = Candidate(chosen.policy.method, Decimal(1))
+    order = next((order for order in orders if order is not None), standing)
+    return Found(record, _result(record, facts.year), order)
 
 
 def treatments_of(profile: Profile) -> tuple[str, ...]:

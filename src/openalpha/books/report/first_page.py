@@ -209,8 +209,6 @@ def draft_reasons(facts: Facts, found: Found, *, items: Sequence[OpenLine]) -> t
     reasons = []
     if not facts.is_over:
         reasons.append("the income year has not ended")
-    if len(found.orders) > 1:
-        reasons.append("min_tax settled on another order in each portfolio; choose one method")
     reasons += facts.draft_for
     for code, count in sorted(Counter(item.code for item in items).items()):
         reasons.append(f"{count:,} × {code.replace('_', ' ')}")

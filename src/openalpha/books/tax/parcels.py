@@ -227,7 +227,7 @@ class _HeapPool:
     def take(self, qty: Decimal, sale: Sale) -> list[Piece]:
         pieces: list[Piece] = []
         if sale.lots:
-            qty -= self._take_named(qty, sale, pieces)
+            qty -= _take_named(self.parcels(), qty, sale, pieces)
         heap = self._heap
         while qty > 0 and heap:
             parcel = heap[0][1]
@@ -240,18 +240,6 @@ class _HeapPool:
                 qty -= left
             heapq.heappop(heap)
         return pieces
-
-    def _take_named(self, qty: Decimal, sale: Sale, pieces: list[Piece]) -> Decimal:
-        taken = ZERO
-        for name, named in sale.lots:
-            wanted = min(named, qty - taken)
-            for parcel in self.parcels():
-                if parcel.id == name and wanted > 0:
-                    piece = parcel.take(min(wanted, parcel.left))
-                    pieces.append(piece)
-                    taken += piece.qty
-                    wanted -= piece.qty
-        return taken
 
     def parcels(self) -> list[Parcel]:
         held = [parcel for _, parcel in self._heap if parcel.used < parcel.qty]
@@ -290,6 +278,8 @@ class _TaxPool:
     def take(self, qty: Decimal, sale: Sale) -> list[Piece]:
         self._mature(sale.day)
         pieces: list[Piece] = []
+        if sale.lots:
+            qty -= _take_named(self.parcels(), qty, sale, pieces)
         while qty > 0:
             parcel = self._best(sale)
             if parcel is None:
@@ -329,6 +319,20 @@ class _TaxPool:
         pool = _TaxPool(self._weight)
         pool.replace_all(replace(parcel) for parcel in self.parcels())
         return pool
+
+
+def _take_named(held: list[Parcel], qty: Decimal, sale: Sale, pieces: list[Piece]) -> Decimal:
+    """Take from the parcels a sale names, and return how much of it they gave."""
+    taken = ZERO
+    for name, named in sale.lots:
+        wanted = min(named, qty - taken)
+        for parcel in held:
+            if parcel.id == name and wanted > 0 and parcel.left > 0:
+                piece = parcel.take(min(wanted, parcel.left))
+                pieces.append(piece)
+                taken += piece.qty
+                wanted -= piece.qty
+    return taken
 
 
 def _head(heap: list[tuple[Key, Parcel]], day: date | None) -> tuple[Key, Parcel] | None:

@@ -25,7 +25,7 @@ from openalpha.books.tax.events import (
     Swap,
 )
 from openalpha.books.tax.parcels import Outlay, Parcel, Pool, Sale, make_pool
-from openalpha.books.tax.slices import OpenItem, Revenue, Slice, Sold, cut
+from openalpha.books.tax.slices import OpenItem, Revenue, Slice, Sold, cut, short_lots
 
 __all__ = ["TaxBook"]
 
@@ -186,6 +186,8 @@ class TaxBook:
             self.open_items.append(
                 OpenItem("missing_acquisition", sold.disposal, text, found, missing)
             )
+        if lots:
+            self.open_items += short_lots(sold, lots, pieces)
         self.slices += cut(sold, pieces, missing=missing)
 
     def _swap(self, event: Swap) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from openalpha.books.tax.amounts import ZERO, cut_off
 from openalpha.books.tax.parcels import Parcel, Piece
 
-__all__ = ["OpenItem", "Revenue", "Slice", "Sold", "cut"]
+__all__ = ["OpenItem", "Revenue", "Slice", "Sold", "cut", "short_lots"]
 
 
 # Makes a row of millions from a tuple, three times as quick as calling its class.
@@ -95,6 +95,34 @@ class Sold(NamedTuple):
     sale_cost: Decimal
     agreed: date | None = None
     is_personal_use: bool = False
+
+
+def short_lots(
+    sold: Sold, lots: Sequence[tuple[str, Decimal]], pieces: Sequence[Piece]
+) -> list[OpenItem]:
+    """Ask about parcels that were named for a disposal and held less than was named of them.
+
+    Parameters
+    ----------
+    lots : sequence of (str, Decimal)
+        What was named, in order; beyond the quantity sold nothing is wanted.
+    pieces : sequence of Piece
+        What was taken, the named parcels first.
+    """
+    items = []
+    left = sold.qty
+    for name, named in lots:
+        wanted = min(named, left)
+        given = sum((piece.qty for piece in pieces if piece.parcel.id == name), ZERO)
+        left -= wanted
+        if given < wanted:
+            text = (
+                f"{wanted} {sold.asset} of parcel {name[:10]} were named for this sale, and it had "
+                f"{given}: the rest went by the standing method; import what is missing, or undo "
+                "the entry that names it (`openalpha ledger correct`)"
+            )
+            items.append(OpenItem("named_parcel_short", sold.disposal, text, given, wanted - given))
+    return items
 
 
 def cut(sold: Sold, pieces: Sequence[Piece], *, missing: Decimal) -> list[Slice]:
