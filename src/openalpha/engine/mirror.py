@@ -50,13 +50,13 @@ class MirrorStep:
     Parameters
     ----------
     step : SignalStep
-        Fresh; of linear instruments.
+        Fresh; of spot and linear instruments.
     """
 
     def __init__(self, step: SignalStep) -> None:
         self.step = step
         kinds = {item.kind for item in step.account.units.instruments}
-        assert kinds == {Kind.LINEAR}, "other kinds are refused before a run begins"
+        assert Kind.INVERSE not in kinds, "refused before a run begins"
 
     def decide(
         self,
@@ -99,6 +99,8 @@ class MirrorStep:
             leg = legs + 2 * number * at.LEG_COLS
             qty = to_units(now.qty, instrument.qty_decimals)
             price = _units(now.entry_price * 10, instrument.price_decimals)
+            if instrument.kind is Kind.SPOT:
+                arena[account + at.AC_BALANCES + setup.base_coin] = qty
             arena[leg + at.P_QTY] = qty
             arena[leg + at.P_COST] = round(qty * price * setup.num / (setup.den * 10))
         drive.watch(arena, machine.market.funding_ts)

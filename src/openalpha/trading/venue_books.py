@@ -1,11 +1,11 @@
 """One strategy's part of an account at a venue: what it holds, what it earned, what it wants."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from openalpha.books.positions import money_of
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument, InstrumentId, Kind
 from openalpha.core.messages import Fill, OrderIntent
@@ -24,7 +24,18 @@ from openalpha.trading.subbooks import Thinker
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.layout import I64
 
-__all__ = ["Standing", "VenueBook", "of_whom", "open_venue_book", "stands"]
+__all__ = [
+    "MANUAL",
+    "Mind",
+    "Standing",
+    "VenueBook",
+    "open_manual_book",
+    "open_venue_book",
+    "stands",
+]
+
+MANUAL = "manual"
+"""The sub-book of people's orders."""
 
 _ZERO = Decimal(0)
 
@@ -39,24 +50,32 @@ class Standing:
 
 
 @dataclass(slots=True)
+class Mind:
+    """What decides for a sub-book: a strategy's targets, and the step that makes orders of them."""
+
+    thinker: Thinker
+    step: MirrorStep
+
+
+@dataclass(slots=True)
 class VenueBook:
-    """A sub-book; its executions are those of orders it caused.
+    """A sub-book; its executions are its part of those of orders it caused.
 
     Parameters
     ----------
     part : StrategyPlan
     instruments : tuple of Instrument
-        Those it trades; no other sub-book of the account trades them.
-    thinker, step : what it wants, and how that becomes orders
+        Those it trades; other sub-books may trade them, too.
     cash : Decimal
         Of the account currency: its capital, and what its executions and funding changed.
+    mind : Mind or None
+        None: a person orders.
     """
 
     part: StrategyPlan
     instruments: tuple[Instrument, ...]
-    thinker: Thinker
-    step: MirrorStep
     cash: Decimal
+    mind: Mind | None = None
     held: list[Holding] = field(default_factory=list)
     marks: list[Decimal] = field(default_factory=list)
     stop_e6: list[int] = field(default_factory=list)
@@ -66,7 +85,7 @@ class VenueBook:
     def __post_init__(self) -> None:
         """Begin flat."""
         count = len(self.instruments)
-        self.held = [Holding(Kind.LINEAR) for _ in range(count)]
+        self.held = [Holding(item.kind) for item in self.instruments]
         self.marks = [_ZERO] * count
         self.stop_e6 = [0] * count
         self.stops = [Standing() for _ in range(count)]
@@ -80,25 +99,38 @@ class VenueBook:
 
     @property
     def equity(self) -> Decimal:
-        """Cash and open profit at the last marks."""
-        profit = sum(
-            (
-                held.qty * (mark - held.avg_price)
-                for held, mark in zip(self.held, self.marks, strict=True)
-                if held.qty and mark
-            ),
-            _ZERO,
+        """Cash, coins and open profit at the last marks."""
+        return self.cash + sum(
+            (self.worth(number) for number, mark in enumerate(self.marks) if mark), _ZERO
         )
-        return self.cash + profit
 
-    def decide(self, row: Row) -> tuple[Decided, list[int]]:
-        """Decide at a row's close; returns the decision and the targets behind it."""
-        targets, sizes = self.thinker.at(row)
+    def worth(self, number: int) -> Decimal:
+        """Return what an instrument adds to its cash: coins' value on spot, else open profit."""
+        held, mark = self.held[number], self.marks[number]
+        base = _ZERO if self.instruments[number].kind is Kind.SPOT else held.avg_price
+        return held.qty * (mark - base)
+
+    def tradable(self, number: int) -> Decimal:
+        """Return the signed quantity that can be ordered away: on spot dust stays."""
+        held, item = self.held[number].qty, self.instruments[number]
+        if item.kind is not Kind.SPOT:
+            return held
+        whole = held // item.steps[-1].lot_size * item.steps[-1].lot_size
+        return whole if whole >= item.min_qty else _ZERO
+
+    def see(self, row: Row) -> None:
+        """Take the closes of a row as the prices of now."""
         for number, bar in enumerate(row.bars):
             if bar is not None:
                 self.marks[number] = from_units(bar[3], self.instruments[number].price_decimals)
+
+    def decide(self, row: Row) -> tuple[Decided, list[int]]:
+        """Decide at the close of a row that was seen; returns decision and targets behind it."""
+        assert self.mind is not None, "a person decides"
+        targets, sizes = self.mind.thinker.at(row)
         now = [HeldNow(held.qty, held.avg_price) for held in self.held]
-        return self.step.decide(row, targets, sizes_e6=sizes, cash=self.cash, held=now), targets
+        decided = self.mind.step.decide(row, targets, sizes_e6=sizes, cash=self.cash, held=now)
+        return decided, targets
 
     def intents(self, decided: Decided, *, ts_ms: int) -> list[tuple[str, OrderIntent]]:
         """Return the orders of a decision as intents, each with the leg its id is made of."""
@@ -113,7 +145,7 @@ class VenueBook:
 
     def _quantity(self, number: int, order: I64) -> Decimal:
         if order[at.O_WHOLE]:
-            return abs(self.held[number].qty)
+            return abs(self.tradable(number))
         return from_units(int(order[at.O_QTY]), self.instruments[number].qty_decimals)
 
     def _intent(self, number: int, order: I64, qty: Decimal, ts_ms: int) -> OrderIntent:
@@ -131,20 +163,29 @@ class VenueBook:
     def take(self, fill: Fill) -> int:
         """Take an execution in; returns the number of its instrument."""
         number = self.number_of(fill.instrument)
-        profit, _ = self.held[number].apply(fill.side, qty=fill.qty, price=fill.price)
-        self.cash += profit - fill.fee
+        item, held = self.instruments[number], self.held[number]
+        profit, _ = held.apply(fill.side, qty=fill.qty, price=fill.price)
+        if item.kind is Kind.SPOT:
+            self.cash -= fill.side * fill.qty * fill.price
+        else:
+            self.cash += profit
+        if fill.fee_coin == money_of(item):
+            self.cash -= fill.fee
+        elif item.kind is Kind.SPOT and fill.fee_coin == item.base:
+            held.qty -= fill.fee  # a fee in the coin itself leaves less of it
         self.fills += 1
         return number
 
     def wanted_stop(self, number: int) -> tuple[Decimal, Decimal]:
         """Return quantity and trigger of the stop its position should have; zeros for none."""
         held, share = self.held[number], self.stop_e6[number]
-        if not held.qty or not share:
+        qty = abs(self.tradable(number))
+        if not qty or not share:
             return _ZERO, _ZERO
         away = held.avg_price * share / 1_000_000
         level = held.avg_price - away if held.qty > 0 else held.avg_price + away
         tick = self.instruments[number].steps[-1].tick_size
-        return abs(held.qty), (level / tick).to_integral_value() * tick
+        return qty, (level / tick).to_integral_value() * tick
 
     def closing(self, ts_ms: int) -> list[tuple[str, OrderIntent]]:
         """Return the intents that close all it holds."""
@@ -154,19 +195,22 @@ class VenueBook:
                 OrderIntent(
                     ts_ms=ts_ms,
                     instrument=InstrumentId(item.id),
-                    side=Side.SELL if held.qty > 0 else Side.BUY,
-                    qty=abs(held.qty),
+                    side=Side.SELL if qty > 0 else Side.BUY,
+                    qty=abs(qty),
                     is_reduce_only=True,
                     strategy=self.part.name,
                 ),
             )
-            for item, held in zip(self.instruments, self.held, strict=True)
-            if held.qty
+            for item, qty in zip(
+                self.instruments, map(self.tradable, range(len(self.instruments))), strict=True
+            )
+            if qty
         ]
 
     def undecide(self, number: int) -> None:
         """Decide anew at the next close: an entry came to nothing."""
-        self.step.step.undecide(number)
+        if self.mind is not None:
+            self.mind.step.step.undecide(number)
 
 
 def open_venue_book(plan: RunPlan, part: StrategyPlan, *, folder: Path | None = None) -> VenueBook:
@@ -183,11 +227,13 @@ def open_venue_book(plan: RunPlan, part: StrategyPlan, *, folder: Path | None = 
             f"strategy {part.name} ({part.ref}) was changed since the run began; put its file back "
             "as it was, or start a new run"
         )
+    if part.name == MANUAL:
+        raise InputError(f"'{MANUAL}' names the sub-book of people's orders; rename the strategy")
     if not issubclass(cls, SignalStrategy):
         raise InputError(f"{part.name} orders by callbacks; a venue is traded by targets so far")
     instruments = [plan.instruments[number] for number in part.numbers]
-    if any(item.kind is not Kind.LINEAR for item in instruments):
-        raise InputError("a venue is traded in linear perpetuals so far; choose such instruments")
+    if any(item.kind is Kind.INVERSE for item in instruments):
+        raise InputError("a venue is traded in spot and linear so far; leave inverse ones out")
     params = build_params(cls.Params, part.params, strategy=cls.name)
     strategy: SignalStrategy = cls()
     step = SignalStep(
@@ -197,21 +243,20 @@ def open_venue_book(plan: RunPlan, part: StrategyPlan, *, folder: Path | None = 
         capital=plan.capital_of(part),
         settings=plan.settings,
     )
-    return VenueBook(
-        part,
-        tuple(instruments),
-        Thinker(strategy, params, part.keys, instruments, plan),
-        MirrorStep(step),
-        plan.capital_of(part),
-    )
+    mind = Mind(Thinker(strategy, params, part.keys, instruments, plan), MirrorStep(step))
+    return VenueBook(part, tuple(instruments), plan.capital_of(part), mind)
 
 
-def of_whom(books: Sequence[VenueBook], instrument: str) -> VenueBook | None:
-    """Return the sub-book that trades an instrument."""
-    for book in books:
-        if book.number_of(instrument) >= 0:
-            return book
-    return None
+def open_manual_book(plan: RunPlan) -> VenueBook:
+    """Open the sub-book of people's orders: all instruments, and the capital no strategy has.
+
+    Beside strategies it begins with nothing of its own: what it buys is paid from the account, its
+    result is counted apart.
+    """
+    every = tuple(range(len(plan.instruments)))
+    keys = tuple(str(item.id) for item in plan.instruments)
+    part = StrategyPlan(MANUAL, MANUAL, {}, "", every, keys, Decimal(0 if plan.strategies else 1))
+    return VenueBook(part, plan.instruments, plan.capital_of(part))
 
 
 def stands(order: LiveOrder) -> bool:

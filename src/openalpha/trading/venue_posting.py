@@ -8,9 +8,10 @@ from openalpha.books.balances import kept_balances
 from openalpha.books.effects import RunEffects, effect_draft, run_drafts
 from openalpha.books.entries import Draft, FillDraft
 from openalpha.books.ledger import Ledger
+from openalpha.books.selections import selection_draft
 from openalpha.books.writing import book_row
 from openalpha.core.instruments import Instrument
-from openalpha.trading.venue_desk import VenueOutcome
+from openalpha.trading.venue_state import VenueOutcome
 
 __all__ = ["VenuePoster"]
 
@@ -83,6 +84,14 @@ class VenuePoster:
                     instrument=instrument,
                     cash_decimals=instrument.cash_decimals,
                 )
+        for chosen in heard.chosen:
+            yield selection_draft(
+                f"{self.run_id}/exec/{chosen.exec_id}",
+                ts_ms=chosen.ts_ms,
+                source=self.run_id,
+                lots=chosen.lots,
+                by=chosen.by,
+            )
         for effect in heard.effects:
             yield effect_draft(effect, source=self.run_id, venue=self.run_id)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from openalpha.core.instruments import Kind
 from openalpha.core.messages import ApprovedIntent, OrderIntent
 from openalpha.risk.gate import Gate, Refusal
 from openalpha.risk.health import Health, heed
@@ -18,6 +19,8 @@ from openalpha.trading.venue_books import VenueBook
 __all__ = ["VenueRisk", "told"]
 
 _ZERO = Decimal(0)
+Place = tuple[str, str]
+"""A sub-book's name and an instrument."""
 
 
 class VenueRisk:
@@ -67,19 +70,23 @@ class VenueRisk:
         intent: OrderIntent,
         ts_ms: int,
         *,
-        closing: Mapping[str, Decimal] | None = None,
+        closing: Mapping[Place, Decimal] | None = None,
+        coming: Mapping[Place, tuple[Decimal, Decimal]] | None = None,
         by_risk: bool = False,
     ) -> ApprovedIntent | Refusal:
         """Ask the gate.
 
         Parameters
         ----------
-        closing : mapping of instrument to Decimal, optional
+        closing : mapping of (sub-book, instrument) to Decimal, optional
             What is being closed by orders on their way.
+        coming : mapping of (sub-book, instrument) to (bought, sold), optional
+            What open orders may still open.
         by_risk : bool
             Risk itself or a person closes.
         """
-        return self.gate.judge(intent, self._view(ts_ms, closing or {}), by_risk=by_risk)
+        view = self._view(ts_ms, closing or {}, coming or {})
+        return self.gate.judge(intent, view, by_risk=by_risk)
 
     def watch(self, ts_ms: int, *, incidents: int) -> tuple[Step, ...]:
         """Take a reading of the account as of a bar's close; return the steps it led to.
@@ -106,16 +113,25 @@ class VenueRisk:
             steps = () if step is None else (step,)
         return steps + heed(self.ladder, Health.of(content), ts_ms=ts_ms)
 
-    def _view(self, ts_ms: int, closing: Mapping[str, Decimal]) -> AccountView:
+    def _view(
+        self,
+        ts_ms: int,
+        closing: Mapping[Place, Decimal],
+        coming: Mapping[Place, tuple[Decimal, Decimal]],
+    ) -> AccountView:
         equity, locked = self.equity, _ZERO
         markets, rows = {}, []
         for book in self._books:
             for item, held, mark in zip(book.instruments, book.held, book.marks, strict=True):
+                leverage = Decimal(1) if item.kind is Kind.SPOT else self._leverage
                 if mark:
-                    markets[item.id] = MarketNow(item, mark, ts_ms, leverage=self._leverage)
-                away = closing.get(item.id, _ZERO)
-                rows.append(SubBook(book.part.name, item.id, held.qty, closing=away))
-                locked += max(abs(held.qty) - away, _ZERO) * mark / self._leverage
+                    markets[item.id] = MarketNow(item, mark, ts_ms, leverage=leverage)
+                place = (book.part.name, str(item.id))
+                away = closing.get(place, _ZERO)
+                bought, sold = coming.get(place, (_ZERO, _ZERO))
+                rows.append(SubBook(place[0], item.id, held.qty, bought, sold, closing=away))
+                committed = max(abs(held.qty) - away, _ZERO) + max(bought, sold)
+                locked += committed * mark / leverage
         free = max(equity - locked, _ZERO)
         now_ms = max(ts_ms, self.now_ms)
         return AccountView(now_ms, equity, free, markets, rows, self.ladder.standing)

@@ -114,6 +114,6 @@ def test_a_new_run_goes_on_from_the_last_one_s_memory(risk: VenueRisk, book: Boo
 
 def test_what_is_being_closed_makes_no_room(risk: VenueRisk, book: Book) -> None:
     book.qty = Decimal(25)
-    closing = {BTC.id: Decimal(25)}
+    closing = {("ma", str(BTC.id)): Decimal(25)}
     assert isinstance(risk.judge(sell("31"), START_MS, closing=closing), Refusal)
     assert isinstance(risk.judge(sell("30"), START_MS, closing=closing), ApprovedIntent)
