@@ -1,14 +1,17 @@
 """The same order path as a process of its own, over real sockets and a real disk, to be killed.
 
-`python -m tests.faults.process FOLDER URL KEY SECRET SEED DECISIONS` trades until it is ended.
+`python -m tests.faults.process FOLDER URL KEY SECRET SEED DECISIONS STEP` trades until it is ended,
+or kills itself at a step of its order path (0: at none). The steps are those of `Steps` in memory.
 """
 
 import contextlib
 import hashlib
 import hmac
 import json
+import os
 import queue
 import random
+import signal
 import sys
 import threading
 import time
@@ -16,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from openalpha.core.clock import SystemClock
-from openalpha.net import HttpTransport
-from openalpha.store.disk import RealDisk
+from openalpha.net import HttpTransport, Request, Response
+from openalpha.store.disk import AppendFile, RealDisk
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.trading.bybit_fates import SideTerms
@@ -28,6 +31,63 @@ from tests.faults.plans import scripted
 from tests.faults.trader import Trader
 
 COINS = {"linear": ("USDT",)}
+
+
+class Death:
+    """Counts the steps of the order path and kills this process at one of them."""
+
+    def __init__(self, at: int) -> None:
+        self._at, self._count = at, 0
+
+    def __call__(self) -> None:
+        """One more step."""
+        self._count += 1
+        if self._count == self._at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class SteppedFile:
+    """A file of the machine whose writes and syncs are steps."""
+
+    def __init__(self, file: AppendFile, step: Death) -> None:
+        self._file, self._step = file, step
+        self.truncate, self.close = file.truncate, file.close
+
+    def write(self, content: bytes) -> None:
+        """A step, then the write."""
+        self._step()
+        self._file.write(content)
+
+    def sync(self) -> None:
+        """A step on either side of the sync."""
+        self._step()
+        self._file.sync()
+        self._step()
+
+
+class SteppedDisk(RealDisk):
+    """The machine's disk, its appended files stepped."""
+
+    def __init__(self, step: Death) -> None:
+        self._step = step
+
+    def appender(self, path: Path, *, at: int) -> AppendFile:
+        """See `Disk`."""
+        return SteppedFile(super().appender(path, at=at), self._step)
+
+
+class SteppedNetwork:
+    """The network; a request's way out and its way back are steps."""
+
+    def __init__(self, network: HttpTransport, step: Death) -> None:
+        self._network, self._step = network, step
+
+    def send(self, request: Request) -> Response:
+        """See `Transport`."""
+        self._step()
+        response = self._network.send(request)
+        self._step()
+        return response
 
 
 class PrivateSocket:
@@ -73,13 +133,15 @@ class PrivateSocket:
 
 
 def make_trader(
-    folder: Path, url: str, key: ExchangeKey, *, seed: int, decisions: int
+    folder: Path, url: str, key: ExchangeKey, *, seed: int, decisions: int, dies_at: int = 0
 ) -> tuple[Trader, PrivateSocket, HttpTransport]:
     """Return a trader that has not started yet, its socket and its network."""
     network = HttpTransport(timeout_s=3.0, total_s=5.0)
-    executor = Executor(Channel(network, key, clock=SystemClock()), settle_coins=COINS)
+    step = Death(dies_at)
+    channel = Channel(SteppedNetwork(network, step), key, clock=SystemClock())
+    executor = Executor(channel, settle_coins=COINS)
     plan = scripted(seed, last=decisions)
-    trader = Trader(RealDisk(), executor, plan, random.Random(), SideTerms(), folder)
+    trader = Trader(SteppedDisk(step), executor, plan, random.Random(), SideTerms(), folder)
     return trader, PrivateSocket(url, key), network
 
 
@@ -106,10 +168,15 @@ def lead(trader: Trader, socket: PrivateSocket, *, until: Callable[[], bool]) ->
 
 def main() -> None:
     """Trade until killed."""
-    folder, url, api_key, secret, seed, decisions = sys.argv[1:]
+    folder, url, api_key, secret, seed, decisions, step = sys.argv[1:]
     key = ExchangeKey(api_key, secret, url)
     trader, socket, _ = make_trader(
-        Path(folder), url, key, seed=int(seed), decisions=int(decisions)
+        Path(folder),
+        url,
+        key,
+        seed=int(seed),
+        decisions=int(decisions),
+        dies_at=int(step),
     )
     print("started", flush=True)
     lead(trader, socket, until=lambda: False)

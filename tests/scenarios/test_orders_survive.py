@@ -1,7 +1,7 @@
 """No order is lost, doubled or misjudged, wherever the trader dies and whatever fails around it.
 
 Trader and exchange run in this process on a virtual clock; each case is replayed from its number.
-`python -m tests.faults` runs many more and writes docs/reliability.md.
+`python -m tests.faults scenarios` runs many more and writes docs/reliability.md.
 """
 
 from decimal import Decimal

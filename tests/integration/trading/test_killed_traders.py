@@ -1,89 +1,42 @@
-"""A trader killed by kill -9 again and again, over loopback, on a real disk: nothing is lost."""
+"""Processes killed by kill -9 again and again, over loopback, on a real disk: nothing is lost."""
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from openalpha.core.clock import SystemClock
-from openalpha.store.run_log import FrameKind, tail
-from openalpha.venue.twin import Exchange, TwinSettings
-from tests.fakes.bybit import account
-from tests.fakes.twin import BTC, Client, served
-from tests.faults.judge import judge
-from tests.faults.plans import scripted
-from tests.faults.process import lead, make_trader
-from tests.faults.trader import Wishes
+from tests.faults.kills import kill_order_path, kill_tree, kill_trees
 
-ROOT = Path(__file__).parents[3]
+NIGHTLY = pytest.mark.nightly
 
 
 @pytest.mark.parametrize(
-    "kills", [4, pytest.param(60, marks=pytest.mark.nightly)], ids=lambda kills: f"{kills} kills"
+    "steps",
+    [
+        (0, 40, 90, 200),
+        pytest.param((0,) * 60, marks=NIGHTLY),
+        pytest.param(tuple(range(10, 361, 10)), marks=NIGHTLY),
+    ],
+    ids=["both", "moments", "every-tenth-step"],
 )
 def test_killed_and_started_again_it_holds_what_the_exchange_holds(
-    tmp_path: Path, kills: int
+    tmp_path: Path, steps: tuple[int, ...]
 ) -> None:
-    settings = TwinSettings(listings=(BTC,), backfill_days=0, levels=50)
-    exchange = Exchange(settings, SystemClock())
-    exchange.limits.is_lifted = True
-    key = account(exchange)
-    draw = random.Random(kills)
-    decisions = 20 * kills
-    with served(exchange) as url:
-        key = type(key)(key.api_key, key.secret, url)
-        command = [sys.executable, "-m", "tests.faults.process", str(tmp_path), url]
-        command += [key.api_key, key.secret, "3", str(decisions)]
-        for _ in range(kills):
-            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-            assert process.stdout is not None
-            assert process.stdout.readline() == "started\n"
-            time.sleep(draw.uniform(0.3, 3.0))
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            process.stdout.close()
-        trader, socket, network = make_trader(tmp_path, url, key, seed=3, decisions=0)
-        # From now on it only looks; the script's decisions of before are on the log.
-        trader.plan = _then_rest(seed=3, decisions=decisions, log=tmp_path)
-        world = _seen(exchange, trader, key)
-        verdict: list[str] = ["not yet quiet"]
-        ends = time.monotonic() + 40
-
-        def is_done() -> bool:
-            verdict[:] = judge(world) if trader.side.is_recovered else ["not yet recovered"]
-            return not verdict or time.monotonic() > ends
-
-        with network:
-            lead(trader, socket, until=is_done)
-            socket.close()
-            trader.log.close()
-    assert verdict == []
-    assert len(trader.side.record.orders) >= kills, "it traded in between"
-    assert trader.heard.fills
+    report = kill_order_path(tmp_path, steps)
+    assert report.faults == []
+    assert report.orders >= len(steps), "it traded in between"
+    assert report.executions
 
 
-def _seen(exchange: Exchange, trader, key):
-    """What the judge looks at."""
-    found = exchange.state.accounts.by_key(key.api_key)
-    assert found is not None
-    client = Client(exchange, key.api_key, key.secret, str(found[0].uid))
-    return SimpleNamespace(
-        exchange=exchange,
-        trader=trader,
-        client=client,
-        account=exchange.state.record(found[0]),
-    )
+def test_an_installation_whose_parts_are_killed_by_turns(tmp_path: Path) -> None:
+    report = kill_tree(tmp_path / "place", seed=1, kills=4)
+    assert report.faults == []
+    assert report.kills.total() == 4
+    assert report.executions
 
 
-def _then_rest(*, seed: int, decisions: int, log: Path):
-    """The script for decisions that are on the log already, nothing after."""
-    script = scripted(seed, last=decisions)
-    timers = [frame.payload for frame in tail(log) if frame.kind is FrameKind.TIMER]
-    made = sum(b'"decide":1' in payload for payload in timers)
-    return lambda decision, side: script(decision, side) if decision <= made else Wishes()
+@NIGHTLY
+def test_every_part_of_an_installation_killed_a_hundred_and_twenty_times(tmp_path: Path) -> None:
+    report = kill_trees(tmp_path, seed=1, kills=120)
+    assert report.faults == []
+    assert report.kills.total() == 120
+    assert min(report.kills.values()) >= 20
