@@ -22,7 +22,7 @@ from openalpha.research.settings import ReportSettings
 from openalpha.risk.settings import BreakerSettings, LimitSettings, RiskSettings, SizingSettings
 from openalpha.trading.arming_settings import ArmingSettings
 from openalpha.trading.guardian_settings import GuardianSettings
-from openalpha.trading.settings import PaperSettings
+from openalpha.trading.settings import FeedSettings, PaperSettings
 from openalpha.venue.bybit.settings import ExchangeSettings
 from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
 
@@ -62,4 +62,5 @@ class Settings:
     guardian: GuardianSettings = field(default_factory=GuardianSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     books: BooksSettings = field(default_factory=BooksSettings)
+    feed: FeedSettings = field(default_factory=FeedSettings)
     paper: PaperSettings = field(default_factory=PaperSettings)

@@ -2,7 +2,33 @@
 
 from dataclasses import dataclass, field
 
-__all__ = ["PaperSettings"]
+__all__ = ["FeedSettings", "PaperSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSettings:
+    """How a live market is listened to."""
+
+    bar_timeout_ms: int = field(
+        default=2_000,
+        metadata={
+            "help": "how long after its close a bar that was not pushed is waited for before it "
+            "is asked for",
+            "unit": "ms",
+            "min": 0,
+            "max": 60_000,
+        },
+    )
+    record: bool = field(
+        default=True,
+        metadata={"help": "whether the bars a run sees are kept in the lake"},
+    )
+    server: str = field(
+        default="",
+        metadata={
+            "help": "server whose public prices paper trading follows; empty: Bybit's own",
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,25 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from openalpha.core.clock import MINUTE_MS, SystemClock
-from openalpha.core.errors import VenueUnavailable
+from openalpha.core.clock import DAY_MS, MINUTE_MS, SystemClock, timeframe_name
+from openalpha.core.errors import InputError, VenueUnavailable
 from openalpha.core.instruments import Instrument
 from openalpha.core.units import to_units
 from openalpha.engine.rows import BarUnits, Row
 from openalpha.net import Request, Transport
 from openalpha.venue.bybit.channel import Call, Channel
 
-__all__ = ["Bars", "LockstepClock", "VenueClock", "WallClock"]
+__all__ = [
+    "Bars",
+    "LockstepClock",
+    "VenueClock",
+    "WallClock",
+    "bar_units",
+    "interval_name",
+]
 
 _MOST = 1000
+_INTERVALS = ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720", "D")
 _LONGEST_MS = 3_600_000
 """A twin moves its market for so long in one answer at most."""
 
@@ -108,9 +116,9 @@ class Bars:
     ----------
     channel : Channel
     instruments : sequence of Instrument
-        Linear ones of Bybit.
+        Of Bybit.
     timeframe_ms : int
-        Whole minutes.
+        One the venue has bars of.
     """
 
     def __init__(
@@ -118,8 +126,7 @@ class Bars:
     ) -> None:
         self._channel, self._instruments = channel, instruments
         self.timeframe_ms = timeframe_ms
-        day = 24 * 60 * MINUTE_MS
-        self._interval = "D" if timeframe_ms == day else str(timeframe_ms // MINUTE_MS)
+        self._interval = interval_name(timeframe_ms)
 
     def closed(self, after_ms: int, now_ms: int) -> list[Row]:
         """Return the rows that opened after a stamp and have closed, oldest first.
@@ -144,6 +151,56 @@ class Bars:
         stamps = sorted({stamp for column in columns for stamp in column})
         return [Row(stamp, tuple(column.get(stamp) for column in columns)) for stamp in stamps]
 
+    def known(self, after_ms: int, now_ms: int) -> tuple[list[Row], int]:
+        """Return closed rows by the venue's own clock, and the stamp up to which these are all.
+
+        Raises
+        ------
+        VenueUnavailable, VenueRefused
+            As `closed`.
+        """
+        now_ms = min(now_ms, self._channel.earliest_ms())
+        last_ms = now_ms // self.timeframe_ms * self.timeframe_ms - self.timeframe_ms
+        return self.closed(after_ms, now_ms), last_ms
+
+    def statuses(self) -> dict[str, str]:
+        """Return each instrument's status by its id, in the venue's word; unlisted: Closed.
+
+        Raises
+        ------
+        VenueUnavailable, VenueRefused
+            If the venue does not answer.
+        """
+        found = {}
+        for item in self._instruments:
+            params = {"category": item.market.removeprefix("bybit_"), "symbol": item.symbol}
+            call = Call("/v5/market/instruments-info", params, is_public=True)
+            rows = self._channel.call(call).rows
+            found[str(item.id)] = str(rows[0].get("status", "")) if rows else "Closed"
+        return found
+
+    def funding(self, number: int, *, after_ms: int, until_ms: int) -> list[tuple[int, int]]:
+        """Return an instrument's settlements within (after, until]: stamp, rate in 10^-12.
+
+        Raises
+        ------
+        VenueUnavailable, VenueRefused
+            If the venue does not answer.
+        """
+        item = self._instruments[number]
+        params = {
+            "category": item.market.removeprefix("bybit_"),
+            "symbol": item.symbol,
+            "startTime": after_ms + 1,
+            "endTime": until_ms,
+            "limit": 200,
+        }
+        rows = self._channel.call(Call("/v5/market/funding/history", params, is_public=True)).rows
+        return sorted(
+            (int(row["fundingRateTimestamp"]), int(Decimal(row["fundingRate"]).scaleb(12)))
+            for row in rows
+        )
+
     def _column(self, item: Instrument, first_ms: int, last_ms: int) -> dict[int, BarUnits]:
         params = {
             "category": item.market.removeprefix("bybit_"),
@@ -158,11 +215,36 @@ class Bars:
         for row in answer.result["list"]:
             stamp = int(row[0])
             if first_ms <= stamp <= last_ms:
-                found[stamp] = _bar(row, item)
+                found[stamp] = bar_units(row[1:6], item)
         return found
 
 
-def _bar(row: Sequence[str], item: Instrument) -> BarUnits:
-    opening, high, low, close = (to_units(Decimal(text), item.price_decimals) for text in row[1:5])
-    volume = Decimal(row[5]).scaleb(item.qty_decimals).to_integral_value()
+def bar_units(values: Sequence[str], item: Instrument) -> BarUnits:
+    """Return open, high, low, close and volume, as the venue writes them, in units."""
+    opening, high, low, close = (
+        to_units(Decimal(text), item.price_decimals) for text in values[:4]
+    )
+    volume = Decimal(values[4]).scaleb(item.qty_decimals).to_integral_value()
     return opening, high, low, close, int(volume)
+
+
+def interval_name(timeframe_ms: int) -> str:
+    """Return the venue's name of a time frame.
+
+    Raises
+    ------
+    InputError
+        If the venue has no bars of it.
+
+    Examples
+    --------
+    >>> interval_name(3_600_000), interval_name(86_400_000)
+    ('60', 'D')
+    """
+    name = "D" if timeframe_ms == DAY_MS else str(timeframe_ms // MINUTE_MS)
+    if name not in _INTERVALS or timeframe_ms % MINUTE_MS:
+        known = ", ".join(_INTERVALS)
+        raise InputError(
+            f"the venue has no {timeframe_name(timeframe_ms)} bars; in minutes it has {known}"
+        )
+    return name

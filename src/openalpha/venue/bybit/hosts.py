@@ -6,7 +6,7 @@ from openalpha.core.errors import InputError
 from openalpha.core.messages import Environment
 from openalpha.net import host_of
 
-__all__ = ["HOSTS", "base_url", "environment_of"]
+__all__ = ["HOSTS", "base_url", "environment_of", "socket_url"]
 
 HOSTS = {
     Environment.LIVE: "https://api.bybit.com",
@@ -94,3 +94,23 @@ def _whose(host: str) -> Environment | None:
             return environment
     is_bybit = any(part in ("bybit", "bytick", "bybitglobal") for part in host.split("."))
     return Environment.LIVE if is_bybit else None
+
+
+def socket_url(url: str, family: str) -> str:
+    """Return a socket of a server: `private`, `trade`, or `public/linear` and the like.
+
+    Examples
+    --------
+    >>> socket_url("https://api-testnet.bybit.com", "private")
+    'wss://stream-testnet.bybit.com/v5/private'
+    >>> socket_url("http://127.0.0.1:8315", "public/spot")
+    'ws://127.0.0.1:8315/v5/public/spot'
+    """
+    parts = urlsplit(url)
+    host = parts.netloc
+    if host.startswith(("api.", "api-")):
+        host = "stream" + host.removeprefix("api")
+    if family.startswith("public"):
+        # Demo trading has no public sockets of its own: its prices are those of live.
+        host = host.replace("stream-demo.", "stream.")
+    return f"{'wss' if parts.scheme == 'https' else 'ws'}://{host}/v5/{family}"

@@ -1,0 +1,144 @@
+"""One WebSocket kept open: a thread that listens, pings, and opens it anew when it is cut or mute.
+
+What is heard goes to a function of the caller's, in that thread. A line that fails is no error: it
+says that it is down and goes on trying, longer apart each time.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
+__all__ = ["LineTerms", "SocketLine"]
+
+_RECV_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class LineTerms:
+    """How a line is kept.
+
+    Parameters
+    ----------
+    ping : str
+        The text the server wants to hear now and then.
+    ping_s : float
+        How often.
+    mute_s : float
+        After how long without a word the line is held to be dead.
+    first_wait_s, longest_wait_s : float
+        Before it is opened anew.
+    open_s : float
+        How long opening may take.
+    """
+
+    ping: str = '{"op":"ping"}'
+    ping_s: float = 20.0
+    mute_s: float = 45.0
+    first_wait_s: float = 0.2
+    longest_wait_s: float = 10.0
+    open_s: float = 5.0
+
+
+class SocketLine:
+    """A WebSocket to one address.
+
+    Parameters
+    ----------
+    url : str
+    greet : callable
+        Given the open connection: log in, subscribe. False: the server does not take it.
+    on_text : callable
+        Told every message, in the line's own thread.
+    on_change : callable
+        Told True once it listens, False once it does not any more.
+    terms : LineTerms
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        greet: "Callable[[ClientConnection], bool]",
+        on_text: Callable[[str], None],
+        on_change: Callable[[bool], None],
+        terms: LineTerms | None = None,
+    ) -> None:
+        self._url, self._greet = url, greet
+        self._on_text, self._on_change = on_text, on_change
+        self._terms = terms if terms is not None else LineTerms()
+        self._over = threading.Event()
+        self._is_to_reopen = False
+        self._thread: threading.Thread | None = None
+        self.heard_s = 0.0
+        self.opened = 0
+
+    def start(self) -> None:
+        """Begin to listen, in a thread of its own."""
+        self._thread = threading.Thread(target=self._lead, name=f"line {self._url}", daemon=True)
+        self._thread.start()
+
+    def reopen(self) -> None:
+        """Hang up and open anew: what was heard does not fit together."""
+        self._is_to_reopen = True
+
+    def close(self) -> None:
+        """Hang up and end the thread; safe to repeat."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+            self._thread = None
+
+    def _lead(self) -> None:
+        from websockets.exceptions import WebSocketException
+        from websockets.sync.client import connect
+
+        wait_s = self._terms.first_wait_s
+        while not self._over.is_set():
+            is_up = False
+            try:
+                # Our own pings, as the venue wants them; compression costs more than it saves.
+                with connect(
+                    self._url,
+                    ping_interval=None,
+                    compression=None,
+                    open_timeout=self._terms.open_s,
+                    close_timeout=1,
+                ) as socket:
+                    is_up = self._greet(socket)
+                    if is_up:
+                        self.opened += 1
+                        self._on_change(True)
+                        wait_s = self._terms.first_wait_s
+                        self._listen(socket)
+            except (WebSocketException, OSError, TimeoutError):
+                pass
+            if is_up:
+                self._on_change(False)
+            # Not all at once after an outage.
+            self._over.wait(wait_s * random.uniform(0.5, 1.0))
+            wait_s = min(wait_s * 2, self._terms.longest_wait_s)
+
+    def _listen(self, socket: "ClientConnection") -> None:
+        """Hear until it is cut, mute or not wanted any more."""
+        self._is_to_reopen = False
+        self.heard_s = pinged_s = time.monotonic()
+        while not self._over.is_set() and not self._is_to_reopen:
+            try:
+                text = socket.recv(timeout=_RECV_S)
+            except TimeoutError:
+                text = ""
+            now_s = time.monotonic()
+            if text:
+                self.heard_s = now_s
+                self._on_text(text if isinstance(text, str) else text.decode())
+            elif now_s - self.heard_s > self._terms.mute_s:
+                return
+            if now_s - pinged_s > self._terms.ping_s:
+                pinged_s = now_s
+                socket.send(self._terms.ping)
