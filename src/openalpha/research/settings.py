@@ -10,7 +10,7 @@ class ReportSettings:
     """How much a report draws. Figures are never affected: they always use every bar."""
 
     line_points: int = field(
-        default=1_500,
+        default=1_200,
         metadata={
             "help": "most points of a line in a chart; longer series keep each stretch's extremes",
             "unit": "points",
@@ -28,7 +28,7 @@ class ReportSettings:
         },
     )
     table_rows: int = field(
-        default=500,
+        default=120,
         metadata={
             "help": "most round trips listed in the HTML report; the CSV and JSON list all",
             "unit": "rows",

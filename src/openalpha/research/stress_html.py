@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from openalpha.research.report.html import synthetic_banner
+from openalpha.research.report.page import synthetic_banner
 from openalpha.research.study_page import Chart, Page, table
 
 if TYPE_CHECKING:

@@ -9,45 +9,6 @@ from openalpha.research.report.page import page, section
 
 __all__ = ["Chart", "Page", "number_text", "table"]
 
-# Colours of a figure are names of the page's own ("gain", "soft"): the theme decides what they are.
-_SCRIPT = """
-(() => {
-  "use strict";
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const root = document.documentElement;
-  const colour = (name) => getComputedStyle(root).getPropertyValue("--" + name).trim();
-  const painted = (item) => {
-    if (Array.isArray(item)) return item.map(painted);
-    if (item && typeof item === "object") {
-      return Object.fromEntries(Object.entries(item).map(([k, v]) => [k, painted(v)]));
-    }
-    return typeof item === "string" && item.startsWith("@") ? colour(item.slice(1)) : item;
-  };
-  const axis = () => ({
-    gridcolor: colour("grid"), linecolor: colour("line"), zerolinecolor: colour("line"),
-    tickfont: { color: colour("muted"), size: 12 }, automargin: true,
-  });
-  function draw() {
-    for (const [id, figure] of Object.entries(data.figures)) {
-      const layout = Object.assign({
-        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
-        font: { family: getComputedStyle(document.body).fontFamily, color: colour("ink") },
-        margin: { l: 8, r: 8, t: 10, b: 8 }, hoverlabel: {
-          bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink") } },
-      }, painted(figure.layout));
-      for (const name of ["xaxis", "yaxis"]) layout[name] = Object.assign(axis(), layout[name]);
-      if (innerWidth < 620) layout.dragmode = false;
-      Plotly.react(id, painted(figure.data), layout, { displayModeBar: false, responsive: true });
-    }
-  }
-  document.getElementById("theme").addEventListener("click", draw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  addEventListener("beforeprint", draw);
-  addEventListener("afterprint", draw);
-  draw();
-})();
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Chart:
@@ -117,13 +78,13 @@ class Page:
             f'<header class="head"><p class="kicker">{escape(self.kicker)}</p>'
             f"<h1>{escape(self.headline)}</h1></header>"
         )
-        document = page(
+        return page(
             title=self.title,
             body=head + "".join(self.parts),
             data={"figures": self.figures},
             footer=f"<p>{escape(footer)}</p>",
+            more="study.js",
         )
-        return document.replace("</body>", f"<script>{_SCRIPT}</script>\n</body>")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openalpha.engine.batch import FIGURES
-from openalpha.research.report.html import synthetic_banner
+from openalpha.research.report.page import synthetic_banner
 from openalpha.research.study_page import Chart, Page, table
 from openalpha.research.sweep_space import Axis
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from openalpha.core.clock import DAY_MS
-from openalpha.research.report.html import synthetic_banner
+from openalpha.research.report.page import synthetic_banner
 from openalpha.research.study_page import Chart, Page, table
 
 if TYPE_CHECKING:

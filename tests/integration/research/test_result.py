@@ -12,6 +12,7 @@ from rich.console import Console
 
 from openalpha.core.errors import InputError
 from openalpha.research.report import compare_html, print_comparison, print_report, report_html
+from openalpha.research.report.page import data_of
 from openalpha.research.result import BacktestResult
 from openalpha.research.schema import ResultDocument
 from openalpha.research.trials import Trial, TrialLedger
@@ -110,9 +111,10 @@ def test_the_record_names_what_flatters() -> None:
 def test_the_page_asks_nobody_for_anything(result: BacktestResult) -> None:
     page = report_html(result)
     shell = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    shell = re.sub(r'<script type="text/plain".*?</script>', "", shell, flags=re.DOTALL)
     assert not re.search(r"(src|href)=|@import|url\(", shell)
-    assert page.count("</script>") == 3
-    assert "Plotly" in page
+    assert page.count("</script>") == 4
+    assert 'id="library"' in page
 
 
 def test_the_page_holds_what_a_reader_needs(result: BacktestResult) -> None:
@@ -120,9 +122,9 @@ def test_the_page_holds_what_a_reader_needs(result: BacktestResult) -> None:
     for part in ("Net profit", "Verdict", "What it cost", 'id="curve"', 'id="price"', "Months",
                  "Last round trips", "USDT", "UTC", "before costs"):  # fmt: skip
         assert part in page, part
-    drawn = json.loads(re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)[0])
+    drawn = data_of(page)
     assert drawn["curve"]["equity"][0] == 10_000
-    assert drawn["curve"]["equity"][-1] == pytest.approx(result.run.equity[-1], rel=1e-9)
+    assert drawn["curve"]["equity"][-1] == pytest.approx(result.run.equity[-1], rel=1e-6)
     assert max(drawn["curve"]["drawdown"]) == 0
     assert -min(drawn["curve"]["drawdown"]) == pytest.approx(100 * result.metrics["max_drawdown"])
 
@@ -131,10 +133,9 @@ def test_names_from_outside_cannot_break_the_page() -> None:
     nasty = "<img src=x onerror=alert(1)></script>"
     page = report_html(fake_result(nasty, bars=50, changes=2, context={"notes": (nasty,)}))
     assert "<img" not in page
-    assert page.count("</script>") == 3
+    assert page.count("</script>") == 4
     beside = compare_html([fake_result(nasty, bars=50, changes=2)])
-    assert "<img" not in re.sub(r'id="data">.*?</script>', "", beside, flags=re.DOTALL)
-    assert beside.count("</script>") == 3
+    assert "<img" not in beside and beside.count("</script>") == 4
 
 
 def test_a_synthetic_market_is_called_so() -> None:
@@ -175,9 +176,7 @@ def test_several_results_stand_side_by_side() -> None:
     page = compare_html(results, links={"grid": "grid.html"})
     assert 'href="grid.html"' in page
     assert all(name in page for name in names)
-    assert (
-        len(json.loads(re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)[0])["overlay"]) == 3
-    )
+    assert len(data_of(page)["overlay"]) == 3
     out = io.StringIO()
     print_comparison(results, Console(file=out, width=80))
     assert all(name in out.getvalue() for name in names)
@@ -199,7 +198,7 @@ def test_figures_do_not_depend_on_the_order_they_are_asked_in() -> None:
 def test_the_page_has_a_table_behind_each_chart_and_what_would_change_the_verdict() -> None:
     made = fake_result(bars=9_000, changes=260)
     text = report_html(made)
-    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1].replace("<\\/", "</"))
+    data = data_of(text)
     assert text.count('<details class="behind">') == 4
     assert sum(data["days"]["count"]) + data["days"]["still"] == len(made.days)
     assert data["moves"]["of"] == len(made.trips)
@@ -210,3 +209,14 @@ def test_the_page_has_a_table_behind_each_chart_and_what_would_change_the_verdic
     assert len(fills["why"]) == len(fills["t_fill"])
     for place in ("rolling", "days", "moves"):
         assert f'id="{place}"' in text
+
+
+def test_a_page_of_a_million_minutes_is_small_and_hides_no_extreme() -> None:
+    made = fake_result(bars=1_000_000, changes=21_000, timeframe_ms=60_000, notional=300.0)
+    page = report_html(made)
+    assert len(made.trips) > 9_000 and len(page) < 2_000_000
+    curve = data_of(page)["curve"]
+    equity = np.append(10_000.0, made.run.equity)
+    assert max(curve["equity"]) == pytest.approx(equity.max(), rel=1e-6)
+    assert min(curve["equity"]) == pytest.approx(equity.min(), rel=1e-6)
+    assert curve["t"][-1] == made.end_ms and (np.diff(curve["t"]) > 0).all()

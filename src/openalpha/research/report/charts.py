@@ -173,5 +173,5 @@ def _spread_out(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
 
 
 def _short(values: Floats) -> list[float]:
-    """Return values with ten significant digits: enough for a screen, half the file."""
-    return [float(f"{value:.10g}") for value in values.tolist()]
+    """Return values with seven significant digits: more than a screen shows, half the file."""
+    return [float(f"{value:.7g}") for value in values.tolist()]

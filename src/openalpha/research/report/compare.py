@@ -12,8 +12,7 @@ from openalpha.core.errors import InputError
 from openalpha.research.compared import Compared, cautions, compared, labels, unlike
 from openalpha.research.definitions import DEFINITIONS, Definition
 from openalpha.research.report import charts
-from openalpha.research.report.html import synthetic_banner
-from openalpha.research.report.page import page, section
+from openalpha.research.report.page import page, section, synthetic_banner
 from openalpha.research.report.sections import sign_class, table
 from openalpha.research.settings import ReportSettings
 from openalpha.research.wording import count, figure, money, percent, plural, ratio

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from openalpha.core.clock import format_ms
 from openalpha.research.report import behind, charts, robust, sections
-from openalpha.research.report.page import page, section
+from openalpha.research.report.page import page, section, synthetic_banner
 from openalpha.research.settings import ReportSettings
 
 if TYPE_CHECKING:
     from openalpha.research.judged import JudgedRun
 
-__all__ = ["report_html", "synthetic_banner"]
+__all__ = ["report_html"]
 
 
 def report_html(result: "JudgedRun", settings: ReportSettings | None = None) -> str:
@@ -81,13 +81,6 @@ def report_html(result: "JudgedRun", settings: ReportSettings | None = None) -> 
     }  # fmt: skip
     title = f"{result.context.strategy} on {', '.join(result.context.histories)}"
     return page(title=title, body=body, data=data, footer=footer)
-
-
-def synthetic_banner(instruments: list[str]) -> str:
-    """Return a line that says so when a market is made up, else nothing."""
-    if not any(name.startswith("synthetic") for name in instruments):
-        return ""
-    return '<p class="banner">Synthetic market: made by a generator, not recorded anywhere.</p>'
 
 
 def _head(result: "JudgedRun") -> str:

@@ -22,7 +22,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-_LONGEST, _SHORTEST, _MOST_POINTS = 90, 20, 1_500
+_LONGEST, _SHORTEST, _MOST_POINTS = 90, 20, 1_000
 
 
 def rolling_window(days: int) -> int:

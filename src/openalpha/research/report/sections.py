@@ -235,8 +235,7 @@ def trip_table(result: "JudgedRun", most: int) -> str:
             f"{percent(float(trips.returns[at]), signed=True, digits=2)}</span>",
             percent(-float(adverse[at]), digits=2),
             percent(float(favourable[at]), signed=True, digits=2),
-            f'<abbr title="{escape(explain(int(trips.exit_reason[at])))}">'
-            f"{Reason(int(trips.exit_reason[at])).name.lower().replace('_', ' ')}</abbr>",
+            _reason(int(trips.exit_reason[at])),
         )
         for at in shown
     ]
@@ -250,7 +249,17 @@ def trip_table(result: "JudgedRun", most: int) -> str:
         if len(rows) < len(trips)
         else ""
     )
-    return note + table(head, rows, classes="trips tall")
+    return note + table(head, rows, classes="trips tall") + _reasons(trips.exit_reason[shown])
+
+
+def _reason(code: int) -> str:
+    return Reason(code).name.lower().replace("_", " ")
+
+
+def _reasons(codes: Iterable[int]) -> str:
+    """Return in words what closed the round trips shown, each reason once."""
+    words = "; ".join(f"{_reason(code)}: {explain(code)}" for code in sorted(set(map(int, codes))))
+    return f'<p class="muted">{escape(words)}.</p>'
 
 
 def record_details(result: "JudgedRun") -> str:
@@ -274,14 +283,12 @@ def record_details(result: "JudgedRun") -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, classes: str = "") -> str:
-    """Return a table; head and cells are HTML already."""
+    """Return a table; head and cells are HTML already, rows as long as the head."""
     top = "".join(f'<th scope="col">{name}</th>' for name in head)
+    # Only cards of a phone's comparison repeat the head in each cell.
+    opened = [f'<td data-label="{name}">' if classes == "compare" else "<td>" for name in head]
     body = "".join(
-        "<tr>"
-        + "".join(
-            f'<td data-label="{name}">{cell}</td>' for name, cell in zip(head, row, strict=True)
-        )
-        + "</tr>"
+        "<tr>" + "".join(f"{td}{cell}</td>" for td, cell in zip(opened, row, strict=True)) + "</tr>"
         for row in rows
     )
     return (

@@ -1,7 +1,6 @@
 /* Draws the charts of a report. Everything it needs is in the page; it asks nobody for anything. */
-(() => {
+unpacked.then((data) => {
   "use strict";
-  const data = JSON.parse(document.getElementById("data").textContent);
   const root = document.documentElement;
   const wantsDark = matchMedia("(prefers-color-scheme: dark)");
   const isNarrow = () => innerWidth < 620;
@@ -218,4 +217,4 @@
   addEventListener("beforeprint", () => { before = root.dataset.theme || ""; root.dataset.theme = "light"; draw(); });
   addEventListener("afterprint", () => { if (before) root.dataset.theme = before; else delete root.dataset.theme; draw(); });
   draw();
-})();
+});
