@@ -41,6 +41,8 @@ class Reply:
         Of a refusal, or of what went wrong.
     ts_ms : int
         Venue's time of the (first) answer; 0 where there was none.
+    sent_ms : int
+        When the request left here, UTC ms of our clock; 0 where nobody noted it.
     """
 
     kind: RequestKind
@@ -52,6 +54,7 @@ class Reply:
     code: int = 0
     words: str = ""
     ts_ms: int = 0
+    sent_ms: int = 0
 
     def payload(self) -> bytes:
         """Return the reply as the log keeps it."""
@@ -66,6 +69,7 @@ class Reply:
                 "code": self.code,
                 "words": self.words,
                 "ts_ms": self.ts_ms,
+                "sent_ms": self.sent_ms,
             }
         )
 
@@ -95,4 +99,5 @@ def read_reply(payload: bytes) -> Reply:
         code=content["code"],
         words=content["words"],
         ts_ms=content["ts_ms"],
+        sent_ms=content.get("sent_ms", 0),
     )
