@@ -142,3 +142,14 @@ def test_a_later_word_replaces_an_earlier_one(home: Path, sold: Callable[..., st
     kinds = [entry.kind for entry in entries(books.database, LIVE)]
     books.database.close()
     assert kinds.count(EntryKind.SELECTION) == 2, "the ledger keeps both words"
+
+
+def test_a_choice_is_taken_back_by_a_correction(home: Path, sold: Callable[..., str]) -> None:
+    _, dear, sale = sold().split()
+    assert execute(["tax", "select", sale, "--lot", f"{dear}=0.5", "--by", "me", "-q"]) == 0
+    books = open_ledger(home, BooksSettings(), clock=SystemClock())
+    (chosen,) = (e for e in entries(books.database, LIVE) if e.kind is EntryKind.SELECTION)
+    books.database.close()
+    words = ["ledger", "correct", str(chosen.seq), "--reason", "the wrong parcel", "-q"]
+    assert execute(words) == 0
+    assert gains(home) == [Decimal(20_000)], "the standing method again"

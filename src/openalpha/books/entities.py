@@ -49,9 +49,16 @@ stock_value = "cost"             # trading stock at year end: cost, market, repl
 # trend = "bybit"
 
 # [[agent]]                      # a registered tax agent's word on open items that ask for one
-# item = "refer_change"          # refer_change, venue_deposit
+# item = "refer_change"          # a change of account no rule works out
 # word = "the gain of 2026 is split at the value of 1 July 2025"
 # signer = "me"
+
+# [[venues]]                     # what a venue's own terms make of a deposit
+# name = "bybit"
+# deposit = "transfer"           # transfer, disposal
+# terms = "https://…"            # where they stand
+# day = 2026-07-01               # when you read them
+# sha256 = ""                    # of the text, if you kept it
 
 # [other_income]                 # taxable income apart from these books
 # "2025-26" = "90000"

@@ -54,14 +54,16 @@ def history_of(
     imports = Imports(books.database, books.clock)
     where = Environment.LIVE if environment is None else environment
     own = own_book(books.database, Book(where, entity), venue=account)
+    profile = profile_in(books, entity)
     sources = (stated_rates(books.database), books.rates)
     return imported_history(
         own.records + (imports.records(entity) if where is Environment.LIVE else []),
         rates=RealRates(ChainedRates(SeveralRates(sources))),
-        zone=ZoneInfo(profile_in(books, entity).time_zone),
+        zone=ZoneInfo(profile.time_zone),
         settlements=imports.settlements(entity),
         until_ms=until_ms,
         stated=own.rates,
+        profile=profile,
     )
 
 

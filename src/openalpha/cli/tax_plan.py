@@ -203,9 +203,10 @@ def _rates(books: "Ledger", assets: Sequence[str], ts_ms: int) -> "dict[str, Rat
     from openalpha.books.published_rates import stated_rates
     from openalpha.books.rate_chain import ChainedRates
     from openalpha.books.rates import SeveralRates
+    from openalpha.books.tax.events import coin_of
 
     rates = ChainedRates(SeveralRates((stated_rates(books.database), books.rates)))
-    found = {asset: rates.rate(asset, "AUD", ts_ms=ts_ms) for asset in assets}
+    found = {asset: rates.rate(coin_of(asset), "AUD", ts_ms=ts_ms) for asset in assets}
     return {asset: rate for asset, rate in found.items() if rate is not None}
 
 

@@ -156,17 +156,19 @@ def _sources(books: "Ledger", loaded: "LoadedSettings", files: Sequence[Path]) -
     return _Sources(named, SeveralRates((*tables, published, RealRates(LakeRates(lake)))))
 
 
-def _quotes(coins: Sequence[str], sources: _Sources, ts_ms: int) -> "Iterator[Quote]":
+def _quotes(assets: Sequence[str], sources: _Sources, ts_ms: int) -> "Iterator[Quote]":
     from openalpha.books.rate_chain import ChainedRates
+    from openalpha.books.tax.events import coin_of
     from openalpha.books.tax.snapshot import Quote
 
-    for coin in coins:
+    for asset in assets:
+        coin = coin_of(asset)
         for name, source in sources.named:
             found = ChainedRates(_OneFor(coin, source, sources.money)).rate(
                 coin, "AUD", ts_ms=ts_ms
             )
             if found is not None and not found.is_synthetic:
-                yield Quote(f"{name}: {found.source}", coin, found.rate, found.ts_ms)
+                yield Quote(f"{name}: {found.source}", asset, found.rate, found.ts_ms)
 
 
 def _show(screen: Screen, taken: "Snapshot", *, is_new: bool) -> None:

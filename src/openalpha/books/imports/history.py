@@ -19,8 +19,12 @@ from openalpha.books.imports.transfers import Transfer, match_internal, match_tr
 from openalpha.books.rates import Rate, RateSource
 from openalpha.books.tax.amounts import exact
 from openalpha.books.tax.events import Event, in_order
+from openalpha.books.tax.profile import Profile
 
 __all__ = ["ImportedHistory", "imported_history"]
+
+ANYBODY = Profile("")
+"""An individual with every default."""
 
 
 class ImportedHistory(NamedTuple):
@@ -63,6 +67,7 @@ def imported_history(
     settlements: Mapping[str, Settlement] | None = None,
     until_ms: int | None = None,
     stated: Mapping[str, Mapping[str, Rate]] | None = None,
+    profile: Profile = ANYBODY,
 ) -> ImportedHistory:
     """Merge, match, value and check records. The order of imports changes nothing.
 
@@ -85,13 +90,23 @@ def imported_history(
         Reconcile balances up to this moment, the end of an income year; None takes all.
     stated : mapping of record key to {coin: Rate}
         Records valued when they were posted; see `own_books.own_book`.
+    profile : Profile
+        Whose choices say what rebates and deposits at a venue are.
     """
     said = settlements or {}
     with exact():
         every, late = _chosen_in_time(records, zone)
         merged = merge(every)
         realised = realise(merged.records)
-        maker = EventMaker(rates, zone=zone, settlements=said, stated=stated)
+        traded = {r.venue for r in merged.records if r.kind in (Kind.FILL, Kind.CONTRACT)}
+        maker = EventMaker(
+            rates,
+            zone=zone,
+            settlements=said,
+            stated=stated,
+            rebates=profile.policy.rebates,
+            ended=profile.ending(traded),
+        )
         items = [*late, *realised.items]
         matched = match_transfers(r for r in realised.records if r.key not in said)
         moved = {id(record) for pair in matched.transfers for record in pair}

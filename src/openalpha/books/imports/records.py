@@ -15,6 +15,9 @@ OWN_FAMILY = "openalpha ledger"
 """The family of records that come from our own ledger and from no file."""
 
 
+_TO_POOL = ("spot", "unified", "derivatives", "trading", "futures")
+
+
 class Kind(StrEnum):
     """What a record is. The texts are stored: never renamed."""
 
@@ -101,6 +104,14 @@ class Record:
     line: int = 0
     key: str = ""
     chosen: Chosen | None = None
+
+    @property
+    def wallet(self) -> str:
+        """Whose coins moved, for the tax engine: accounts that share one pool have one name."""
+        account = self.account.split(" ")[0]
+        if self.venue == "bybit" and account in _TO_POOL:
+            account = "unified"
+        return f"{self.venue} {account}".strip()
 
     @property
     def where(self) -> str:

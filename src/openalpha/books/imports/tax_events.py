@@ -1,9 +1,11 @@
 """Turns merged records into the events of the tax engine, each valued in AUD at its time."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 
+from openalpha.books.imports.claims import claimed, crossed
 from openalpha.books.imports.items import ImportItem, item_of
 from openalpha.books.imports.records import Kind, Move, Record
 from openalpha.books.imports.storing import Settlement
@@ -25,7 +27,6 @@ from openalpha.core.clock import format_ms
 __all__ = ["EventMaker"]
 
 ZERO = Decimal(0)
-_TO_POOL = {"unified", "derivatives", "trading", "futures"}
 
 
 class EventMaker:
@@ -40,6 +41,10 @@ class EventMaker:
     settlements : mapping of key to Settlement
     stated : mapping of key to {coin: Rate}
         Records that were valued when they were posted, and at what: only these rates value them.
+    rebates : str
+        Whether a rebate on a trade lowers its "cost" (raises what it brought) or is "income".
+    ended : frozenset of str
+        Venues at which a deposit ends ownership: what is there is a claim, an asset of its own.
     """
 
     def __init__(
@@ -49,11 +54,15 @@ class EventMaker:
         zone: tzinfo,
         settlements: Mapping[str, Settlement],
         stated: Mapping[str, Mapping[str, Rate]] | None = None,
+        rebates: str = "cost",
+        ended: frozenset[str] = frozenset(),
     ) -> None:
         self.rates = rates
         self.zone = zone
         self.settlements = settlements
         self.stated = stated or {}
+        self.rebates = rebates
+        self.ended = ended
         self.events: list[Event] = []
         self.items: list[ImportItem] = []
         self.used: dict[tuple[str, int], Rate] = {}
@@ -77,8 +86,12 @@ class EventMaker:
         if coin in FIAT:
             self._note_foreign(out, coin)
             return
+        if out.venue != into.venue and self.ended & {out.venue, into.venue}:
+            self._cross(out, into, left=transfer.left, arrived=transfer.arrived)
+            return
         lost = transfer.left - transfer.arrived
-        self.events.append(
+        self._add(
+            out,
             Moved(
                 out.key,
                 self._day(out),
@@ -86,15 +99,29 @@ class EventMaker:
                 transfer.left,
                 transfer.arrived,
                 self._value(Move(coin, lost), out) if lost else None,
-                source=_wallet(out),
-                target=_wallet(into),
+                source=out.wallet,
+                target=into.wallet,
                 value=self._worth(Move(coin, transfer.arrived), out),
                 ts_ms=out.ts_ms,
-            )
+            ),
         )
+
+    def _cross(self, out: Record, into: Record, *, left: Decimal, arrived: Decimal) -> None:
+        """Make the two events of coins that became a claim on a venue, or of one that ended."""
+        coin = out.moves[0].coin
+        value = self._value(Move(coin, arrived), out)
+        kind, fee = "C2" if out.venue in self.ended else "A1", None
+        if arrived < left and kind == "A1":
+            fee = CoinFee(coin, left - arrived, self._value(Move(coin, left - arrived), out))
+        days, qty = (self._day(out), self._day(into)), (left, arrived)
+        gone, got = crossed((out, into), days, qty=qty, value=value, kind=kind, fee=fee)
+        self._add(out, gone)
+        self._add(into, got)
 
     def settled(self, record: Record, settlement: Settlement) -> None:
         """Make the events of what a person said a record was."""
+        if settlement.way == "own" and record.venue in self.ended:
+            self._own(record)
         if settlement.way in ("own", "ignore"):
             return
         for number, move in enumerate(record.moves):
@@ -102,7 +129,8 @@ class EventMaker:
             self._settle(record, settlement, key=key, move=move)
         if not record.moves and settlement.aud is not None and settlement.way in ("sell", "lost"):
             # A loss of a contract whose file lacks its entry: money, and no coin.
-            self.events.append(
+            self._add(
+                record,
                 Derivative(
                     record.key,
                     self._day(record),
@@ -110,28 +138,40 @@ class EventMaker:
                     -settlement.aud,
                     record.contract,
                     ts_ms=record.ts_ms,
-                )
+                ),
             )
+
+    def _own(self, record: Record) -> None:
+        """Make the events of coins between a wallet of one's own and a venue that took them."""
+        if record.kind not in (Kind.DEPOSIT, Kind.WITHDRAWAL) or record.moves[0].coin in FIAT:
+            return
+        wallet = replace(record, venue="own", account="wallet")
+        qty = abs(record.moves[0].amount)
+        is_in = record.moves[0].amount > 0
+        out, into = (wallet, record) if is_in else (record, wallet)
+        self._cross(out, into, left=qty, arrived=qty)
 
     def _settle(self, record: Record, settlement: Settlement, *, key: str, move: Move) -> None:
         aud = settlement.aud
         if aud is None and settlement.way != "lost":
             aud = self._value(Move(move.coin, abs(move.amount)), record)
-        common = {"wallet": _wallet(record), "ts_ms": record.ts_ms}
+        common = {"wallet": record.wallet, "ts_ms": record.ts_ms}
         day, qty = self._day(record), abs(move.amount)
         if move.coin in FIAT:
             if settlement.way == "income":
-                self.events.append(Money(key, day, aud or ZERO, "reward", ts_ms=record.ts_ms))
+                self._add(record, Money(key, day, aud or ZERO, "reward", ts_ms=record.ts_ms))
             return
         if move.amount > 0:
             income = aud if settlement.way == "income" else ZERO
             kind = {"income": "reward", "gift": "gift"}.get(settlement.way, "buy")
-            self.events.append(
-                Acquire(key, day, move.coin, qty, aud, kind=kind, income=income or ZERO, **common)  # type: ignore[arg-type]
+            self._add(
+                record,
+                Acquire(key, day, move.coin, qty, aud, kind=kind, income=income or ZERO, **common),  # type: ignore[arg-type]
             )
         elif move.amount < 0:
             is_lost = settlement.way == "lost"
-            self.events.append(
+            self._add(
+                record,
                 Dispose(
                     key,
                     day,
@@ -141,7 +181,7 @@ class EventMaker:
                     kind="C1" if is_lost else "A1",
                     reason=settlement.reason,
                     **common,  # type: ignore[arg-type]
-                )
+                ),
             )
 
     # ---- trades
@@ -156,11 +196,12 @@ class EventMaker:
             return
         money, coin_fee = self._fees(record)
         key, day = record.key, self._day(record)
-        wallet, at = _wallet(record), record.ts_ms
+        wallet, at = record.wallet, record.ts_ms
         if got.coin in FIAT and given.coin in FIAT:
             return
         if given.coin in FIAT:
-            self.events.append(
+            self._add(
+                record,
                 Acquire(
                     key,
                     day,
@@ -171,10 +212,11 @@ class EventMaker:
                     coin_fee=coin_fee,
                     wallet=wallet,
                     ts_ms=at,
-                )
+                ),
             )
         else:
-            self.events.append(
+            self._add(
+                record,
                 Dispose(
                     key,
                     day,
@@ -186,7 +228,7 @@ class EventMaker:
                     coin_fee=coin_fee,
                     wallet=wallet,
                     ts_ms=at,
-                )
+                ),
             )
 
     def _swap(self, record: Record, *, got: Move, given: Move) -> None:
@@ -195,7 +237,8 @@ class EventMaker:
         value = self._worth(got, record)
         if value is None:
             value = self._value(given, record)
-        self.events.append(
+        self._add(
+            record,
             Swap(
                 record.key,
                 self._day(record),
@@ -207,19 +250,23 @@ class EventMaker:
                 money,
                 coin_fee,
                 () if record.chosen is None else record.chosen.lots,
-                wallet=_wallet(record),
+                wallet=record.wallet,
                 ts_ms=record.ts_ms,
-            )
+            ),
         )
 
     def _fees(self, record: Record) -> tuple[Decimal, CoinFee | None]:
-        """Return the fee in AUD and the one in a coin; rebates in coins become income."""
+        """Return the fee in AUD and the one in a coin; a rebate lowers the one, or is income."""
         money, coin_fee = ZERO, None
         for number, fee in enumerate(record.fees):
-            if fee.coin in FIAT:
+            is_income = fee.amount < 0 and self.rebates == "income"
+            if fee.amount < 0 and (is_income or fee.coin not in FIAT):
+                key = f"{record.key}.rebate{number}"
+                self._receive(record, key, fee, "rebate", is_income=is_income)
+            if is_income:
+                continue
+            if fee.coin in FIAT or fee.amount < 0:
                 money += self._value(fee, record) or ZERO
-            elif fee.amount < 0:
-                self._receive(record, f"{record.key}.rebate{number}", fee, "rebate")
             elif coin_fee is None:
                 coin_fee = CoinFee(fee.coin, fee.amount, self._value(fee, record))
             elif coin_fee.asset == fee.coin:
@@ -229,16 +276,17 @@ class EventMaker:
             else:
                 value = self._value(fee, record) or ZERO
                 money += value
-                self.events.append(
+                self._add(
+                    record,
                     Dispose(
                         f"{record.key}.fee{number}",
                         self._day(record),
                         fee.coin,
                         fee.amount,
                         value,
-                        wallet=_wallet(record),
+                        wallet=record.wallet,
                         ts_ms=record.ts_ms,
-                    )
+                    ),
                 )
         return money, coin_fee
 
@@ -253,7 +301,8 @@ class EventMaker:
             value = self._value(move, record)
             is_money = move.coin in FIAT
             self._note_foreign(record, move.coin)
-            self.events.append(
+            self._add(
+                record,
                 Derivative(
                     f"{record.key}.{number}",
                     self._day(record),
@@ -262,10 +311,10 @@ class EventMaker:
                     record.contract,
                     "" if is_money else move.coin,
                     ZERO if is_money else move.amount,
-                    _wallet(record),
+                    record.wallet,
                     record.ts_ms,
                     side=0 if not record.qty else (1 if record.qty > 0 else -1),
-                )
+                ),
             )
 
     def _income(self, record: Record, kind: str) -> None:
@@ -273,16 +322,19 @@ class EventMaker:
             key = record.key if not number else f"{record.key}.{number}"
             self._receive(record, key, Move(move.coin, -abs(move.amount)), kind)
 
-    def _receive(self, record: Record, key: str, paid: Move, kind: str) -> None:
-        """Make income of a coin received; `paid` is negative, as a fee received back is."""
+    def _receive(
+        self, record: Record, key: str, paid: Move, kind: str, *, is_income: bool = True
+    ) -> None:
+        """Make income, or a parcel alone, of a coin received; `paid` is negative, as a fee is."""
         move = Move(paid.coin, -paid.amount)
         if not move.amount:
             return
         value, day = self._value(move, record), self._day(record)
         if move.coin in FIAT:
-            self.events.append(Money(key, day, value or ZERO, kind, ts_ms=record.ts_ms))
+            self._add(record, Money(key, day, value or ZERO, kind, ts_ms=record.ts_ms))
             return
-        self.events.append(
+        self._add(
+            record,
             Acquire(
                 key,
                 day,
@@ -290,13 +342,16 @@ class EventMaker:
                 move.amount,
                 value,
                 kind=kind,
-                income=value or ZERO,
-                wallet=_wallet(record),
+                income=(value or ZERO) if is_income else ZERO,
+                wallet=record.wallet,
                 ts_ms=record.ts_ms,
-            )
+            ),
         )
 
     # ---- values
+
+    def _add(self, record: Record, event: Event) -> None:
+        self.events.append(claimed(event, record.venue) if record.venue in self.ended else event)
 
     def _value(self, move: Move, record: Record) -> Decimal | None:
         """Return what a move was worth in AUD; where nobody knows, an open item."""
@@ -336,10 +391,3 @@ class EventMaker:
 
     def _day(self, record: Record) -> date:
         return datetime.fromtimestamp(record.ts_ms / 1000, UTC).astimezone(self.zone).date()
-
-
-def _wallet(record: Record) -> str:
-    account = record.account.split(" ")[0]
-    if record.venue == "bybit" and account in ("spot", *_TO_POOL):
-        account = "unified"
-    return f"{record.venue} {account}".strip()

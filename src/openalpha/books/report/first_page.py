@@ -159,8 +159,12 @@ def _perpetuals(facts: Facts) -> Iterator[Said]:
         yield Said("Funding received", policy.funding_received, "", "D")
     words = "transfer, ownership continues"
     if policy.venue_deposit != "transfer":
-        words = "disposal, ownership ends"
+        words = "disposal where contracts are traded, ownership ends: a claim is held there"
     yield Said("Deposits to a venue", words, "PA 1051882521018 went the other way", "PA")
+    for row in facts.profile.venues:
+        digest = f", sha256 {row.sha256[:16]}" if row.sha256 else ""
+        terms = f"its terms of {row.day}, {row.terms}{digest}"
+        yield Said(f"Deposits to {row.venue}", row.deposit, terms, "D")
 
 
 def _fees(facts: Facts) -> Iterator[Said]:

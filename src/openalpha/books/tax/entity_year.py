@@ -8,7 +8,7 @@ from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.assessment import Assessment, assess
 from openalpha.books.tax.dates import income_year
 from openalpha.books.tax.entity import Method, Policy
-from openalpha.books.tax.events import Derivative, Event, Moved, in_order
+from openalpha.books.tax.events import Event, in_order
 from openalpha.books.tax.gains import Gain, Law
 from openalpha.books.tax.handing import handed_over
 from openalpha.books.tax.losses import Statement
@@ -96,7 +96,7 @@ def assess_profile(
     if not profile.choices:
         carry_in = profile.carry_in()
         done = assess(rows, policy, law=law, carry_in=carry_in, locked=kept)
-        return replace(_plain(done, profile), asked=_deposits(rows, profile))
+        return _plain(done, profile)
     rows, asked = handed_over(
         in_order(rows), profile.portfolios, policy=policy, choices=profile.choices
     )
@@ -112,8 +112,7 @@ def assess_profile(
         year: EntityYear(year, profile.policy, row.statement, row.gains, row.rows)
         for year, row in years.items()
     }
-    questions = (*asked, *_unknown(rows, profile), *_deposits(rows, profile))
-    return Assessed(profile, parts, together, questions)
+    return Assessed(profile, parts, together, (*asked, *_unknown(rows, profile)))
 
 
 def _unknown(events: Iterable[Event], profile: Profile) -> list[OpenItem]:
@@ -125,21 +124,6 @@ def _unknown(events: Iterable[Event], profile: Profile) -> list[OpenItem]:
     )
     missing = sorted({c.portfolio for c in profile.choices} - named - {""})
     return [OpenItem("unknown_portfolio", name, text.format(name)) for name in missing]
-
-
-def _deposits(events: Iterable[Event], profile: Profile) -> tuple[OpenItem, ...]:
-    """Ask where deposits to a derivatives venue are to be disposals, and no transfer is marked."""
-    if profile.policy.venue_deposit != "disposal":
-        return ()
-    rows = list(events)
-    is_traded = any(isinstance(event, Derivative) for event in rows)
-    if not is_traded or any(isinstance(event, Moved) and event.to_derivatives for event in rows):
-        return ()
-    text = (
-        "venue_deposit is disposal, but no transfer of this history is marked as a deposit to a "
-        "derivatives venue, so none was treated so: an agent's word goes under [[agent]]"
-    )
-    return (OpenItem("venue_deposit", "", text),)
 
 
 def _with_locks(

@@ -24,6 +24,8 @@ __all__ = [
     "Money",
     "StatedGain",
     "Swap",
+    "claim_on",
+    "coin_of",
     "in_order",
 ]
 
@@ -211,6 +213,31 @@ class ForexItem:
 
 
 Event = Acquire | Dispose | Swap | Moved | Left | Cost | Derivative | Money | StatedGain | ForexItem
+
+
+_AT = " at "
+
+
+def claim_on(venue: str, coin: str) -> str:
+    """Name the asset that a deposit becomes where a venue's terms end the ownership of it.
+
+    Examples
+    --------
+    >>> claim_on("bybit", "USDT")
+    'USDT at bybit'
+    """
+    return f"{coin}{_AT}{venue}"
+
+
+def coin_of(asset: str) -> str:
+    """Return the coin whose price is an asset's: its own name, or what a claim is a claim of.
+
+    Examples
+    --------
+    >>> coin_of("USDT at bybit"), coin_of("BTC")
+    ('USDT', 'BTC')
+    """
+    return asset.partition(_AT)[0]
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:

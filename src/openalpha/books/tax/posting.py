@@ -90,10 +90,7 @@ class TaxBook:
         if cost is None:
             self._ask("missing_cost", event.id, f"nobody stated what {event.asset} cost")
             cost = ZERO
-        fee = event.fee
-        if fee < 0 and self.policy.rebates == "income":
-            self.revenue.append(Revenue(event.id, event.day, "rebate", -fee))
-            fee = ZERO
+        fee = self._rebated(event)
         if event.income:
             self.revenue.append(Revenue(event.id, event.day, event.kind, event.income))
         qty, coin_fee = event.qty, event.coin_fee
@@ -132,17 +129,12 @@ class TaxBook:
     # ---- disposing
 
     def _dispose(self, event: Dispose) -> None:
-        fee = event.fee
+        fee = self._rebated(event)
         proceeds = event.proceeds
         if proceeds is None:
             self._ask("missing_value", event.id, f"nobody stated what {event.asset} brought")
             proceeds = ZERO
-        if fee < 0:
-            if self.policy.rebates == "income":
-                self.revenue.append(Revenue(event.id, event.day, "rebate", -fee))
-            else:
-                proceeds -= fee
-            fee = ZERO
+        proceeds, fee = proceeds - min(fee, ZERO), max(fee, ZERO)
         if event.is_personal_use and (not event.reason or event.wallet):
             why = "is not for coins on a venue" if event.reason else "needs a reason; state why"
             raise Refused(f"event {event.id}: personal use {why}")
@@ -201,11 +193,12 @@ class TaxBook:
             value = ZERO
         coin_fee = event.coin_fee
         is_in_kind = coin_fee is not None and coin_fee.asset == event.in_asset
-        fee = event.fee
+        fee = self._rebated(event)
+        brought, fee = value - min(fee, ZERO), max(fee, ZERO)
         if coin_fee is not None and not is_in_kind:
             fee += self._fee_value(event)
         self._sell(
-            Sold(event.id, "A1", event.out_asset, event.day, event.out_qty, value, fee),
+            Sold(event.id, "A1", event.out_asset, event.day, event.out_qty, brought, fee),
             event.lots,
             event.wallet,
         )
@@ -217,7 +210,15 @@ class TaxBook:
             self._pay_fee(event, coin_fee)
         self._add(event, in_qty, value, ZERO)
 
-    # ---- fees in coin
+    # ---- fees
+
+    def _rebated(self, event: Any) -> Decimal:
+        """Return the fee in AUD; a rebate is income, or else below 0: less cost, more proceeds."""
+        fee: Decimal = event.fee
+        if fee < 0 and self.policy.rebates == "income":
+            self.revenue.append(Revenue(event.id, event.day, "rebate", -fee))
+            return ZERO
+        return fee
 
     def _fee_value(self, event: Any) -> Decimal:
         value: Decimal | None = event.coin_fee.value
@@ -371,8 +372,6 @@ class TaxBook:
             self.stated.append(StatedGain(event.id, event.day, event.amount, category=code))
         else:
             self.revenue.append(Revenue(event.id, event.day, "forex", event.amount))
-
-    # ---- small things
 
     def _pool(self, asset: str, wallet: str) -> Pool:
         key = (asset, wallet if self.policy.per_wallet else "")

@@ -4,7 +4,7 @@ One profile holds everything about an entity that is not an event; every report,
 reads the same one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -23,10 +23,11 @@ __all__ = [
     "Deed",
     "Profile",
     "Resolution",
+    "VenueTerms",
     "refuse_unfit",
 ]
 
-ASKS_AN_AGENT = ("refer_change", "venue_deposit")
+ASKS_AN_AGENT = ("refer_change",)
 """Open items that only an agent's word settles: no rule says how to work them out."""
 
 _UNFIT = {
@@ -99,6 +100,20 @@ class AgentsWord:
 
 
 @dataclass(frozen=True, slots=True)
+class VenueTerms:
+    """What a venue's terms make of a deposit: a "transfer", or a "disposal" that ends ownership.
+
+    `terms` is where they were read, `day` when, `sha256` the hash of that text, if it was kept.
+    """
+
+    venue: str
+    deposit: str
+    terms: str
+    day: date
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One entity. Amounts are AUD, years are named by the calendar year they end in.
 
@@ -120,11 +135,26 @@ class Profile:
     turnover: Mapping[int, Decimal] = field(default_factory=dict)
     passive_share: Mapping[int, Decimal] = field(default_factory=dict)
     deed: Deed = field(default_factory=Deed)
+    venues: tuple[VenueTerms, ...] = ()
 
     @property
     def entity(self) -> Entity:
         """Whose books these are."""
         return self.policy.entity
+
+    def ending(self, traded: Iterable[str]) -> frozenset[str]:
+        """Return the venues at which a deposit ends ownership.
+
+        Parameters
+        ----------
+        traded : iterable of str
+            Venues where contracts were traded: the policy's choice speaks of these, unless a
+            venue's own terms are stated.
+        """
+        said = {row.venue: row.deposit for row in self.venues}
+        standing = dict.fromkeys(traded, self.policy.venue_deposit)
+        whole = standing | said
+        return frozenset(venue for venue, deposit in whole.items() if deposit == "disposal")
 
     def may_use(self, loss: BroughtLoss) -> bool:
         """Say whether a loss brought in may be applied: a company's needs a test passed."""

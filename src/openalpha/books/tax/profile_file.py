@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from string import hexdigits
 from typing import Any
 
 from openalpha.books.tax.amounts import ZERO
@@ -27,6 +28,7 @@ from openalpha.books.tax.profile import (
     Deed,
     Profile,
     Resolution,
+    VenueTerms,
 )
 from openalpha.core.errors import InputError
 
@@ -90,6 +92,7 @@ def read_profile(name: str, text: str) -> Profile:
         _years(file.table("turnover")),
         _years(file.table("passive_share")),
         _deed(file),
+        tuple(_venue(row) for row in file.rows("venues")),
     )
     file.done()
     return found
@@ -243,6 +246,20 @@ def _choice(row: _Table) -> Choice:
 
 def _portfolios(table: _Table) -> Portfolios:
     return Portfolios({name: table.needed(name) for name in table.data})
+
+
+def _venue(row: _Table) -> VenueTerms:
+    found = VenueTerms(
+        row.needed("name").lower(),
+        row.word("deposit", _WORDS["venue_deposit"], default=""),
+        row.needed("terms"),
+        row.needed_day("day"),
+        row.text("sha256").lower(),
+    )
+    if found.sha256 and not (len(found.sha256) == 64 and set(found.sha256) <= set(hexdigits)):
+        raise InputError(f"{row.where}: sha256 was {found.sha256!r}, expected 64 hex digits")
+    row.done()
+    return found
 
 
 def _agents_word(row: _Table) -> AgentsWord:

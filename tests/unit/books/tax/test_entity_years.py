@@ -1,6 +1,5 @@
 """Trusts that distribute, companies with their wallets, entities that are referred."""
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -10,7 +9,7 @@ from openalpha.books.tax import Entity, Law, Method, Policy, Refused, Treatment,
 from openalpha.books.tax.company_year import company_years
 from openalpha.books.tax.entity import Residency
 from openalpha.books.tax.entity_year import Assessed, assess_profile
-from openalpha.books.tax.events import Acquire, Derivative, Dispose, Event, Money, Moved
+from openalpha.books.tax.events import Acquire, Dispose, Event, Money
 from openalpha.books.tax.explain import explain, explain_revenue
 from openalpha.books.tax.gains import BoundaryValue
 from openalpha.books.tax.portfolios import Choice
@@ -217,20 +216,6 @@ def test_a_disposal_on_revenue_account_explains_itself_without_cgt() -> None:
     assert "    from short" in explain(plain, "18H", origin=origin)
     with pytest.raises(Refused, match="no label"):
         explain(plain, "nothing")
-
-
-def test_a_choice_the_history_cannot_follow_is_asked_about() -> None:
-    policy = Policy(venue_deposit="disposal")
-    perp = Derivative("p", date(2025, 10, 1), "pnl", D(5))
-    sent = Moved("m", date(2025, 9, 20), "ETH", D(1), D(1), value=D(150))
-    for events, codes in (
-        (rows(), []),
-        ([*rows(), perp], ["venue_deposit"]),
-        ([*rows()[:4], perp, sent], ["venue_deposit"]),
-        ([*rows()[:4], perp, replace(sent, to_derivatives=True)], []),
-    ):
-        found = assess_profile(events, Profile("me", policy))
-        assert [item.code for item in found.open_items] == codes
 
 
 def test_the_apportioning_method_is_refused_until_it_is_plugged_in() -> None:

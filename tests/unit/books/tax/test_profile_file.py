@@ -50,9 +50,15 @@ signer = "me"
 [portfolios]
 trend = "bybit unified"
 [[agent]]
-item = "venue_deposit"
+item = "refer_change"
 word = "no change of ownership"
 signer = "me"
+[[venues]]
+name = "Bybit"
+deposit = "transfer"
+terms = "https://example.org/terms"
+day = 2026-07-01
+sha256 = "abababababababababababababababababababababababababababababababab"
 [[residency]]
 status = "foreign"
 from = 2020-01-01
@@ -104,7 +110,10 @@ def test_every_word_reaches_the_profile() -> None:
         {"BTC": D(165000)},
     )
     assert found.portfolios.of("bybit unified") == "trend"
-    assert [(row.item, row.signer) for row in found.agent] == [("venue_deposit", "me")]
+    assert [(row.item, row.signer) for row in found.agent] == [("refer_change", "me")]
+    (terms,) = found.venues
+    assert (terms.venue, terms.deposit, terms.day) == ("bybit", "transfer", date(2026, 7, 1))
+    assert found.ending(["bybit", "okx"]) == {"okx"}, "its own terms go before the standing word"
     (loss,) = found.losses
     assert (loss.year, loss.amount, loss.wallet, loss.test) == (
         2023, D("12.5"), "revenue", "ownership"
@@ -138,7 +147,10 @@ def test_every_word_reaches_the_profile() -> None:
         ('support_years = ["2027-28"]', "support_years = [2027]", "a list of texts"),
         ("openalpha.tax.entity/1", "openalpha.tax.entity/9", "another version"),
         ("[[residency]]", "[residency", "not TOML"),
-        ('item = "venue_deposit"', 'item = "missing_rate"', "item was 'missing_rate'"),
+        ('item = "refer_change"', 'item = "missing_rate"', "item was 'missing_rate'"),
+        ('deposit = "transfer"', 'deposit = "lent"', "deposit was 'lent'"),
+        ('terms = "https', 'notes = "https', "lacks terms"),
+        ('sha256 = "ab', 'sha256 = "xy', "expected 64 hex digits"),
         ('word = "no change of ownership"', "", "agent 1 lacks word"),
         ('status = "foreign"', 'status = "away"', "status was 'away'"),
     ],
