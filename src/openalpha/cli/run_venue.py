@@ -1,8 +1,8 @@
 """`openalpha run` at a venue: the account's key, the venue's time, and the driver of the run."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,10 @@ from openalpha.core.errors import InputError
 if TYPE_CHECKING:
     from openalpha.net import Transport
     from openalpha.settings import LoadedSettings
+    from openalpha.store.exchange_key import ExchangeKey
     from openalpha.trading.run_folder import RunFolder
     from openalpha.trading.starting import Asked
+    from openalpha.trading.venue_driver import VenueDriver
 
     Hear = Callable[[str], None]
 
@@ -140,10 +142,29 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
             count = driver.start()
             if count:
                 screen.remark(f"{count:,} inputs of the log were applied again")
-            asyncio.run(led(driver))
+            with _listening(driver, key):
+                asyncio.run(led(driver))
             if not driver.is_restarting:
                 break
     post.end(SystemClock().now_ms())
+
+
+@contextmanager
+def _listening(driver: "VenueDriver", key: "ExchangeKey") -> "Iterator[None]":
+    """Hear what the venue pushes of the account; in lock-step it is asked, in one order."""
+    from openalpha.core.clock import SystemClock
+    from openalpha.trading.bybit_pushes import PrivatePushes
+
+    if driver.clock.is_lockstep:
+        yield
+        return
+    driver.pushes = pushes = PrivatePushes(key, clock=SystemClock())
+    pushes.on_news = driver.turns.wake
+    pushes.start()
+    try:
+        yield
+    finally:
+        pushes.close()
 
 
 def _check(environment: str, feed: str) -> None:

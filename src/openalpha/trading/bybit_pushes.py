@@ -8,6 +8,7 @@ import json
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -36,6 +37,11 @@ class PrivatePushes:
         The venue's time, for the login's stamp.
     ping_s, mute_s : float
         How often it pings, and after how long without a word it is held to be dead.
+
+    Attributes
+    ----------
+    on_news : callable
+        Called in its thread whenever there is something to take.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class PrivatePushes:
         self._heard: queue.SimpleQueue[tuple[FrameKind, bytes]] = queue.SimpleQueue()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
+        self.on_news: Callable[[], object] = _nothing
 
     def start(self) -> None:
         """Begin to listen, in a thread of its own; failing to is no error, it goes on trying."""
@@ -115,7 +122,7 @@ class PrivatePushes:
                 heard_s = now_s
                 content = text.encode() if isinstance(text, str) else text
                 if b'"topic"' in content:
-                    self._heard.put((FrameKind.FEED, content))
+                    self._hear(FrameKind.FEED, content)
             elif now_s - heard_s > self._mute_s:
                 return
             if now_s - pinged_s > self._ping_s:
@@ -124,7 +131,11 @@ class PrivatePushes:
 
     def _say(self, *, is_up: bool) -> None:
         content: dict[str, Any] = {"what": "private_socket", "is_up": is_up}
-        self._heard.put((FrameKind.HEALTH, canonical_json(content)))
+        self._hear(FrameKind.HEALTH, canonical_json(content))
+
+    def _hear(self, kind: FrameKind, payload: bytes) -> None:
+        self._heard.put((kind, payload))
+        self.on_news()
 
 
 def socket_url(url: str) -> str:
@@ -147,3 +158,7 @@ def _is_success(text: str | bytes) -> bool:
         return bool(json.loads(text).get("success"))
     except (ValueError, AttributeError):
         return False
+
+
+def _nothing() -> None:
+    """Stand for a loop that looks by itself."""

@@ -3,7 +3,8 @@
 It keeps nothing and decides nothing: a write of unknown fate is said to be so, never repeated.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from openalpha.core.errors import VenueUnavailable
@@ -29,6 +30,16 @@ _CALLS = {"leverage": "set-leverage", "exits": "trading-stop", "mode": "switch-m
 
 Row = Mapping[str, Any]
 _Found = tuple[list[Row], list[tuple[int, str]], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """A listing to be read whole."""
+
+    path: str
+    params: Row
+    limit: int
+    coins: tuple[str, ...] = ("",)
 
 
 class Executor:
@@ -89,39 +100,46 @@ class Executor:
         """One order by itself, several as a batch: each item of it is taken or refused alone."""
         category, orders = request.params["category"], request.params["orders"]
         if len(orders) == 1:
-            answer = self._write(f"/v5/order/{what}", {"category": category, **orders[0]})
+            params = {"category": category, **orders[0]}
+            answer = self._write(request, f"/v5/order/{what}", params)
             return [answer.result], [(0, "OK")], answer.ts_ms
         items = [
             {name: value for name, value in one.items() if name != "category"} for one in orders
         ]
         params = {"category": category, "request": items}
-        answer = self._write(f"/v5/order/{what}-batch", params, cost=len(items))
+        answer = self._write(request, f"/v5/order/{what}-batch", params, cost=len(items))
         codes = [*answer.items, *[(-1, "no word of it")] * len(items)]
         return answer.rows, codes[: len(items)], answer.ts_ms
 
     def _amend(self, request: Request) -> _Found:
-        answer = self._write("/v5/order/amend", request.params)
+        answer = self._write(request, "/v5/order/amend", request.params)
         return [answer.result], [], answer.ts_ms
 
     def _set_up(self, request: Request) -> _Found:
         params = {name: value for name, value in request.params.items() if name != "what"}
-        answer = self._write(f"/v5/position/{_CALLS[request.params['what']]}", params)
+        path = f"/v5/position/{_CALLS[request.params['what']]}"
+        answer = self._write(request, path, params)
         return [answer.result], [], answer.ts_ms
 
-    def _write(self, path: str, params: Row, *, cost: int = 1) -> Answer:
-        return self._channel.call(Call(path, params, is_write=True, cost=cost))
+    def _write(self, request: Request, path: str, params: Row, *, cost: int = 1) -> Answer:
+        call = Call(path, params, is_write=True, cost=cost, priority=request.priority)
+        return self._channel.call(call)
+
+    def _read(self, request: Request, path: str, params: Row) -> Answer:
+        return self._channel.call(Call(path, params, priority=request.priority))
 
     # questions
 
     def _ask_orders(self, request: Request) -> _Found:
         if not request.link_ids:
             coins = self._coins[request.params["category"]]
-            return self._pages("/v5/order/realtime", request.params, coins=coins, limit=50)
+            pages = _Pages("/v5/order/realtime", request.params, limit=50, coins=coins)
+            return self._pages(request, pages)
         # A closed order may have left the one list and not yet be in the other: the open one again.
         first_ms = 0
         for path in ("realtime", "history", "realtime"):
             try:
-                answer = self._channel.call(Call(f"/v5/order/{path}", request.params))
+                answer = self._read(request, f"/v5/order/{path}", request.params)
             except BybitRefused as refused:
                 if refused.code not in NOT_FOUND:
                     raise
@@ -136,39 +154,40 @@ class Executor:
     def _ask_fills(self, request: Request) -> _Found:
         params = dict(request.params)
         if "startTime" in params:
-            return self._since("/v5/execution/list", params, limit=100)
-        return self._pages("/v5/execution/list", params, limit=100)
+            return self._since(request, _Pages("/v5/execution/list", params, limit=100))
+        return self._pages(request, _Pages("/v5/execution/list", params, limit=100))
 
     def _ask_account(self, request: Request) -> _Found:
         what, category = request.params["what"], request.params.get("category", "")
         if what == "ground":
-            return self._ground(category)
+            return self._ground(request, category)
         if what == "positions":
             coins = self._coins[category]
             params = {"category": category}
-            return self._pages("/v5/position/list", params, coins=coins, limit=200)
-        if what == "wallet":
-            call = Call("/v5/account/wallet-balance", {"accountType": "UNIFIED"})
-            answer = self._channel.call(call)
-            return answer.rows, [], answer.ts_ms
+            pages = _Pages("/v5/position/list", params, limit=200, coins=coins)
+            return self._pages(request, pages)
         params = {"accountType": "UNIFIED"}
+        if what == "wallet":
+            answer = self._read(request, "/v5/account/wallet-balance", params)
+            return answer.rows, [], answer.ts_ms
+        path = "/v5/account/transaction-log"
         if "startTime" not in request.params:
-            call = Call("/v5/account/transaction-log", {**params, "limit": 50})
-            answer = self._channel.call(call)
+            answer = self._read(request, path, {**params, "limit": 50})
             return answer.rows, [], answer.ts_ms
         params["startTime"] = request.params["startTime"]
-        return self._since("/v5/account/transaction-log", params, limit=50)
+        return self._since(request, _Pages(path, params, limit=50))
 
-    def _ground(self, category: str) -> _Found:
+    def _ground(self, request: Request, category: str) -> _Found:
         """Positions together with the last executions behind them: none came in between."""
-        call = Call("/v5/execution/list", {"category": category, "limit": 100})
-        before = self._channel.call(call)
+        path, latest = "/v5/execution/list", {"category": category, "limit": 100}
+        before = self._read(request, path, latest)
         for _ in range(_TRIES):
             positions: list[Row] = []
             if category != "spot":
                 coins, params = self._coins[category], {"category": category}
-                positions = self._pages("/v5/position/list", params, coins=coins, limit=200)[0]
-            after = self._channel.call(call)
+                pages = _Pages("/v5/position/list", params, limit=200, coins=coins)
+                positions = self._pages(request, pages)[0]
+            after = self._read(request, path, latest)
             if [row.get("execId") for row in after.rows] == [
                 row.get("execId") for row in before.rows
             ]:
@@ -177,29 +196,29 @@ class Executor:
             before = after
         raise VenueUnavailable("the account trades too busily to be read at one moment")
 
-    def _since(self, path: str, params: Row, *, limit: int) -> _Found:
+    def _since(self, request: Request, pages: _Pages) -> _Found:
         """All rows since a moment, newest first; the venue answers seven days at a time."""
         now_ms = self._channel.server_ms()
         rows: list[Row] = []
         ts_ms = 0
-        for start_ms in range(int(params["startTime"]), now_ms + 1, _MOST_DAYS_MS):
+        for start_ms in range(int(pages.params["startTime"]), now_ms + 1, _MOST_DAYS_MS):
             end_ms = start_ms + _MOST_DAYS_MS - 1
-            window = {**params, "startTime": str(start_ms)}
+            window = {**pages.params, "startTime": str(start_ms)}
             if end_ms < now_ms:
                 window["endTime"] = str(end_ms)
-            found, _, answered_ms = self._pages(path, window, limit=limit)
+            found, _, answered_ms = self._pages(request, replace(pages, params=window))
             rows, ts_ms = found + rows, ts_ms or answered_ms
         return rows, [], ts_ms
 
-    def _pages(self, path: str, params: Row, *, coins: Iterable[str] = ("",), limit: int) -> _Found:
+    def _pages(self, request: Request, pages: _Pages) -> _Found:
         rows: list[Row] = []
         ts_ms = 0
-        for coin in coins:
+        for coin in pages.coins:
             cursor, seen = "", set[str]()
             while cursor not in seen:
                 seen.add(cursor)
-                more = {"settleCoin": coin or None, "limit": limit, "cursor": cursor or None}
-                answer = self._channel.call(Call(path, {**params, **more}))
+                more = {"settleCoin": coin or None, "limit": pages.limit, "cursor": cursor or None}
+                answer = self._read(request, pages.path, {**pages.params, **more})
                 rows += answer.rows
                 ts_ms = ts_ms or answer.ts_ms
                 cursor = answer.cursor if answer.rows else ""

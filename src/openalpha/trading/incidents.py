@@ -144,6 +144,13 @@ class IncidentBook:
         with self._locked() as handle:
             return list(_replayed(handle).values())
 
+    def changed_ns(self) -> int:
+        """Return when a line was added last; 0: none ever was."""
+        try:
+            return self.path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def open_ones(self) -> list[KeptIncident]:
         """Return those that nobody has settled: trading is REDUCING while there are any."""
         return [one for one in self.all() if one.is_open]

@@ -5,11 +5,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from openalpha.core.clock import SystemClock
 from openalpha.core.errors import DataError, VenueUnavailable
-from openalpha.engine.rows import Row
 from openalpha.risk.health import Health
 from openalpha.store.run_log import INPUTS, Frame, FrameKind, RunLog, canonical_json, read
 from openalpha.trading.commands import Command, CommandPort
@@ -17,38 +16,20 @@ from openalpha.trading.desk import Mode
 from openalpha.trading.desk_notes import Output
 from openalpha.trading.emergency_lock import Lock, lock
 from openalpha.trading.emergency_post import SafetyPost
-from openalpha.trading.feed_rows import row_payload
+from openalpha.trading.hands import Carrier
 from openalpha.trading.incidents import IncidentBook
 from openalpha.trading.run_folder import RunFolder
 from openalpha.trading.side import Input, Request
-from openalpha.trading.venue_desk import VenueDesk, VenueOutcome
+from openalpha.trading.venue_desk import VenueDesk
 from openalpha.trading.venue_market import VenueClock
 from openalpha.trading.venue_posting import VenuePoster
+from openalpha.trading.venue_state import VenueOutcome
 from openalpha.trading.venue_status import venue_status
+from openalpha.trading.venue_turns import LiveTurns, LockstepTurns, Market, Pushes
 
 __all__ = ["Carrier", "Market", "Reconciled", "VenueDriver"]
 
-_TICK_MS = 500
-_MOST_TICKS = 240
 _STATUS_ROWS = 20
-_WARM_ROWS = 500
-"""Bars before the run that indicators begin from."""
-
-
-class Market(Protocol):
-    """Where closed rows come from."""
-
-    def closed(self, after_ms: int, now_ms: int) -> list[Row]:
-        """Return the rows that opened after a stamp and have closed."""
-        ...
-
-
-class Carrier(Protocol):
-    """Carries requests out and says what became of each."""
-
-    def carry_out(self, request: Request) -> bytes:
-        """Return the payload of a REPLY input."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +57,7 @@ class VenueDriver:
     carrier : Carrier
     market : Market
     clock : VenueClock
+        In lock-step everything is done one after the other; else the loop waits for nothing.
     poster : VenuePoster or None
     end_ms : int
         When the run ends by itself, UTC ms at the venue; 0: never.
@@ -88,6 +70,8 @@ class VenueDriver:
         What this process does for safety beside its loop; set before `start`.
     incident_book : IncidentBook or None
         Where incidents are kept until a person settles them.
+    pushes : Pushes or None
+        What the venue tells of the account by itself; without it the venue is asked.
     """
 
     def __init__(
@@ -103,18 +87,21 @@ class VenueDriver:
         hear: Callable[[str], None] = lambda words: None,
     ) -> None:
         self.folder, self.desk, self.poster, self.clock = folder, desk, poster, clock
-        self._carrier, self._market, self._end_ms, self._hear = carrier, market, end_ms, hear
+        self.hear, self._end_ms = hear, end_ms
         self._since_ms = int(folder.feed().get("since_ms", 0))
         self._waiting: deque[Request] = deque()
-        self._commands: deque[Command] = deque()
         self._log: RunLog | None = None
         self._last_ts_ms = 0
         self.is_restarting = False
         self.reconciled: Reconciled | None = None
         self.post: SafetyPost | None = None
         self.incident_book: IncidentBook | None = None
+        self.pushes: Pushes | None = None
         self._told_incidents = 0
+        self._open_incidents = (0, 0)
         self._has_account = False
+        kind = LockstepTurns if clock.is_lockstep else LiveTurns
+        self.turns: LockstepTurns | LiveTurns = kind(self, carrier, market)
 
     def start(self) -> int:
         """Lead the desk through its log, then ask the venue for every fate not known.
@@ -138,137 +125,51 @@ class VenueDriver:
             health = self.post.look(SystemClock().now_ms()) or Health()
             remembered = (self.post.memory.load() or {}).get("ladder")
             content = {"what": "safety", **health.content(), "memory": remembered}
-            self._take(FrameKind.HEALTH, canonical_json(content))
-        self._take(FrameKind.TIMER, canonical_json({"recover": 1}))
-        self.settle()
-        self._say(is_led=True)
+            self.take(FrameKind.HEALTH, canonical_json(content))
+        self.take(FrameKind.TIMER, canonical_json({"recover": 1}))
+        self.turns.begin()
+        self.say()
         return count
 
     async def lead(self) -> str:
         """Lead the run until it ends; returns why."""
-        port = CommandPort(self.folder.port, self._command)
+        port = CommandPort(self.folder.port, self.command)
         await port.open()
         try:
             while self.desk.mode is not Mode.ENDED and not self.is_restarting:
-                self._step()
+                await self.turns.turn()
                 await asyncio.sleep(0)
             if self._log is not None:
                 self._log.sync()
         finally:
             await port.close()
-            self._say(is_led=False)
+            self.turns.close()
+            self.say(is_led=False)
             if self._log is not None:
                 self._log.close()
         return self.desk.why
 
-    def command(self, command: Command) -> None:
-        """Take a command from within this process, such as a signal."""
-        self._commands.append(command)
-
-    def _warm_up(self) -> None:
-        """Show the strategies the bars before the run, as many as the venue gives at once."""
-        if not self._since_ms:
-            return
-        first_ms = self._since_ms - _WARM_ROWS * self.desk.plan.timeframe_ms
-        rows = self._market.closed(first_ms - 1, self._since_ms)
-        payload = canonical_json({"warm": [row_payload(row).decode() for row in rows]})
-        self._take(FrameKind.FEED, payload)
-
-    def settle(self) -> None:
-        """Carry out what waits until nothing is under way but stops that stand."""
-        for _ in range(_MOST_TICKS):
-            self._carry_out()
-            if self.desk.is_settled:
-                return
-            self.clock.wait(_TICK_MS)
-            self._take(FrameKind.TIMER, b"{}")
-        self._hear("the venue left something open for two minutes; it goes on being asked")
-
-    def reconcile(self) -> Reconciled:
-        """Let wallet, positions and statement be asked once more and compare all three books."""
-        for _ in range(60):
-            self.clock.wait(_TICK_MS)
-            self._take(FrameKind.TIMER, b"{}")
-            self._carry_out()
-        state = self.desk.account
-        if state is None:
-            raise VenueUnavailable("the venue did not say what the account holds; try again")
-        cash = [] if self.poster is None else self.poster.differences(state.balances)
-        return Reconciled(tuple(cash), tuple(self._positions()), dict(state.balances))
-
-    def _positions(self) -> list[str]:
-        """Say where what the sub-books hold is not what the venue reports."""
-        state, found = self.desk.account, []
-        assert state is not None
-        for book in self.desk.books:
-            for item, held in zip(book.instruments, book.held, strict=True):
-                theirs = sum(
-                    (
-                        position.qty
-                        for key, position in state.positions.items()
-                        if key.partition("/")[0] == item.id
-                    ),
-                    Decimal(0),
-                )
-                if theirs != held.qty:
-                    found.append(f"{item.id}: the run holds {held.qty}, the venue {theirs}")
-        return found
-
-    def _step(self) -> None:
-        """Take what has closed, else let time pass."""
-        if self.post is not None:
-            health = self.post.look(SystemClock().now_ms())
-            if health is not None:
-                content = {"what": "safety", **health.content()}
-                self._take(FrameKind.HEALTH, canonical_json(content))
-        while self._commands:
-            self._take(FrameKind.COMMAND, canonical_json(self._commands.popleft().content()))
-            self.settle()
-        if self.desk.mode is Mode.ENDED:
-            return
-        now_ms = self.clock.now_ms()
-        rows = self._market.closed(max(self.desk.last_row_ms, self._since_ms - 1), now_ms)
-        if not rows:
-            if self._end_ms and now_ms >= self._end_ms:
-                self._end()
-                return
-            self._pass_time(now_ms)
-            return
-        for row in rows:
-            self._take(FrameKind.FEED, row_payload(row))
-            self.settle()
-            if self.desk.rows % _STATUS_ROWS == 0:
-                self._say(is_led=True)
-
-    def _end(self) -> None:
-        self.reconciled = self.reconcile()
-        for words in (*self.reconciled.cash, *self.reconciled.positions):
-            self._hear(f"NOT EQUAL: {words}")
-        self._take(FrameKind.TIMER, canonical_json({"end": "the time asked for is over"}))
-
-    def _pass_time(self, now_ms: int) -> None:
-        frame_ms = self.desk.plan.timeframe_ms
-        left_ms = (now_ms // frame_ms + 1) * frame_ms - now_ms
-        self.clock.wait(left_ms if self.clock.is_lockstep else min(left_ms, 2 * _TICK_MS))
-        self._take(FrameKind.TIMER, b"{}")
-        self._carry_out()
-
-    def _command(self, command: Command) -> Mapping[str, Any]:
+    def command(self, command: Command) -> Mapping[str, Any]:
+        """Take a command from a person or a signal, at once; returns the answer to it."""
         if command.verb == "STATUS":
             return self._status(is_led=True)
-        self._commands.append(command)
-        return {"taken": command.verb, "run": self.folder.id}
+        outcome = self.take(FrameKind.COMMAND, canonical_json(command.content()))
+        self.turns.wake()
+        return {"taken": command.verb, "run": self.folder.id, **outcome.answer}
 
-    def _carry_out(self) -> None:
-        """Send what waits, after one sync that covers it and every input before it."""
-        assert self._log is not None
-        while self._waiting:
-            self._log.sync()
-            requests, count = self._waiting, len(self._waiting)
-            for _ in range(count):
-                self._take(FrameKind.REPLY, self._carrier.carry_out(requests.popleft()))
+    # what its turns do with it
 
-    def _take(self, kind: FrameKind, payload: bytes) -> None:
+    @property
+    def known_ms(self) -> int:
+        """The stamp after which rows are new."""
+        return max(self.desk.last_row_ms, self._since_ms - 1)
+
+    def is_over(self, now_ms: int) -> bool:
+        """Say whether the time that was asked for is over."""
+        return 0 < self._end_ms <= now_ms
+
+    def take(self, kind: FrameKind, payload: bytes) -> VenueOutcome:
+        """Log an input, let the desk act on it, log what it says, and post what it heard."""
         log = self._log
         assert log is not None
         item = Input(kind, payload, max(self.clock.now_ms(), self._last_ts_ms))
@@ -279,7 +180,7 @@ class VenueDriver:
             log.append(out_kind, out, ts_ms=item.ts_ms)
         self._waiting.extend(outcome.requests)
         for words in outcome.notices:
-            self._hear(words)
+            self.hear(words)
         self.is_restarting = self.is_restarting or outcome.restarts
         self._make_known(outcome)
         heard = outcome.heard
@@ -289,6 +190,56 @@ class VenueDriver:
             # What the books hold stands in the log; decisions are synced with their orders.
             log.sync()
             self._post([outcome])
+        return outcome
+
+    def requests(self) -> list[Request]:
+        """Return what is to be asked of the venue now, after one sync that covers all of it."""
+        if not self._waiting:
+            return []
+        assert self._log is not None
+        self._log.sync()
+        requests = list(self._waiting)
+        self._waiting.clear()
+        return requests
+
+    def look(self) -> None:
+        """Look at what changes beside the loop: locks, guardian, releases, incidents."""
+        if self.post is not None:
+            health = self.post.look(SystemClock().now_ms())
+            if health is not None:
+                content = {"what": "safety", **health.content()}
+                self.take(FrameKind.HEALTH, canonical_json(content))
+        if self.incident_book is not None:
+            changed, known = self.incident_book.changed_ns(), self._open_incidents
+            if changed != known[0]:
+                count = len(self.incident_book.open_ones())
+                self._open_incidents = (changed, count)
+                if count != known[1]:
+                    content = {"what": "incidents", "open": count}
+                    self.take(FrameKind.HEALTH, canonical_json(content))
+
+    def end(self) -> None:
+        """Compare books, run and venue, then end the run: its time is over."""
+        state = self.desk.account
+        if state is None:
+            raise VenueUnavailable("the venue did not say what the account holds; try again")
+        cash = [] if self.poster is None else self.poster.differences(state.balances)
+        held = tuple(self.desk.differences())
+        self.reconciled = Reconciled(tuple(cash), held, dict(state.balances))
+        for words in (*self.reconciled.cash, *self.reconciled.positions):
+            self.hear(f"NOT EQUAL: {words}")
+        self.take(FrameKind.TIMER, canonical_json({"end": "the time asked for is over"}))
+
+    def say(self, *, is_led: bool = True) -> None:
+        """Keep where the run stands, for those who ask while nobody leads it."""
+        if self.post is not None:
+            self.post.memory.save({"ladder": self.desk.risk.ladder.state()})
+        self.folder.keep_status(self._status(is_led=is_led))
+
+    def say_now_and_then(self) -> None:
+        """Keep it every few rows."""
+        if self.desk.rows % _STATUS_ROWS == 0:
+            self.say()
 
     def _make_known(self, outcome: VenueOutcome) -> None:
         """Keep new incidents for a person, and lock the environment where a breaker says so."""
@@ -338,11 +289,6 @@ class VenueDriver:
                 f"the log says in frame {seq} {known[1].decode()}, its inputs lead to "
                 f"{output[1].decode()}: the program changed since; start a new run"
             )
-
-    def _say(self, *, is_led: bool) -> None:
-        if self.post is not None:
-            self.post.memory.save({"ladder": self.desk.risk.ladder.state()})
-        self.folder.keep_status(self._status(is_led=is_led))
 
     def _status(self, *, is_led: bool) -> dict[str, Any]:
         found = venue_status(

@@ -28,14 +28,14 @@ def led(place: Place, home: Path, *, limits: Limits | None = None, lock_at: int 
     if limits is not None:
         driver.desk.risk = VenueRisk(driver.desk.plan, driver.desk.books, limits=limits)
     driver.start()
-    step = driver._step
+    step = driver.turns.step
 
     def stepped() -> None:
         if lock_at and driver.desk.rows == lock_at:
             lock(home, "twin", why=Lock("a bad day", "ann", 0))
         step()
 
-    driver._step = stepped
+    driver.turns.step = stepped
     asyncio.run(driver.lead())
     made: VenueDriver = driver
     return made

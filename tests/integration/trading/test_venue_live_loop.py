@@ -1,0 +1,192 @@
+"""The loop on the wall clock at a served twin: nothing the venue leaves unanswered stops it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openalpha.core.clock import SystemClock
+from openalpha.core.messages import Environment
+from openalpha.engine.rows import Row
+from openalpha.engine.signals import EngineSettings
+from openalpha.market.catalogue import instrument_for
+from openalpha.net import HttpTransport
+from openalpha.store.exchange_key import ExchangeKey
+from openalpha.store.run_log import Frame, FrameKind, read
+from openalpha.trading.bybit_pushes import PrivatePushes
+from openalpha.trading.commands import Command
+from openalpha.trading.desk import Mode
+from openalpha.trading.executor import Executor
+from openalpha.trading.replay import replay
+from openalpha.trading.starting import Asked
+from openalpha.trading.venue_desk import VenueDesk
+from openalpha.trading.venue_driver import VenueDriver
+from openalpha.trading.venue_market import WallClock
+from openalpha.trading.venue_starting import VenueTerms, begin_venue_run
+from openalpha.venue.bybit.channel import Channel
+from openalpha.venue.twin import Exchange, TwinSettings
+from tests.fakes.twin import BTC, Client, admin, served
+
+MINUTE_MS = 60_000
+COINS = {"linear": ("USDT",)}
+UP, DOWN = (60_000, 60_100, 60_200, 60_300), (60_200, 60_000, 59_800, 59_600, 59_400)
+
+
+@dataclass
+class Bars:
+    """Closed bars that the test tells, one at a time."""
+
+    since_ms: int
+    told: list[Row] = field(default_factory=list)
+
+    def tell(self, *closes: int) -> None:
+        for close in closes:
+            bar = (close * 100, close * 100 + 50, close * 100 - 50, close * 100, 1000)
+            self.told.append(Row(self.since_ms + len(self.told) * MINUTE_MS, (bar,)))
+
+    def closed(self, after_ms: int, now_ms: int) -> list[Row]:
+        return [row for row in self.told if row.ts_ms > after_ms]
+
+
+@dataclass
+class Run:
+    """A run on the wall clock, its venue and its bars."""
+
+    driver: VenueDriver
+    bars: Bars
+    exchange: Exchange
+    client: Client
+
+    def led(self, story: Callable[["Run"], Any]) -> None:
+        """Lead it while a story is told; it ends by STOP at the latest."""
+
+        async def both() -> None:
+            leading = asyncio.create_task(self.driver.lead())
+            try:
+                async with asyncio.timeout(60):
+                    await story(self)
+            finally:
+                if self.driver.desk.mode is not Mode.ENDED:
+                    self.driver.command(Command("STOP", "the story is over"))
+                async with asyncio.timeout(60):
+                    await leading
+
+        self.driver.start()
+        asyncio.run(both())
+
+    async def until(self, is_it: Callable[[], bool]) -> None:
+        while not is_it():
+            await asyncio.sleep(0.01)
+
+    def frames(self, *kinds: FrameKind) -> list[Frame]:
+        return list(read(self.driver.folder.log, set(kinds)))
+
+    @property
+    def held(self) -> Decimal:
+        return self.driver.desk.books[0].held[0].qty
+
+
+@pytest.fixture
+def run(home: Path) -> Iterator[Run]:
+    settings = TwinSettings(listings=(BTC,), backfill_days=0, levels=50)
+    exchange = Exchange(settings, SystemClock())
+    exchange.limits.is_lifted = True
+    client = Client.of(exchange)
+    with served(exchange) as url, HttpTransport(timeout_s=5.0, total_s=10.0) as network:
+        key = ExchangeKey(client.key, client.secret, url)
+        folder = begin_venue_run(
+            home,
+            [Asked("ma_cross", {"fast": 1, "slow": 3})],
+            instruments=[instrument_for("bybit_linear:BTCUSDT")],
+            terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(40_000)),
+            settings=EngineSettings(),
+            clock=WallClock(),
+        )
+        bars = Bars(int(folder.feed()["since_ms"]))
+        driver = VenueDriver(
+            folder,
+            VenueDesk(folder.plan(), run_id=folder.id),
+            carrier=Executor(Channel(network, key, clock=SystemClock()), settle_coins=COINS),
+            market=bars,
+            clock=WallClock(),
+            poster=None,
+        )
+        pushes = PrivatePushes(key, clock=SystemClock())
+        pushes.on_news = driver.turns.wake
+        pushes.start()
+        driver.pushes = pushes
+        yield Run(driver, bars, exchange, client)
+        pushes.close()
+
+
+def stops(run: Run) -> list[dict[str, Any]]:
+    params = {"category": "linear", "symbol": "BTCUSDT", "orderFilter": "StopOrder"}
+    return list(run.client.get("/v5/order/realtime", **params)["list"])
+
+
+def test_it_trades_by_what_is_pushed_while_every_question_hangs(run: Run) -> None:
+    """An entry, its stop, the turn and the old stop's cancel: no answer to a question is needed."""
+
+    async def story(run: Run) -> None:
+        desk = run.driver.desk
+        await run.until(lambda: desk.side.is_recovered)
+        for path in ("/v5/position", "/v5/execution", "/v5/account", "/v5/order/realtime"):
+            delay = {"kind": "delay", "match": path, "size_ms": "4500"}
+            admin(run.exchange, "/twin/faults", **delay)
+        # Whatever is asked from here on is answered late: wait until something is.
+        before = len(run.exchange.faults.log)
+        await run.until(lambda: len(run.exchange.faults.log) > before)
+        run.bars.tell(*UP)
+        await run.until(lambda: run.held > 0 and desk.is_settled)
+        (long_stop,) = desk.books[0].stops
+        run.bars.tell(*DOWN)
+        await run.until(lambda: run.held < 0 and desk.is_settled)
+        exchange_stops = {order.link_id for order in desk.side.record.open_orders()}
+        assert long_stop.link_id not in exchange_stops
+        run.exchange.faults.clear()
+
+    run.led(story)
+    assert run.driver.desk.incidents == []
+    assert [row["orderLinkId"] for row in stops(run)] == [run.driver.desk.books[0].stops[0].link_id]
+    assert replay(run.driver.folder).is_same
+
+
+def test_a_hung_question_goes_on_hanging_while_a_stop_is_obeyed(run: Run) -> None:
+    async def story(run: Run) -> None:
+        desk = run.driver.desk
+        await run.until(lambda: desk.side.is_recovered)
+        run.bars.tell(*UP)
+        await run.until(lambda: run.held > 0 and desk.is_settled)
+        delay = {"kind": "delay", "match": "/v5/account", "size_ms": "4500"}
+        admin(run.exchange, "/twin/faults", **delay)
+        before = len(run.exchange.faults.log)
+        await run.until(lambda: len(run.exchange.faults.log) > before)
+        run.driver.command(Command("STOP", "home", is_flatten=True))
+        await run.until(lambda: desk.mode is Mode.ENDED)
+
+    run.led(story)
+    assert run.held == 0
+    assert Decimal(run.client.position()["size"]) == 0
+    assert stops(run) == []
+
+
+def test_without_a_socket_the_venue_is_asked_and_after_it_nothing_is_missing(run: Run) -> None:
+    async def story(run: Run) -> None:
+        desk = run.driver.desk
+        await run.until(lambda: desk.side.is_recovered)
+        assert isinstance(run.driver.pushes, PrivatePushes)
+        run.driver.pushes.close()
+        run.bars.tell(*UP)
+        await run.until(lambda: run.held > 0 and desk.is_settled)
+        run.driver.pushes.start()
+
+    run.led(story)
+    kinds = [json.loads(frame.payload) for frame in run.frames(FrameKind.HEALTH)]
+    assert [one["is_up"] for one in kinds if one["what"] == "private_socket"][:2] == [True, False]
+    assert run.driver.desk.incidents == []
+    assert run.driver.desk.books[0].held[0].qty == Decimal(run.client.position()["size"])
