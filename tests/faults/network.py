@@ -123,4 +123,4 @@ class Socket:
         self.hub.publish(self.hub.exchange.take_pushes())
         self.hub.pump()
         texts = [] if self.session is None else self.session.take()
-        return [text.encode() for text in texts if '"topic"' in text]
+        return [text for text in texts if b'"topic"' in text]

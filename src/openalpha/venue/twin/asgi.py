@@ -1,20 +1,19 @@
 """The twin as an ASGI application: a thin skin that turns HTTP and WebSockets into calls.
 
 Nothing leaves before what it follows from is on the disk: replies and pushes wait for one sync that
-covers them, and one sync covers all that wait.
+covers them, and one sync covers all that wait (`keeping`).
 """
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from openalpha.core.errors import StorageError
-from openalpha.venue.twin.durable import whole_state
 from openalpha.venue.twin.exchange import Exchange
 from openalpha.venue.twin.journal import Journal
+from openalpha.venue.twin.keeping import Keeper
 from openalpha.venue.twin.sockets import Hub, Session
 from openalpha.venue.twin.wire import Reply, Request
 
@@ -29,8 +28,6 @@ TICK_S = 0.01
 SAVE_EVERY_S = 60.0
 MOST_BODY = 1_000_000
 
-_log = logging.getLogger(__name__)
-
 
 class App:
     """Serves one exchange.
@@ -44,19 +41,12 @@ class App:
 
     def __init__(self, exchange: Exchange, journal: Journal | None = None) -> None:
         self.exchange = exchange
-        self.journal = journal
         self.hub = Hub(exchange)
-        self.failure: StorageError | None = None
-        self.on_failure: Callable[[], None] | None = None
+        self.keeper = Keeper(exchange, journal)
         self._ticker: asyncio.Task[None] | None = None
-        self._commit: asyncio.Task[None] | None = None
-        self._kept: asyncio.Future[None] | None = None
         self._saving: asyncio.Task[None] | None = None
         self._saved_s = 0.0
-        self._disk = asyncio.Lock()
-        self._turn = asyncio.Lock()
         self._dirty: dict[int, Outlet] = {}
-        self._flushing: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection, as ASGI asks."""
@@ -79,7 +69,7 @@ class App:
                 continue
             if self._ticker is not None:
                 self._ticker.cancel()
-            await self._close()
+            await self.keeper.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
 
@@ -92,7 +82,7 @@ class App:
             self.hub.pump()
             is_due = loop.time() - self._saved_s > SAVE_EVERY_S
             if is_due and (self._saving is None or self._saving.done()):
-                self._saving = asyncio.create_task(self._save())
+                self._saving = asyncio.create_task(self.keeper.save())
                 self._saved_s = loop.time()
             await asyncio.sleep(TICK_S)
 
@@ -101,74 +91,34 @@ class App:
         if pushes:
             self.hub.publish(pushes)
 
-    # keeping
+    # requests
 
-    async def _synced(self) -> bool:
-        """Wait until all that was written down so far is on the disk; False if it cannot be."""
-        journal = self.journal
-        if journal is None:
-            return True
-        number = journal.written
-        while journal.synced < number and self.failure is None:
-            if self._kept is None:
-                self._kept = asyncio.get_running_loop().create_future()
-                self._commit = asyncio.create_task(self._sync(self._kept))
-            await asyncio.shield(self._kept)
-        return self.failure is None
-
-    async def _sync(self, kept: asyncio.Future[None]) -> None:
-        """Put on the disk what waits, in another thread; one sync serves all who wait."""
-        journal = self.journal
-        assert journal is not None, "asked for where there is a journal"
-        try:
-            async with self._disk:
-                lines, number = journal.take()
-                await asyncio.to_thread(journal.sync, lines)
-            journal.synced = number
-        except StorageError as failure:
-            # What was promised cannot be kept: nothing more is answered, and the server ends.
-            self.failure = failure
-            _log.error("journal failed error=%s", failure)
-            if self.on_failure is not None:
-                self.on_failure()
-        finally:
-            self._kept = None
-            kept.set_result(None)
-
-    async def _save(self) -> None:
-        journal = self.journal
-        if journal is None or not await self._synced() or journal.synced != journal.written:
-            return
-        async with self._disk:
-            number = journal.written
-            if journal.synced != number:
-                return
-            frozen = journal.freeze(whole_state(self.exchange))
-            await asyncio.to_thread(journal.save, frozen, number=number)
-
-    async def _close(self) -> None:
-        if self.journal is not None:
-            await self._save()
-            self.journal.close()
-
-    # connections
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = await _read(scope, receive)
-        if self.failure is not None:
-            await _write(Reply(503, b"the twin's disk failed"), send)
+    def take(self, request: Request, answer: Callable[[Reply], None]) -> None:
+        """Do what a request asks, and answer once that is on the disk (later, under a delay)."""
+        if self.keeper.failure is not None:
+            answer(_FAILED)
             return
         reply = self.exchange.request(request)
         self._tell()
-        if not await self._synced():
-            await _write(Reply(503, b"the twin's disk failed"), send)
-            return
-        if reply.delay_ms:
-            await asyncio.sleep(reply.delay_ms / 1000)
+        self.keeper.then(partial(self._deliver, reply, answer))
+
+    def _deliver(self, reply: Reply, answer: Callable[[Reply], None]) -> None:
+        if self.keeper.failure is not None:
+            answer(_FAILED)
+        elif reply.delay_ms:
+            asyncio.get_running_loop().call_later(reply.delay_ms / 1000, answer, reply)
+        else:
+            answer(reply)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request on a server other than ours, which hands them over whole (`http`)."""
+        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.take(await _read(scope, receive), answered.set_result)
+        reply = await answered
         if not reply.is_dropped:
             await _write(reply, send)
-        if reply.is_dropped or reply.is_cut:
-            await _hang_up(scope)
+
+    # sockets
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -207,22 +157,14 @@ class App:
         self._dirty[outlet.session.number] = outlet
 
     def _flush(self) -> None:
-        """Write what waits in all sessions, now or as soon as the disk has what it follows from."""
-        dirty, self._dirty = self._dirty, {}
-        journal = self.journal
-        if not self._flushing and (journal is None or journal.synced == journal.written):
-            _write_frames(dirty.values())
-            return
-        task = asyncio.create_task(self._flush_synced(list(dirty.values())))
-        self._flushing.add(task)
-        task.add_done_callback(self._flushing.discard)
+        """Write what waits in all sessions, as soon as the disk has what it follows from."""
+        waiting = [(outlet, outlet.session.take()) for outlet in self._dirty.values()]
+        self._dirty = {}
+        self.keeper.then(partial(self._write, waiting))
 
-    async def _flush_synced(self, outlets: "list[Outlet]") -> None:
-        texts = [(outlet, outlet.session.take()) for outlet in outlets]
-        # The order of messages is that of flushes: one after the other.
-        async with self._turn:
-            if await self._synced():
-                _write_texts(texts)
+    def _write(self, waiting: "list[tuple[Outlet, list[bytes]]]") -> None:
+        if self.keeper.failure is None:
+            _write_texts(waiting)
 
     async def _end(self, outlet: "Outlet") -> None:
         """Close the connection once its session is."""
@@ -234,10 +176,7 @@ class App:
             message = await receive()
             if message["type"] != "websocket.receive":
                 return
-            text = message.get("text")
-            if text is None:
-                text = (message.get("bytes") or b"").decode("utf-8", "replace")
-            self.hub.receive(session, text)
+            self.hub.receive(session, message.get("text") or message.get("bytes") or b"")
             self._tell()
 
 
@@ -251,13 +190,12 @@ class Outlet:
     send: Send
 
 
-def _write_frames(outlets: Iterable[Outlet]) -> None:
-    _write_texts([(outlet, outlet.session.take()) for outlet in outlets])
+_FAILED = Reply(503, b"the twin's disk failed")
 
 
-def _write_texts(waiting: list[tuple[Outlet, list[str]]]) -> None:
+def _write_texts(waiting: list[tuple[Outlet, list[bytes]]]) -> None:
     """Write messages; what many sessions hear is framed once."""
-    frames: dict[str, bytes] = {}
+    frames: dict[bytes, bytes] = {}
     for outlet, texts in waiting:
         if not texts:
             continue
@@ -267,9 +205,8 @@ def _write_texts(waiting: list[tuple[Outlet, list[str]]]) -> None:
         outlet.write(b"".join(frames[text] for text in texts))
 
 
-def _frame(text: str) -> bytes:
+def _frame(body: bytes) -> bytes:
     """Return a text message as one WebSocket frame from the server, which masks none."""
-    body = text.encode()
     size = len(body)
     if size < 126:
         return bytes((0x81, size)) + body
@@ -305,12 +242,3 @@ async def _write(reply: Reply, send: Send) -> None:
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     body = reply.body[: len(reply.body) // 2] if reply.is_cut else reply.body
     await send({"type": "http.response.body", "body": body, "more_body": reply.is_cut})
-
-
-async def _hang_up(scope: Scope) -> None:
-    """Cut a connection without a word more, where the server lets us."""
-    abort = scope.get("openalpha.abort")
-    if abort is not None:
-        abort()
-        # Until the server has noticed, an unfinished answer would be called a fault of ours.
-        await asyncio.sleep(0.05)

@@ -145,7 +145,7 @@ class Exchange:
             result, code, message = {}, refused.code, refused.message
         stamp = self.state.now_ms + self.state.skew_ms - age_ms
         body = dumps(envelope(result, ts_ms=stamp, code=code, message=message, ext=ext))
-        return Reply(404 if code == 10017 else 200, body.encode(), headers)
+        return Reply(404 if code == 10017 else 200, body, headers)
 
     def _answer(self, request: Request, headers: dict[str, str]) -> dict[str, Any]:
         """Find what a request asks for and do it."""

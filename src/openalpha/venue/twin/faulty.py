@@ -48,4 +48,4 @@ def _refused(kind: str) -> Reply:
     code, text = _CODES[kind]
     body = dumps(envelope({}, ts_ms=0, code=code, message=text))
     headers = {"Content-Type": "application/json; charset=utf-8"}
-    return Reply(200, body.encode(), headers)
+    return Reply(200, body, headers)

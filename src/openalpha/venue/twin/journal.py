@@ -155,7 +155,7 @@ class Journal:
     def append(self, record: dict[str, Any]) -> int:
         """Queue a record; returns its number. It is on the disk after the next `sync`."""
         self.written += 1
-        body = dumps(record).encode()
+        body = dumps(record)
         self._waiting.append(b"%d %08x %s\n" % (self.written, zlib.crc32(body) & 0xFFFFFFFF, body))
         return self.written
 

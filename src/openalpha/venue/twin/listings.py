@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from openalpha.core.clock import HOUR_MS
 from openalpha.core.errors import ConfigError
@@ -17,7 +18,7 @@ from openalpha.venue.twin.orders import Order
 from openalpha.venue.twin.settings import ListingSpec
 from openalpha.venue.twin.tape import Tape
 
-__all__ = ["CASH", "Listing", "Pool", "make_pools"]
+__all__ = ["CASH", "Listing", "Pool", "Tier", "make_pools"]
 
 CASH = 8
 """Decimals every coin is booked in: settle coins, and spot coins as the catalogue counts them."""
@@ -33,11 +34,21 @@ _TWIN_TIERS = (
 )
 
 
+class Tier(NamedTuple):
+    """A risk tier: up to which value it holds, what it asks; money in cash units."""
+
+    limit: int
+    shown_limit: str
+    maintenance_rate: float
+    deduction: float
+
+
 @dataclass(slots=True)
 class Listing:
     """One market: its rules, its place in its pool's machine, what has traded.
 
-    `key` is category and symbol, which together name a market; tick and lot are in units.
+    `key` is category and symbol, which together name a market; tick and lot are in units;
+    `value_decimals` are those `notional` counts in.
     """
 
     category: str
@@ -56,42 +67,38 @@ class Listing:
     key: str = field(init=False)
     tick: int = field(init=False)
     lot: int = field(init=False)
+    price_decimals: int = field(init=False)
+    qty_decimals: int = field(init=False)
+    value_decimals: int = field(init=False)
+    is_spot: bool = field(init=False)
+    is_inverse: bool = field(init=False)
+    tiers: tuple[Tier, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        rule = self.instrument.steps[-1]
-        self.symbol = self.instrument.symbol
+        rules = self.instrument
+        self.symbol = rules.symbol
         self.key = f"{self.category}:{self.symbol}"
-        self.tick = to_units(rule.tick_size, self.price_decimals)
-        self.lot = to_units(rule.lot_size, self.qty_decimals)
-
-    @property
-    def price_decimals(self) -> int:
-        """Return the decimals of a price unit."""
-        return self.instrument.price_decimals
-
-    @property
-    def qty_decimals(self) -> int:
-        """Return the decimals of a quantity unit."""
-        return self.instrument.qty_decimals
-
-    @property
-    def is_spot(self) -> bool:
-        """Say whether coins themselves change hands."""
-        return self.instrument.kind is Kind.SPOT
+        self.price_decimals, self.qty_decimals = rules.price_decimals, rules.qty_decimals
+        self.is_spot, self.is_inverse = rules.kind is Kind.SPOT, rules.kind is Kind.INVERSE
+        self.value_decimals = CASH if self.is_inverse else self.price_decimals + self.qty_decimals
+        self.tick = to_units(rules.steps[-1].tick_size, self.price_decimals)
+        self.lot = to_units(rules.steps[-1].lot_size, self.qty_decimals)
+        self.tiers = tuple(
+            Tier(
+                int(one.limit_notional * 10**CASH),
+                f"{one.limit_notional:f}",
+                float(one.maintenance_rate),
+                float(one.deduction * 10**CASH),
+            )
+            for one in rules.tiers
+        )
 
     def notional(self, qty: int, price: int) -> int:
         """Return the value of a quantity at a price in units of 10^-`value_decimals`."""
-        if self.instrument.kind is Kind.INVERSE:
+        if self.is_inverse:
             power = self.price_decimals - self.qty_decimals + CASH
             return qty * 10**power // price if price else 0
         return qty * price
-
-    @property
-    def value_decimals(self) -> int:
-        """Return the decimals `notional` counts in."""
-        if self.instrument.kind is Kind.INVERSE:
-            return CASH
-        return self.price_decimals + self.qty_decimals
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from openalpha.core.clock import MINUTE_MS
-from openalpha.core.instruments import Kind
 from openalpha.market.history import History
 from openalpha.venue.kernel import book_market as event
 from openalpha.venue.kernel.layout import I64
@@ -158,7 +157,7 @@ def make_market(
             listing, seed=seed, step_ms=settings.step_ms, levels=settings.levels
         )
         feeds[listing.key] = feed
-        unit = 0 if listing.instrument.kind is Kind.INVERSE else 1
+        unit = 0 if listing.is_inverse else 1
         backfill(listing.tape, feed, value_of_unit=unit, now_ms=now_ms, days=settings.backfill_days)
         if not len(listing.tape.candles):
             listing.tape.begin(now_ms, round(feed.middle))

@@ -1,12 +1,14 @@
 """Integers in units to the decimal strings the protocol speaks, and back."""
 
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from openalpha.core.units import MAX_DECIMALS
 
 __all__ = ["fixed", "plain", "quotient", "read_decimal", "units_of"]
 
 
+@lru_cache(1 << 15)
 def fixed(units: int, decimals: int) -> str:
     """Write units of 10^-decimals with all their decimals.
 
@@ -15,9 +17,11 @@ def fixed(units: int, decimals: int) -> str:
     >>> fixed(604321, 1), fixed(-5, 3), fixed(7, 0)
     ('60432.1', '-0.005', '7')
     """
-    if decimals == 0:
-        return str(units)
-    digits = str(abs(units)).rjust(decimals + 1, "0")
+    return _written(units, decimals) if decimals else str(units)
+
+
+def _written(units: int, decimals: int) -> str:
+    digits = str(abs(units)).zfill(decimals + 1)
     sign = "-" if units < 0 else ""
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
 
@@ -32,7 +36,7 @@ def plain(units: int, decimals: int) -> str:
     """
     if units == 0 or decimals == 0:
         return str(units)
-    return fixed(units, decimals).rstrip("0").rstrip(".")
+    return _written(units, decimals).rstrip("0").rstrip(".")
 
 
 def quotient(over: int, under: int, *, decimals: int) -> str:

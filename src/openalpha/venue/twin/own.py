@@ -22,8 +22,8 @@ def own_reply(exchange: "Exchange", request: Request) -> Reply:
     except Refused as refused:
         status = 404 if refused.code == 10017 else 400
         body = dumps({"error": refused.message, "code": refused.code})
-        return Reply(status, body.encode(), JSON_HEADERS)
-    return Reply(200, dumps(result).encode(), JSON_HEADERS)
+        return Reply(status, body, JSON_HEADERS)
+    return Reply(200, dumps(result), JSON_HEADERS)
 
 
 def _answer(exchange: "Exchange", request: Request) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """The rows the venue shows: orders, executions, positions, wallets, the ledger."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from openalpha.core.instruments import Kind
 from openalpha.venue.kernel import book_account as told
 from openalpha.venue.twin.accounts import Account
-from openalpha.venue.twin.listings import CASH, Listing
+from openalpha.venue.twin.listings import CASH, Listing, Tier
 from openalpha.venue.twin.numbers import fixed, plain, quotient
 from openalpha.venue.twin.orders import Order
 from openalpha.venue.twin.state import State
@@ -84,7 +83,7 @@ def order_row(order: Order, listing: Listing) -> dict[str, Any]:
 
 def _market_price(order: Order, listing: Listing, price: int) -> str:
     """Return what stands in the price field of a market order: 0 on spot and before a trade."""
-    if listing.is_spot or not order.filled or listing.instrument.kind is Kind.INVERSE:
+    if listing.is_spot or not order.filled or listing.is_inverse:
         return "0"
     return fixed(price - price % listing.tick, listing.price_decimals)
 
@@ -99,7 +98,7 @@ def _average_price(order: Order, listing: Listing) -> str:
 def mean_price(listing: Listing, *, qty: int, value: int) -> str:
     """Return the price at which a quantity has a value (in the market's value units)."""
     d, decimals = listing.price_decimals, min(listing.price_decimals + 6, 12)
-    if listing.instrument.kind is Kind.INVERSE:
+    if listing.is_inverse:
         power = CASH - listing.qty_decimals
         return quotient(qty * 10**power, value, decimals=decimals)
     return quotient(value, qty * 10**d, decimals=decimals)
@@ -115,40 +114,53 @@ def order_ws_row(order: Order, listing: Listing) -> dict[str, Any]:
     }
 
 
+class _Leg(NamedTuple):
+    """A leg of an account as the kernel has it, in units; `shown` as its `leg_state`."""
+
+    qty: int
+    cost: int
+    margin: int
+    mark: int
+    shown: list[int]
+
+
 def position_row(state: State, account: Account, *, listing: Listing, leg: int) -> dict[str, Any]:
     """Return a position as REST shows it, an empty one included."""
     machine, number = listing.pool.machine, listing.number
-    qty, cost, _ = machine.position(account.number, number, leg)
-    shown = machine.leg_state(account.number, number, leg).tolist()
+    held = _Leg(
+        *machine.position(account.number, number, leg),
+        machine.mark(number),
+        machine.leg_state(account.number, number, leg).tolist(),
+    )
+    qty, shown = held.qty, held.shown
     holding = state.holding(account.number, listing.key, leg=leg)
     d = listing.price_decimals
-    leverage = machine.leverage(account.number, number, leg)
-    side = (qty > 0) - (qty < 0)
     exits = _exits_of(state, account, listing, leg)
-    initial = plain(shown[told.L_INITIAL], CASH)
-    maintained = plain(shown[told.L_MAINTENANCE], CASH)
-    tier, limit = _tier(listing, shown[told.L_NOTIONAL])
+    initial = plain(shown[told.L_INITIAL], CASH) if qty else ""
+    maintained = plain(shown[told.L_MAINTENANCE], CASH) if qty else ""
+    entered = _entry_price(listing, qty=abs(qty), cost=abs(held.cost)) if qty else ""
+    tier, limit = _tier_of(listing, shown[told.L_NOTIONAL])
     return {
         "positionIdx": leg + 1 if account.is_hedged else 0,
         "riskId": tier,
-        "riskLimitValue": limit,
+        "riskLimitValue": limit.shown_limit,
         "symbol": listing.symbol,
-        "side": SIDES[side],
+        "side": SIDES[(qty > 0) - (qty < 0)],
         "size": fixed(abs(qty), listing.qty_decimals),
-        "avgPrice": _entry_price(listing, qty=abs(qty), cost=abs(cost)) if qty else "0",
-        "positionValue": plain(abs(cost), CASH) if qty else "",
+        "avgPrice": entered or "0",
+        "positionValue": plain(abs(held.cost), CASH) if qty else "",
         "tradeMode": 0,
         "autoAddMargin": int(holding.is_auto_margin),
         "positionStatus": "Normal",
-        "leverage": plain(leverage, 2),
-        "markPrice": fixed(machine.mark(number), d),
-        "liqPrice": _liquidation_price(state, account, listing, leg) if qty else "",
+        "leverage": plain(machine.leverage(account.number, number, leg), 2),
+        "markPrice": fixed(held.mark, d),
+        "liqPrice": _liquidation_price(account, listing, held) if qty else "",
         "bustPrice": "",
-        "positionIM": initial if qty else "",
-        "positionIMByMp": initial if qty else "",
-        "positionMM": maintained if qty else "",
-        "positionMMByMp": maintained if qty else "",
-        "positionBalance": plain(machine.position(account.number, number, leg)[2], CASH),
+        "positionIM": initial,
+        "positionIMByMp": initial,
+        "positionMM": maintained,
+        "positionMMByMp": maintained,
+        "positionBalance": plain(held.margin, CASH),
         "takeProfit": exits["takeProfit"],
         "stopLoss": exits["stopLoss"],
         "trailingStop": exits["trailingStop"],
@@ -162,7 +174,7 @@ def position_row(state: State, account: Account, *, listing: Listing, leg: int) 
         "curRealisedPnl": plain(holding.realised_now, CASH),
         "cumRealisedPnl": plain(holding.realised, CASH),
         "adlRankIndicator": 2 if qty else 0,
-        "breakEvenPrice": _entry_price(listing, qty=abs(qty), cost=abs(cost)) if qty else "",
+        "breakEvenPrice": entered,
         "isReduceOnly": False,
         "mmrSysUpdatedTime": "",
         "leverageSysUpdatedTime": "",
@@ -173,13 +185,15 @@ def position_row(state: State, account: Account, *, listing: Listing, leg: int) 
     }
 
 
-def _tier(listing: Listing, notional: int) -> tuple[int, str]:
-    """Return the number and limit of the risk tier a notional lies in."""
-    tiers = listing.instrument.tiers
-    for number, tier in enumerate(tiers, 1):
-        if notional <= tier.limit_notional * 10**CASH or number == len(tiers):
-            return number, f"{tier.limit_notional:f}"
-    return 0, ""
+_NO_TIER = Tier(0, "", 0.0, 0.0)
+
+
+def _tier_of(listing: Listing, notional: float) -> tuple[int, Tier]:
+    """Return the number and the terms of the risk tier a notional lies in; 0 where none is."""
+    for number, tier in enumerate(listing.tiers, 1):
+        if notional <= tier.limit or number == len(listing.tiers):
+            return number, tier
+    return 0, _NO_TIER
 
 
 def _exits_of(state: State, account: Account, listing: Listing, leg: int) -> dict[str, str]:
@@ -201,35 +215,33 @@ def _exits_of(state: State, account: Account, listing: Listing, leg: int) -> dic
 
 def _entry_price(listing: Listing, *, qty: int, cost: int) -> str:
     """Return the average price of a position from its cost in units of the settle coin."""
-    if listing.instrument.kind is Kind.INVERSE:
+    if listing.is_inverse:
         return mean_price(listing, qty=qty, value=cost)
     decimals = min(listing.price_decimals + 6, 12)
     return quotient(cost * 10**listing.qty_decimals, qty * 10**CASH, decimals=decimals)
 
 
-def _liquidation_price(state: State, account: Account, listing: Listing, leg: int) -> str:
+def _liquidation_price(account: Account, listing: Listing, held: _Leg) -> str:
     """Estimate the mark at which the account would be liquidated by this market alone.
 
     The equity and the margins of all else are held still; of the linear legs of a market the one
     asked for moves. Exact while the position stays in its risk tier.
     """
-    machine, number = listing.pool.machine, listing.number
-    qty, cost, margin = machine.position(account.number, number, leg)
-    mark = machine.mark(number)
-    shown = machine.leg_state(account.number, number, leg).tolist()
+    shown, mark = held.shown, held.mark
     if account.is_isolated:
-        entry = abs(cost)
-        needed = entry * _maintenance_rate(listing, entry) - _deduction(listing, entry)
-        spare, rate = margin + shown[told.L_UNREALISED] - max(needed, 0.0), 0.0
+        entry = abs(held.cost)
+        _, tier = _tier_of(listing, entry)
+        needed = entry * tier.maintenance_rate - tier.deduction
+        spare, rate = held.margin + shown[told.L_UNREALISED] - max(needed, 0.0), 0.0
     else:
-        whole = machine.state(account.number).tolist()
+        whole = listing.pool.machine.state(account.number).tolist()
         spare = float(whole[told.S_EQUITY] - whole[told.S_MAINTENANCE])
-        rate = _maintenance_rate(listing, shown[told.L_NOTIONAL])
+        rate = _tier_of(listing, shown[told.L_NOTIONAL])[1].maintenance_rate
     if not mark or not shown[told.L_NOTIONAL]:
         return ""
-    sign = 1.0 if qty > 0 else -1.0
+    sign = 1.0 if held.qty > 0 else -1.0
     share = spare / shown[told.L_NOTIONAL]
-    if listing.instrument.kind is Kind.INVERSE:
+    if listing.is_inverse:
         # value 1/p: the loss of a long grows faster as the price falls
         under = 1.0 + share / (1.0 * sign + rate) if sign + rate else 0.0
         price = mark / under if under > 0 else 0.0
@@ -240,19 +252,3 @@ def _liquidation_price(state: State, account: Account, listing: Listing, leg: in
     if ticks <= 0 or ticks * listing.tick >= highest:
         return ""
     return fixed(ticks * listing.tick, listing.price_decimals)
-
-
-def _maintenance_rate(listing: Listing, notional: int) -> float:
-    tiers = listing.instrument.tiers
-    if not tiers:
-        return 0.0
-    number, _ = _tier(listing, notional)
-    return float(tiers[number - 1].maintenance_rate)
-
-
-def _deduction(listing: Listing, notional: int) -> float:
-    tiers = listing.instrument.tiers
-    if not tiers:
-        return 0.0
-    number, _ = _tier(listing, notional)
-    return float(tiers[number - 1].deduction * 10**CASH)

@@ -90,17 +90,19 @@ def serve(
             runner.run(run())
     finally:
         listener.close()
-    if app.failure is not None:
-        raise app.failure
+    if app.keeper.failure is not None:
+        raise app.keeper.failure
 
 
 def make_server(app: App) -> "uvicorn.Server":
     """Return the server of a twin, not yet running."""
     import uvicorn
 
+    from openalpha.venue.twin.http import WholeProtocol
+
     config = uvicorn.Config(
         app,
-        http=_cuttable(),
+        http=WholeProtocol,
         log_level="error",
         access_log=False,
         proxy_headers=False,
@@ -116,21 +118,8 @@ def make_server(app: App) -> "uvicorn.Server":
     def stop() -> None:
         server.should_exit = True
 
-    app.on_failure = stop
+    app.keeper.on_failure = stop
     return server
-
-
-def _cuttable() -> type[asyncio.Protocol]:
-    """Return uvicorn's HTTP protocol, with a way for the application to cut a connection."""
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-    class CuttableProtocol(HttpToolsProtocol):
-        def on_headers_complete(self) -> None:
-            super().on_headers_complete()
-            scope: dict[str, Any] = self.scope  # type: ignore[assignment]  # ours to extend
-            scope["openalpha.abort"] = self.transport.abort
-
-    return CuttableProtocol
 
 
 def _writable() -> type[asyncio.Protocol]:

@@ -90,6 +90,11 @@ class State:
     due: list[Due] = field(default_factory=list)
     audience: dict[int, set[str]] = field(default_factory=dict)
     liquidations: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=1_000))
+    quoted: dict[str, list[Listing]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for one in self.listings.values():
+            self.quoted.setdefault(one.instrument.base, []).append(one)
 
     def next_id(self) -> str:
         """Return a fresh id, in the form of a UUID; the same for the same history."""
@@ -173,8 +178,8 @@ class State:
 
     def usd_price(self, coin: str) -> tuple[int, int]:
         """Return a coin's price in dollars and its decimals; 1 for a coin nothing is quoted in."""
-        for listing in self.listings.values():
-            if listing.instrument.base == coin and listing.tape.index > 0:
+        for listing in self.quoted.get(coin, ()):
+            if listing.tape.index > 0:
                 return listing.tape.index, listing.price_decimals
         return 1, 0
 

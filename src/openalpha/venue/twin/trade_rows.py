@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from openalpha.core.instruments import Kind
 from openalpha.core.reasons import Reason
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.twin.listings import CASH, Listing
@@ -31,7 +30,7 @@ def closed_row(
     cash = 10**CASH
     units = 10**listing.value_decimals
     sign = 1 if order.side < 0 else -1
-    if listing.instrument.kind is Kind.INVERSE:
+    if listing.is_inverse:
         sign = -sign
     entry_value = exit_value - sign * realised * units // cash
     old = ledger[-1] if ledger and ledger[-1]["orderId"] == order.order_id else None

@@ -5,6 +5,9 @@ account it is one balance: before an order that needs it, what is free of it is 
 the order goes to. Such a move is no entry of the transaction log; the sum never changes.
 """
 
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from openalpha.venue.kernel import book_account as told
@@ -39,15 +42,13 @@ def _free(pool: Pool, account: int, coin: str) -> int:
     if number == 0:
         state = pool.machine.state(account)
         return max(0, min(int(state[told.S_FREE]), pool.machine.balances(account)[0]))
-    locked = 0
-    for listing in pool.listings:
-        if listing.is_spot and listing.instrument.base == coin:
-            locked += _resting_sells(pool, listing.number, account)
-    return max(0, pool.machine.balances(account)[number] - locked)
+    return max(0, pool.machine.balances(account)[number] - _locked(pool, account, coin))
 
 
 def _resting_sells(pool: Pool, number: int, account: int) -> int:
     rows = pool.machine.live_orders(number)
+    if not len(rows):
+        return 0
     mine = rows[(rows[:, at.O_ACCT] == account) & (rows[:, at.O_SIDE] < 0)]
     return int((mine[:, at.O_QTY] - mine[:, at.O_FILLED]).sum())
 
@@ -63,32 +64,66 @@ def _move(
         pool.machine.drain()
 
 
+@dataclass(slots=True)
+class _Coin:
+    """What an account has of a coin over all machines, in cash units; `usd` is its value."""
+
+    wallet: int = 0
+    upl: int = 0
+    order_im: int = 0
+    position_im: int = 0
+    position_mm: int = 0
+    free: int = 0
+    locked: int = 0
+    usd: int = 0
+
+
+_parts_of = attrgetter(*_Coin.__dataclass_fields__)
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What an account has of all coins, in dollars."""
+
+    equity: int = 0
+    wallet: int = 0
+    upl: int = 0
+    initial: int = 0
+    maintenance: int = 0
+    free: int = 0
+    backing: int = 0
+
+
 def wallet_row(state: State, account: Account) -> dict[str, Any]:
-    """Return an account's wallet; sums are in dollars, at the index prices of the twin."""
-    coins: dict[str, dict[str, int]] = {}
-    totals = dict.fromkeys(
-        ("equity", "wallet", "upl", "initial", "maintenance", "free", "backing"), 0
-    )
+    """Return an account's wallet; sums are in dollars, at the index prices of the twin.
+
+    The rows of its coins are not the caller's to change: an unchanged coin has the same row again.
+    """
+    coins: dict[str, _Coin] = {}
+    sums = _Sums()
     for pool in state.pools:
-        _add_pool(state, account, pool, coins=coins, totals=totals)
-    margin = totals["wallet"] + totals["upl"]
+        _add_pool(state, account, pool, coins=coins, sums=sums)
+    initial_rate = _rate(sums.initial, sums.backing)
+    maintenance_rate = _rate(sums.maintenance, sums.backing)
+    initial, maintenance = plain(sums.initial, CASH), plain(sums.maintenance, CASH)
+    settles = {pool.settle for pool in state.pools}
     return {
         "accountType": "UNIFIED",
-        "accountIMRate": _rate(totals["initial"], totals["backing"]),
-        "accountMMRate": _rate(totals["maintenance"], totals["backing"]),
-        "accountIMRateByMp": _rate(totals["initial"], totals["backing"]),
-        "accountMMRateByMp": _rate(totals["maintenance"], totals["backing"]),
+        "accountIMRate": initial_rate,
+        "accountMMRate": maintenance_rate,
+        "accountIMRateByMp": initial_rate,
+        "accountMMRateByMp": maintenance_rate,
         "accountLTV": "0",
-        "totalEquity": plain(totals["equity"], CASH),
-        "totalWalletBalance": plain(totals["wallet"], CASH),
-        "totalMarginBalance": plain(margin, CASH),
-        "totalAvailableBalance": plain(max(totals["free"], 0), CASH),
-        "totalPerpUPL": plain(totals["upl"], CASH),
-        "totalInitialMargin": plain(totals["initial"], CASH),
-        "totalMaintenanceMargin": plain(totals["maintenance"], CASH),
-        "totalInitialMarginByMp": plain(totals["initial"], CASH),
-        "totalMaintenanceMarginByMp": plain(totals["maintenance"], CASH),
-        "coin": [_coin_row(state, coin, parts) for coin, parts in coins.items()],
+        "totalEquity": plain(sums.equity, CASH),
+        "totalWalletBalance": plain(sums.wallet, CASH),
+        "totalMarginBalance": plain(sums.wallet + sums.upl, CASH),
+        "totalAvailableBalance": plain(max(sums.free, 0), CASH),
+        "totalPerpUPL": plain(sums.upl, CASH),
+        "totalInitialMargin": initial,
+        "totalMaintenanceMargin": maintenance,
+        "totalInitialMarginByMp": initial,
+        "totalMaintenanceMarginByMp": maintenance,
+        "coin": [_coin_row(name, name in settles, *_parts_of(one)) for name, one in coins.items()],
     }
 
 
@@ -99,76 +134,71 @@ def _rate(over: int, under: int) -> str:
 
 
 def _add_pool(
-    state: State,
-    account: Account,
-    pool: Pool,
-    *,
-    coins: dict[str, dict[str, int]],
-    totals: dict[str, int],
+    state: State, account: Account, pool: Pool, *, coins: dict[str, _Coin], sums: _Sums
 ) -> None:
     """Add what one machine holds of an account to its coins and to the sums in dollars."""
-    told_state = pool.machine.state(account.number).tolist()
+    shown = pool.machine.state(account.number).tolist()
     balances = pool.machine.balances(account.number)
-    for number, (coin, balance) in enumerate(zip(pool.coins, balances, strict=True)):
-        parts = coins.setdefault(coin, dict.fromkeys(_PARTS, 0))
-        parts["wallet"] += balance
-        price, decimals = state.usd_price(coin)
-        upl = told_state[told.S_UNREALISED] if number == 0 else 0
+    for number, (name, balance) in enumerate(zip(pool.coins, balances, strict=True)):
+        coin = coins.setdefault(name, _Coin())
+        price, decimals = state.usd_price(name)
+        scale = 10**decimals
+        coin.wallet += balance
+        equity = balance
         if number == 0:
-            parts["upl"] += upl
-            parts["order_im"] += told_state[told.S_ORDERS]
-            parts["position_im"] += told_state[told.S_POSITIONS]
-            parts["position_mm"] += told_state[told.S_MAINTENANCE]
-            parts["free"] += max(told_state[told.S_FREE], 0)
-            for name, column in _SUMMED:
-                totals[name] += told_state[column] * price // 10**decimals
-            totals["initial"] += (
-                (told_state[told.S_ORDERS] + told_state[told.S_POSITIONS]) * price // 10**decimals
-            )
+            initial = shown[told.S_ORDERS] + shown[told.S_POSITIONS]
+            equity += shown[told.S_UNREALISED]
+            coin.upl += shown[told.S_UNREALISED]
+            coin.order_im += shown[told.S_ORDERS]
+            coin.position_im += shown[told.S_POSITIONS]
+            coin.position_mm += shown[told.S_MAINTENANCE]
+            coin.free += max(shown[told.S_FREE], 0)
+            sums.upl += shown[told.S_UNREALISED] * price // scale
+            sums.maintenance += shown[told.S_MAINTENANCE] * price // scale
+            sums.free += shown[told.S_FREE] * price // scale
+            sums.backing += shown[told.S_EQUITY] * price // scale
+            sums.initial += initial * price // scale
         else:
-            locked = sum(
-                _resting_sells(pool, one.number, account.number)
-                for one in pool.listings
-                if one.is_spot and one.instrument.base == coin
-            )
-            parts["locked"] += locked
-            parts["free"] += balance - locked
-        totals["wallet"] += balance * price // 10**decimals
-        totals["equity"] += (balance + upl) * price // 10**decimals
+            locked = _locked(pool, account.number, name)
+            coin.locked += locked
+            coin.free += balance - locked
+        sums.wallet += balance * price // scale
+        sums.equity += equity * price // scale
+        coin.usd = (coin.wallet + coin.upl) * price // scale
 
 
-_PARTS = ("wallet", "upl", "order_im", "position_im", "position_mm", "free", "locked")
-_SUMMED = (
-    ("upl", told.S_UNREALISED),
-    ("maintenance", told.S_MAINTENANCE),
-    ("free", told.S_FREE),
-    ("backing", told.S_EQUITY),
-)
+def _locked(pool: Pool, account: int, coin: str) -> int:
+    """Return what of a coin rests in sell orders of a machine's spot markets."""
+    return sum(
+        _resting_sells(pool, one.number, account)
+        for one in pool.listings
+        if one.is_spot and one.instrument.base == coin
+    )
 
 
-def _coin_row(state: State, coin: str, parts: dict[str, int]) -> dict[str, Any]:
+@lru_cache(1 << 12)
+def _coin_row(coin: str, is_settle: bool, *parts: int) -> dict[str, Any]:
     """Return one coin of a wallet."""
-    price, decimals = state.usd_price(coin)
-    equity = parts["wallet"] + parts["upl"]
+    wallet, upl, order_im, position_im, position_mm, free, locked, usd = parts
     return {
         "coin": coin,
-        "equity": plain(equity, CASH),
-        "usdValue": plain(equity * price // 10**decimals, CASH),
-        "walletBalance": plain(parts["wallet"], CASH),
+        "equity": plain(wallet + upl, CASH),
+        "usdValue": plain(usd, CASH),
+        "walletBalance": plain(wallet, CASH),
         "free": "",
-        "locked": plain(parts["locked"], CASH),
+        "locked": plain(locked, CASH),
         "spotHedgingQty": "0",
         "borrowAmount": "0",
         "availableToBorrow": "",
-        "availableToWithdraw": plain(max(parts["free"], 0), CASH),
+        "availableToWithdraw": plain(max(free, 0), CASH),
         "accruedInterest": "0",
-        "totalOrderIM": plain(parts["order_im"], CASH),
-        "totalPositionIM": plain(parts["position_im"], CASH),
-        "totalPositionMM": plain(parts["position_mm"], CASH),
-        "unrealisedPnl": plain(parts["upl"], CASH),
+        "totalOrderIM": plain(order_im, CASH),
+        "totalPositionIM": plain(position_im, CASH),
+        "totalPositionMM": plain(position_mm, CASH),
+        "unrealisedPnl": plain(upl, CASH),
         "cumRealisedPnl": "0",
         "bonus": "0",
-        "collateralSwitch": any(pool.settle == coin for pool in state.pools),
-        "marginCollateral": any(pool.settle == coin for pool in state.pools),
+        "collateralSwitch": is_settle,
+        "marginCollateral": is_settle,
         "spotBorrow": "0",
     }

@@ -1,14 +1,25 @@
 """Requests and replies of the twin, apart from any socket; the envelope every reply wears."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+import orjson
+
 from openalpha.venue.twin.codes import Refused
 
-__all__ = ["Params", "Reply", "Request", "dumps", "envelope", "page", "page_size", "read_params"]
+__all__ = [
+    "Params",
+    "Reply",
+    "Request",
+    "dumps",
+    "envelope",
+    "page",
+    "page_size",
+    "read_object",
+    "read_params",
+]
 
 Params = dict[str, Any]
 
@@ -37,9 +48,18 @@ class Reply:
     is_cut: bool = False
 
 
-def dumps(value: object) -> str:
-    """Write JSON compactly."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def dumps(value: object) -> bytes:
+    """Write JSON compactly, in UTF-8."""
+    return orjson.dumps(value)
+
+
+def read_object(text: bytes | str) -> dict[str, Any] | None:
+    """Return a JSON object a client sent; None where it is none."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def envelope(
@@ -67,12 +87,9 @@ def read_params(request: Request) -> Params:
         return dict(parse_qsl(request.query, keep_blank_values=True))
     if not request.body.strip():
         return {}
-    try:
-        params = json.loads(request.body)
-    except ValueError:
-        raise Refused(10001, "Request parameter error: body is not JSON") from None
-    if not isinstance(params, dict):
-        raise Refused(10001, "Request parameter error: body is not an object")
+    params = read_object(request.body)
+    if params is None:
+        raise Refused(10001, "Request parameter error: body is not a JSON object")
     return params
 
 

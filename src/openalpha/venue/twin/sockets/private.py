@@ -1,5 +1,6 @@
 """Private topics: what an account's sockets are told, each in the shape of its topic."""
 
+from collections.abc import Container
 from typing import Any
 
 from openalpha.venue.twin.state import Push, State
@@ -46,43 +47,37 @@ def topic_error(args: list[str]) -> str:
     return ""
 
 
-def messages_of(state: State, push: Push) -> dict[str, dict[str, Any]]:
-    """Return a push as a message of each topic it belongs to."""
+def messages_of(state: State, push: Push, *, heard: Container[str]) -> dict[str, dict[str, Any]]:
+    """Return a push as a message of each topic it belongs to and somebody listens to."""
     uid = state.accounts.rows[push.account].uid
     name = f"{uid}_{state.next_seq()}"
-    messages = {push.topic: _message(push, push.topic, name, push.rows)}
-    if push.topic == "wallet":
-        return messages
-    by_category: dict[str, list[dict[str, Any]]] = {}
-    for row in push.rows:
-        by_category.setdefault(row["category"], []).append(row)
-    for category, rows in by_category.items():
-        topic = f"{push.topic}.{category}"
-        messages[topic] = _message(push, topic, name, rows)
-    if push.topic == "execution":
-        _add_fast(push, by_category, messages)
+    messages: dict[str, dict[str, Any]] = {}
+    for topic, rows in _topics_of(push).items():
+        if topic not in heard:
+            continue
+        if not topic.startswith("execution.fast"):
+            message = {"id": name, "topic": topic, "creationTime": push.ts_ms, "data": rows}
+        elif quick := _quick(rows):
+            message = {"topic": topic, "creationTime": push.ts_ms, "data": quick}
+        else:
+            continue
+        messages[topic] = message
     return messages
 
 
-def _message(push: Push, topic: str, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"id": name, "topic": topic, "creationTime": push.ts_ms, "data": rows}
+def _topics_of(push: Push) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of each topic a push belongs to."""
+    topics = {push.topic: push.rows}
+    if push.topic == "wallet":
+        return topics
+    for row in push.rows:
+        topics.setdefault(f"{push.topic}.{row['category']}", []).append(row)
+    if push.topic == "execution":
+        quick = {name.replace("execution", "execution.fast"): topics[name] for name in topics}
+        topics.update(quick)
+    return topics
 
 
-def _add_fast(
-    push: Push,
-    by_category: dict[str, list[dict[str, Any]]],
-    messages: dict[str, dict[str, Any]],
-) -> None:
-    """Add the quick form of executions: trades only, few fields, no id."""
-    every = []
-    for category, rows in by_category.items():
-        quick = [
-            {field: row[field] for field in _FAST} for row in rows if row["execType"] == "Trade"
-        ]
-        every += quick
-        if quick:
-            topic = f"execution.fast.{category}"
-            messages[topic] = {"topic": topic, "creationTime": push.ts_ms, "data": quick}
-    if every:
-        topic = "execution.fast"
-        messages[topic] = {"topic": topic, "creationTime": push.ts_ms, "data": every}
+def _quick(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the quick form of executions: trades only, few fields."""
+    return [{field: row[field] for field in _FAST} for row in rows if row["execType"] == "Trade"]

@@ -1,6 +1,5 @@
 """One connected socket as the venue sees it: what it subscribed, what waits to be sent to it."""
 
-import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Any
 from openalpha.venue.twin.accounts import Account
 from openalpha.venue.twin.wire import dumps
 
-__all__ = ["IDLE_MS", "Session", "read_message"]
+__all__ = ["IDLE_MS", "Session"]
 
 IDLE_MS = 600_000
 MOST_WAITING = 20_000
@@ -31,7 +30,7 @@ class Session:
     idle_ms: int = IDLE_MS
     account: Account | None = None
     topics: dict[str, None] = field(default_factory=dict)
-    queue: deque[str] = field(default_factory=deque)
+    queue: deque[bytes] = field(default_factory=deque)
     requests: deque[str] = field(default_factory=lambda: deque(maxlen=1_000))
     is_closed: bool = False
     is_mute: bool = False
@@ -42,7 +41,7 @@ class Session:
         """Return the name of the connection in replies."""
         return f"twin-{self.number:08d}"
 
-    def send(self, text: str) -> None:
+    def send(self, text: bytes) -> None:
         """Put a message on its way. A client that does not read is cut; a half-open one is mute."""
         if self.is_closed or self.is_mute:
             return
@@ -63,17 +62,8 @@ class Session:
         if self.wake is not None:
             self.wake()
 
-    def take(self) -> list[str]:
+    def take(self) -> list[bytes]:
         """Return what waits to be sent, and forget it."""
         waiting = list(self.queue)
         self.queue.clear()
         return waiting
-
-
-def read_message(text: str) -> dict[str, Any] | None:
-    """Return a message as an object; None where it is none."""
-    try:
-        message = json.loads(text)
-    except ValueError:
-        return None
-    return message if isinstance(message, dict) else None
