@@ -97,10 +97,13 @@ class MirrorStep:
             zip(held, machine.instruments, units.instruments, strict=True)
         ):
             leg = legs + 2 * number * at.LEG_COLS
-            qty = to_units(now.qty, instrument.qty_decimals)
             price = _units(now.entry_price * 10, instrument.price_decimals)
             if instrument.kind is Kind.SPOT:
+                # A fee in coins may leave less than a unit over: that cannot be ordered away.
+                qty = int(now.qty.scaleb(instrument.qty_decimals))
                 arena[account + at.AC_BALANCES + setup.base_coin] = qty
+            else:
+                qty = to_units(now.qty, instrument.qty_decimals)
             arena[leg + at.P_QTY] = qty
             arena[leg + at.P_COST] = round(qty * price * setup.num / (setup.den * 10))
         drive.watch(arena, machine.market.funding_ts)

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from openalpha.core.errors import InputError, VenueUnavailable
 
 __all__ = ["VERBS", "Command", "CommandPort", "send_command"]
 
-VERBS = ("STOP", "PAUSE", "RESUME", "RESTART", "STATUS")
+VERBS = ("STOP", "PAUSE", "RESUME", "RESTART", "STATUS", "ORDER", "AMEND", "CANCEL")
 """What can be said to a run that is led. START is a new process: `openalpha run --resume`."""
 
 _LIMIT = 1 << 22
@@ -23,11 +23,12 @@ _LONGEST_REASON = 500
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a person asks of a run, and why."""
+    """What a person asks of a run, and why; `wish` says what of ORDER, AMEND and CANCEL."""
 
     verb: str
     reason: str = ""
     is_flatten: bool = False
+    wish: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what a run does not understand."""
@@ -38,7 +39,8 @@ class Command:
 
     def content(self) -> dict[str, Any]:
         """Return the command as JSON can hold it."""
-        return {"verb": self.verb, "reason": self.reason, "flatten": self.is_flatten}
+        found = {"verb": self.verb, "reason": self.reason, "flatten": self.is_flatten}
+        return found | ({"wish": dict(self.wish)} if self.wish else {})
 
     @classmethod
     def of(cls, line: bytes) -> "Command":
@@ -52,7 +54,10 @@ class Command:
         try:
             content = json.loads(line)
             return cls(
-                str(content["verb"]), str(content.get("reason", "")), bool(content["flatten"])
+                str(content["verb"]),
+                str(content.get("reason", "")),
+                bool(content["flatten"]),
+                dict(content.get("wish") or {}),
             )
         except (ValueError, KeyError, TypeError):
             raise InputError("a command is one line of JSON with verb, reason, flatten") from None

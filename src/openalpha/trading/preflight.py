@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from openalpha.core.errors import InputError
-from openalpha.core.instruments import Instrument
+from openalpha.core.instruments import Instrument, Kind
 from openalpha.trading.plan import RunPlan
 from openalpha.venue.bybit.answers import BybitRefused
 from openalpha.venue.bybit.channel import Call, Channel
@@ -40,6 +40,9 @@ def check_account(
     found = _margin_mode(channel, plan)
     found += _money(channel, plan) if is_new else []
     for item in plan.instruments:
+        found += _rules(channel, item)
+        if item.kind is Kind.SPOT:
+            continue  # coins of before stay: a sub-book sells what it bought
         rows = _ask(channel, "/v5/position/list", item)
         if any(int(row.get("positionIdx") or 0) for row in rows):
             found.append(f"{item.symbol} is in hedge mode; switch it to one-way at the exchange")
@@ -49,7 +52,6 @@ def check_account(
                 f"{held[0]['size']} {item.symbol} {held[0].get('side', '')} is held already, by "
                 "no order of this run: close it, or use another account"
             )
-        found += _rules(channel, item)
         _set_leverage(channel, item, rows, plan=plan, hear=hear)
     if found:
         raise InputError("the account does not fit the run: " + "; ".join(found))
@@ -71,7 +73,8 @@ def _margin_mode(channel: Channel, plan: RunPlan) -> list[str]:
 def _money(channel: Channel, plan: RunPlan) -> list[str]:
     """Say whether the account has less than the run was given."""
     answer = channel.call(Call("/v5/account/wallet-balance", {"accountType": "UNIFIED"}))
-    coin = plan.instruments[0].settle
+    first = plan.instruments[0]
+    coin = first.quote if first.kind is Kind.SPOT else first.settle
     held = Decimal(0)
     for wallet in answer.rows:
         for row in wallet.get("coin", ()):
@@ -88,9 +91,10 @@ def _rules(channel: Channel, item: Instrument) -> list[str]:
     if not rows:
         return [f"the venue does not list {item.symbol}"]
     last = item.steps[-1]
+    lot = "basePrecision" if item.kind is Kind.SPOT else "qtyStep"
     theirs = {
         "tick": (rows[0].get("priceFilter", {}).get("tickSize"), last.tick_size),
-        "lot": (rows[0].get("lotSizeFilter", {}).get("qtyStep"), last.lot_size),
+        "lot": (rows[0].get("lotSizeFilter", {}).get(lot), last.lot_size),
     }
     return [
         f"the {name} of {item.symbol} is {stated} at the venue and {ours} in the lake; download "

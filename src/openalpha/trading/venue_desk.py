@@ -79,9 +79,9 @@ class VenueDesk:
             self.books,
             self.orders,
             self.stops,
-            risk=self.risk,
             incidents=self.incidents,
             manual=self._manual,
+            **common,
         )
         self.people = ManualDesk(self.books, self.orders, self.stops, side=self.side)
 
@@ -132,6 +132,11 @@ class VenueDesk:
             book.tradable(which) for book in self.books for which in range(len(book.instruments))
         )
 
+    def differences(self) -> list[str]:
+        """Say where what the sub-books hold together is not what the venue stated last."""
+        state = self.account
+        return [] if state is None else list(self.events.sums.differences(state).values())
+
     # decisions
 
     def _warm(self, rows: Sequence[Row]) -> None:
@@ -141,9 +146,8 @@ class VenueDesk:
             seen = [part for part in parts if any(part.bars)]
             if book.mind is not None:
                 book.mind.thinker.remember(seen)
-            else:
-                for part in seen[-1:]:
-                    book.see(part)
+            for part in seen[-1:]:
+                book.see(part)
 
     def _lead(self, work: Work, row: Row) -> None:
         close_ms = row.ts_ms + self.plan.timeframe_ms

@@ -7,13 +7,15 @@ from decimal import Decimal
 from openalpha.core.messages import CashEffect, EffectKind, Fill
 from openalpha.core.orders import is_terminal
 from openalpha.store.run_log import FrameKind
+from openalpha.trading.bybit_side import BybitSide
 from openalpha.trading.orders_events import VenueFill
 from openalpha.trading.side import AccountState, Incident, OrderUpdate
-from openalpha.trading.venue_books import VenueBook
+from openalpha.trading.venue_books import VenueBook, stands
 from openalpha.trading.venue_orders import VenueOrders
 from openalpha.trading.venue_risk import VenueRisk
 from openalpha.trading.venue_state import Work
 from openalpha.trading.venue_stops import Protection
+from openalpha.trading.venue_sums import Sums
 
 __all__ = ["VenueEvents"]
 
@@ -28,6 +30,7 @@ class VenueEvents:
     books : list of VenueBook
     orders : VenueOrders
     stops : Protection
+    side : BybitSide
     risk : VenueRisk
     incidents : list of Incident
     manual : callable
@@ -37,6 +40,8 @@ class VenueEvents:
     ----------
     account : AccountState or None
         As the venue stated it last.
+    sums : Sums
+        Whether the sub-books add up to it.
     """
 
     def __init__(
@@ -45,13 +50,15 @@ class VenueEvents:
         orders: VenueOrders,
         stops: Protection,
         *,
+        side: BybitSide,
         risk: VenueRisk,
         incidents: list[Incident],
         manual: Callable[[], int],
     ) -> None:
         self._books, self._orders, self._stops, self._risk = books, orders, stops, risk
-        self._incidents, self._manual = incidents, manual
+        self._side, self._incidents, self._manual = side, incidents, manual
         self.account: AccountState | None = None
+        self.sums = Sums(books)
 
     def hear(self, work: Work, events: Sequence[object]) -> None:
         """Take in events, then let every position that moved have its stop."""
@@ -62,16 +69,27 @@ class VenueEvents:
             elif isinstance(event, CashEffect):
                 self._paid(work, event)
             elif isinstance(event, AccountState):
-                self.account = event
-                work.accounts.append(event)
+                self._stated(work, event)
             elif isinstance(event, Incident):
-                self._incidents.append(event)
-                work.note(FrameKind.NOTE, incident=event.code, words=event.words)
-                work.notices.append(f"incident {event.code}: {event.words}")
+                self._trouble(work, event)
             elif isinstance(event, OrderUpdate):
                 self._updated(work, event)
         for number, which in sorted(moved):
             self._stops.keep(work, number=number, which=which)
+
+    def _stated(self, work: Work, state: AccountState) -> None:
+        """Take in the account as the venue states it; where nothing is under way, books add up."""
+        self.account = state
+        work.accounts.append(state)
+        self.sums.begin(state)
+        is_quiet = all(stands(order) for order in self._side.record.unsettled())
+        for words in self.sums.confirmed(state) if is_quiet else ():
+            self._trouble(work, Incident("books_differ", words, state.ts_ms))
+
+    def _trouble(self, work: Work, incident: Incident) -> None:
+        self._incidents.append(incident)
+        work.note(FrameKind.NOTE, incident=incident.code, words=incident.words)
+        work.notices.append(f"incident {incident.code}: {incident.words}")
 
     def _filled(self, work: Work, event: VenueFill) -> set[tuple[int, int]]:
         work.fills.append(event)
@@ -120,6 +138,7 @@ class VenueEvents:
 
     def _paid(self, work: Work, effect: CashEffect) -> None:
         work.effects.append(effect)
+        self.sums.paid(effect)
         work.note(
             FrameKind.NOTE,
             effect=effect.kind.name.lower(),
