@@ -14,7 +14,7 @@ from openalpha.books.accounts import Book
 from openalpha.books.ledger import Ledger
 from openalpha.books.opening import open_ledger
 from openalpha.books.settings import BooksSettings
-from openalpha.core.clock import ManualClock
+from openalpha.core.clock import Clock, ManualClock
 from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.history import History
@@ -41,10 +41,10 @@ class Written:
 
 
 @contextmanager
-def books(home: Path) -> Any:
+def books(home: Path, *, clock: Clock | None = None) -> Any:
     """The ledger of a home."""
     (home / "books").mkdir(parents=True, exist_ok=True)
-    ledger = open_ledger(home, BooksSettings(), clock=ManualClock(CREATED_MS))
+    ledger = open_ledger(home, BooksSettings(), clock=clock or ManualClock(CREATED_MS))
     try:
         yield ledger
     finally:

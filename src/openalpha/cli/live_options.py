@@ -21,6 +21,7 @@ __all__ = [
     "chosen_runs",
     "current",
     "show_again",
+    "the_run",
 ]
 
 EnvironmentOption = Annotated[
@@ -62,6 +63,24 @@ def chosen_runs(
         return found
     led = [folder for folder in found if folder.is_led()]
     return led or found[-1:]
+
+
+def the_run(home: Path, *, environment: str, run: str) -> "RunFolder":
+    """Return the one run that is led now and meant.
+
+    Raises
+    ------
+    InputError
+        If there is none, or several and none was named.
+    """
+    found = chosen_runs(home, environment=environment, is_everywhere=False, run=run)
+    led = found if run else [folder for folder in found if folder.is_led()]
+    if len(led) != 1:
+        names = ", ".join(folder.id for folder in led)
+        raise InputError(
+            f"several runs are led ({names}); name one with --run" if led else "no run is led now"
+        )
+    return led[0]
 
 
 def current(folder: "RunFolder") -> dict[str, Any]:

@@ -82,6 +82,7 @@ COMMANDS = (
     Entry("status", "openalpha.cli.status", "Show what every run does now.", _TRADING),
     Entry("positions", "openalpha.cli.positions", "Show what every run holds.", _TRADING),
     Entry("orders", "openalpha.cli.orders", "Show every order that is open.", _TRADING),
+    Entry("order", "openalpha.cli.order", "Buy, sell, change, cancel by hand on a run.", _TRADING),
     Entry("fills", "openalpha.cli.fills", "Show the last executions of every run.", _TRADING),
     Entry(
         "balance", "openalpha.cli.balance", "Show what the books hold, in USD and AUD.", _TRADING

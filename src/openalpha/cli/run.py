@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,7 @@ from openalpha.core.errors import InputError
 if TYPE_CHECKING:
     from openalpha.settings import LoadedSettings
     from openalpha.trading.driver import Driver
+    from openalpha.trading.feeds import Feed
     from openalpha.trading.run_folder import RunFolder
     from openalpha.trading.starting import Asked
     from openalpha.trading.venue_driver import VenueDriver
@@ -31,7 +33,7 @@ __all__ = ["app", "lead_paper", "led", "money_of", "show_books"]
 app = typer.Typer()
 
 _EnvironmentOption = Annotated[
-    str, typer.Option("--env", metavar="ENV", help="Where it trades: paper or twin.")
+    str, typer.Option("--env", metavar="ENV", help="Where it trades: paper, twin, demo, testnet or live.")
 ]
 _StrategyOption = Annotated[
     list[str] | None,
@@ -67,8 +69,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         str,
         typer.Option(
             metavar="FEED",
-            help="lake: recorded bars, as fast as they are taken; at a venue live, or lockstep "
-            "where a twin's clock is ours to move.",
+            help="Paper: lake (recorded bars, as fast as they are taken) or live (an exchange's "
+            "prices); at a venue: live, or lockstep where a twin's clock is ours to move.",
         ),
     ] = "",
     since: Annotated[str, typer.Option("--from", metavar="DATE", help="First bar, UTC.")] = "",
@@ -81,7 +83,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         str, typer.Option(metavar="AMOUNT", help="Starting balance of the run.")
     ] = "10000",
     lasts: Annotated[
-        str, typer.Option("--for", metavar="7d", help="At a venue: end after so long.")
+        str, typer.Option("--for", metavar="7d", help="On live prices: end after so long.")
     ] = "",
     resume: Annotated[
         str, typer.Option("--resume", metavar="RUN", help="Go on with a run that was not stopped.")
@@ -131,6 +133,20 @@ def _new(
     from openalpha.trading.emergency_lock import refuse_if_locked
 
     refuse_if_locked(loaded.home, typed.environment)
+    if typed.environment == "paper" and not asked:
+        raise InputError("nothing to run: add --strategy NAME (`openalpha strategy list`)")
+    if typed.environment == "paper" and typed.feed == "live":
+        from openalpha.cli.live_market import begin_live_paper
+
+        return begin_live_paper(
+            screen,
+            loaded,
+            asked,
+            instruments=typed.instruments,
+            timeframe=typed.timeframe,
+            money=money_of(typed.capital),
+            lasts=typed.lasts,
+        )
     if typed.environment == "paper":
         _check_feed(typed.feed or "lake")
         return _begun(
@@ -165,21 +181,19 @@ def _lead(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") -> None
 
 
 def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") -> "Driver":
-    """Lead a run on recorded bars until it ends; a restart begins anew from its log."""
+    """Lead a paper run until it ends; a restart begins anew from its log."""
     from openalpha.cli.kernel import compile_kernel
     from openalpha.cli.ledger_open import open_books
     from openalpha.core.clock import SystemClock
-    from openalpha.market.lake import Lake
-    from openalpha.trading.starting import driver_of, lake_histories
+    from openalpha.trading.starting import driver_of
 
     compile_kernel(screen)
-    histories = lake_histories(Lake(loaded.home, settings=loaded.settings.data), folder)
-    with open_books(loaded) as ledger:
+    with open_books(loaded) as ledger, _fed(loaded, folder) as feed:
         while True:
             driver = driver_of(
                 folder,
                 loaded.home,
-                histories=histories,
+                feed=feed,
                 ledger=ledger,
                 entity=loaded.settings.books.entity,
                 clock=SystemClock(),
@@ -191,6 +205,23 @@ def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") ->
             asyncio.run(led(driver))
             if not driver.is_restarting:
                 return driver
+
+
+@contextmanager
+def _fed(loaded: "LoadedSettings", folder: "RunFolder") -> "Iterator[Feed]":
+    """Yield the feed of a paper run."""
+    from openalpha.market.lake import Lake
+    from openalpha.trading.feeds import LakeFeed
+    from openalpha.trading.starting import lake_histories
+
+    if folder.feed()["kind"] == "live":
+        from openalpha.cli.live_market import live_feed
+
+        with live_feed(loaded, folder) as feed:
+            yield feed
+        return
+    lake = Lake(loaded.home, settings=loaded.settings.data)
+    yield LakeFeed(lake_histories(lake, folder))
 
 
 async def led(driver: "Driver | VenueDriver") -> None:
@@ -206,7 +237,7 @@ async def led(driver: "Driver | VenueDriver") -> None:
 
 def _check_feed(feed: str) -> None:
     if feed != "lake":
-        raise InputError(f"--feed was '{feed}'; paper has lake so far: recorded bars")
+        raise InputError(f"--feed was '{feed}'; paper has lake (recorded bars) and live")
 
 
 def _opened(loaded: "LoadedSettings", run_id: str) -> "RunFolder":
@@ -263,8 +294,6 @@ def _asked(
     from openalpha.cli.strategy import parse_pairs
     from openalpha.trading.starting import Asked
 
-    if not strategies:
-        raise InputError("nothing to run: add --strategy NAME (`openalpha strategy list`)")
     parts = _by_strategy(parse_pairs(params, "--param"), strategies)
     given = {name: _part(name, text) for name, text in parse_pairs(shares, "--share").items()}
     unknown = set(given) - set(strategies)

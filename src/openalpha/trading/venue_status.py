@@ -4,7 +4,6 @@ import os
 from decimal import Decimal
 from typing import Any
 
-from openalpha.trading.venue_books import VenueBook
 from openalpha.trading.venue_desk import VenueDesk
 
 __all__ = ["venue_status"]
@@ -34,11 +33,18 @@ def venue_status(desk: VenueDesk, *, said_ms: int, last_ts_ms: int, is_led: bool
         "last_row_ms": desk.last_row_ms,
         "rows": desk.rows,
         "incidents": len(desk.incidents),
-        "books": [_book_row(desk, book) for book in desk.books],
+        "prices": {
+            str(item.id): f"{mark:f}"
+            for book in desk.books
+            for item, mark in zip(book.instruments, book.marks, strict=True)
+            if mark
+        },
+        "books": [_book_row(desk, number) for number in range(len(desk.books))],
     }
 
 
-def _book_row(desk: VenueDesk, book: VenueBook) -> dict[str, Any]:
+def _book_row(desk: VenueDesk, number: int) -> dict[str, Any]:
+    book = desk.books[number]
     return {
         "name": book.part.name,
         "account": desk.run_id,
@@ -71,9 +77,13 @@ def _book_row(desk: VenueDesk, book: VenueBook) -> dict[str, Any]:
                 "created_ms": 0,
             }
             for order in desk.side.record.unsettled()
-            if order.is_open and book.number_of(f"bybit_{order.category}:{order.symbol}") >= 0
+            if order.is_open and _is_of(desk, order.link_id, number)
         ],
     }
+
+
+def _is_of(desk: VenueDesk, link: str, number: int) -> bool:
+    return any(part.book == number for part in desk.orders.parts.get(link, ()))
 
 
 def _text(value: Decimal | None) -> str | None:
