@@ -10,6 +10,7 @@ from openalpha.research.capacity import FAIR_SHARE
 from openalpha.research.circumstances import Check, Circumstances, Severity
 from openalpha.research.wording import count, day, money, percent, plural, ratio
 from openalpha.venue.rules import REALISTIC_IMPACT_BPS, REALISTIC_SPREAD_BPS
+from openalpha.venue.settings import calibrated_spreads
 
 __all__ = ["CHECKS", "expected_best_sharpe"]
 
@@ -284,6 +285,12 @@ def _costs_low(facts: Circumstances) -> list[str]:
         f"{words} {costs[name]} bps (default {by_default})"
         for name, words, by_default in usual
         if costs.get(name) is not None and 0 < float(str(costs[name])) < float(by_default)
+    ]
+    measured = calibrated_spreads(str(costs.get("calibrated", "")))
+    low += [
+        f"spread {spread:f} bps measured of {name} (default {REALISTIC_SPREAD_BPS})"
+        for name, spread in measured.items()
+        if spread < REALISTIC_SPREAD_BPS and costs.get("spread_bps") is None
     ]
     if _is_zero(costs.get("participation")):
         low.append("no limit to the share of a bar's volume taken (default 0.1)")

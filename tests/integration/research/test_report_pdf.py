@@ -33,7 +33,8 @@ def test_it_says_what_the_result_says_in_order() -> None:
     text = words_of(report_pdf(result))
     outline = [item.title for item in PdfReader(io.BytesIO(report_pdf(result))).outline]
     assert outline == [
-        "In short", "Verdict", "Money", "Months", "Risk", "Trades", "Costs", "Robustness",
+        "In short", "Verdict", "Money", "Months", "Risk", "Trades", "Costs", "Where it came from",
+        "Robustness",
         "What would change my mind", "All figures", "What it was made from",
     ]  # fmt: skip
     assert money(result.metrics["net_profit"]).lstrip("−") in text

@@ -199,7 +199,7 @@ def test_the_page_has_a_table_behind_each_chart_and_what_would_change_the_verdic
     made = fake_result(bars=9_000, changes=260)
     text = report_html(made)
     data = data_of(text)
-    assert text.count('<details class="behind">') == 4
+    assert text.count('<details class="behind">') == 7
     assert sum(data["days"]["count"]) + data["days"]["still"] == len(made.days)
     assert data["moves"]["of"] == len(made.trips)
     assert data["rolling"]["window"] == 90

@@ -19,7 +19,7 @@ from openalpha.research.wording import plural
 if TYPE_CHECKING:
     from openalpha.research.judged import JudgedRun
 
-__all__ = ["curve_chart", "histogram_chart", "overlay_chart", "price_charts"]
+__all__ = ["curve_chart", "histogram_chart", "hour_chart", "overlay_chart", "price_charts"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -87,6 +87,16 @@ def histogram_chart(pnl: Floats, currency: str, *, bins: int = 41) -> dict[str, 
         "x": _short(middles),
         "count": counts.tolist(),
         "width": float(width),
+    }
+
+
+def hour_chart(result: "JudgedRun") -> dict[str, Any]:
+    """Return net profit and round trips by the hour of their entry, UTC."""
+    rows = result.by_hour
+    return {
+        "currency": result.currency,
+        "pnl": _short(rows["pnl"].to_numpy()),
+        "trips": rows["round_trips"].to_list(),
     }
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from openalpha.core.clock import format_ms
 from openalpha.research.report import behind, charts, robust, sections
+from openalpha.research.report.origins import bands_sentence, hour_listing, origins
 from openalpha.research.report.page import page, section, synthetic_banner
 from openalpha.research.settings import ReportSettings
 
@@ -57,12 +58,12 @@ def report_html(result: "JudgedRun", settings: ReportSettings | None = None) -> 
             "</div>",
             section("After tax", sections.after_tax_text(result.after_tax), note="Australia, AUD."),
             section("Trades", _price_chart(prices)),
-            section("Sides" if len(result.instruments) == 1 else "Sides and instruments",
-                    sections.side_table(result)),
+            _origins(result),
             section("Last round trips", sections.trip_table(result, settings.table_rows),
                     note="Worst, best: the furthest the price went against and for the position."),
             _steadiness(rolling, days),
-            _excursions(moves),
+            _bands(result),
+            _excursions(result, moves),
             section("What would change my mind", behind.mind_text(result)),
             section("All figures", sections.figure_groups(result),
                     note="Point at a line for its definition."),
@@ -77,7 +78,7 @@ def report_html(result: "JudgedRun", settings: ReportSettings | None = None) -> 
     )
     data = {
         "curve": curve, "prices": prices, "histogram": pnl, "rolling": rolling, "days": days,
-        "moves": moves,
+        "moves": moves, "hours": charts.hour_chart(result), "bands": robust.bands_chart(result),
     }  # fmt: skip
     title = f"{result.context.strategy} on {', '.join(result.context.histories)}"
     return page(title=title, body=body, data=data, footer=footer)
@@ -107,14 +108,39 @@ def _steadiness(rolling: dict[str, Any], days: dict[str, Any]) -> str:
     )  # fmt: skip
 
 
-def _excursions(moves: dict[str, Any]) -> str:
+def _origins(result: "JudgedRun") -> str:
+    parts = []
+    for found in origins(result):
+        note = f'<p class="muted">{escape(found.note)}</p>' if found.note else ""
+        parts.append(f"<h3>{escape(found.title)}</h3>{found.html()}{note}")
+    if len(result.trips):
+        parts.append(
+            '<h3>By hour of entry</h3><div id="hours" class="chart" role="img" aria-label="Net '
+            'profit by hour of entry"></div>' + behind.folded(hour_listing(result).html())
+        )
+    note = f"Amounts in {result.currency}, net of costs; spread and impact are inside the prices."
+    return section("Where it came from", "".join(parts), note=note, classes="origins")
+
+
+def _bands(result: "JudgedRun") -> str:
+    if len(result.days) < 2:
+        return ""
+    place = '<div id="bands" class="chart" role="img" aria-label="Deepest drawdown so far, and how '
+    place += 'deep the same days in another order fall"></div>'
+    words = f'<p class="muted">{escape(bands_sentence(result))}</p>'
+    table = behind.folded(robust.bands_listing(result).html())
+    return section("How deep it could have fallen", place + words + table)
+
+
+def _excursions(result: "JudgedRun", moves: dict[str, Any]) -> str:
     if not moves["of"]:
         return ""
     note = "Each round trip's furthest move against it and for it, beside its result."
     if moves["shown"] < moves["of"]:
         note += f" {moves['shown']:,} of {moves['of']:,}, extremes among them."
     place = '<div id="moves" class="chart" role="img" aria-label="Moves within round trips"></div>'
-    return section("How far trades went", place, note=note)
+    table = behind.folded(robust.excursion_listing(result).html())
+    return section("How far trades went", place + table, note=note)
 
 
 def _price_chart(prices: list[dict[str, object]]) -> str:

@@ -15,6 +15,8 @@ from openalpha.research.definitions import DEFINITIONS, Group
 from openalpha.research.drawdown import drawdowns
 from openalpha.research.reconsider import reconsider
 from openalpha.research.report import pdf_charts as draw
+from openalpha.research.report import robust
+from openalpha.research.report.origins import bands_sentence, hour_listing, origins
 from openalpha.research.report.thinning import keep_extremes
 from openalpha.research.wording import after_tax_line, count, figure, money, percent, plural, ratio
 
@@ -55,6 +57,7 @@ def report_pdf(result: "JudgedRun") -> bytes:
     _risk(paper, result)
     _trades(paper, result)
     _costs(paper, result)
+    _origins(paper, result)
     _robustness(paper, result)
     _figures(paper, result)
     _made_from(paper, result)
@@ -239,11 +242,31 @@ def _costs(paper: Paper, result: "JudgedRun") -> None:
     draw.waterfall(paper, [*steps, ("Net profit", costs["net_profit"])])
 
 
+def _origins(paper: Paper, result: "JudgedRun") -> None:
+    note = f"Amounts in {result.currency}, net of costs; spread and impact are inside the prices."
+    paper.heading("Where it came from", key="origins", note=note)
+    for found in (*origins(result), hour_listing(result)):
+        if not found.rows:
+            continue
+        paper.need(60)
+        _say(paper, found.title, size=9, font=BOLD, gap=1)
+        if found.note:
+            _say(paper, found.note, size=7.5, colour=SOFT)
+        count_of = len(found.header)
+        last = 2.4 if found.header[-1] == "which is" else 1.0
+        numbers = range(1, count_of - 1 if last > 1 else count_of)
+        widths = (1.5, *[1.0] * (count_of - 2), last)
+        _table(paper, found.heads, found.cells, widths=widths, numbers=numbers)
+
+
 def _robustness(paper: Paper, result: "JudgedRun") -> None:
     note = "Left: Sharpe ratio of a rolling stretch of days. Right: days by return, %."
     paper.need(180)
     paper.heading("Robustness", key="robustness", note=note)
     draw.steadiness(paper, result.days.returns, t=(result.days.day + 1) * DAY_MS)
+    if len(result.days) > 1:
+        draw.bands(paper, robust.bands_chart(result))
+        _say(paper, bands_sentence(result), size=8, gap=2)
     found = reconsider(result.metrics, result.verdict)
     paper.heading("What would change my mind", key="mind")
     for title, sentences in (("For it", found.more), ("Against it", found.less)):

@@ -1,8 +1,8 @@
 """The charts of the PDF report, each of a fixed height across the page."""
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "alone",
+    "bands",
     "curves",
     "exposure",
     "months",
@@ -154,6 +155,23 @@ def steadiness(paper: "Paper", returns: Floats, *, t: Ints) -> None:
         _caption(paper, left, "too few days with movement for a rolling figure")
     _histogram(paper, day_histogram(returns), _box(paper, 112, part=1, parts=2), unit=" %")
     paper.y -= 122
+
+
+def bands(paper: "Paper", chart: Mapping[str, Any]) -> None:
+    """Draw the deepest drawdown so far beside that of the same days in other orders."""
+    paper.need(120)
+    x = np.array(chart["t"], dtype=np.float64)
+    lines = [np.array(chart[name]) for name in ("fell", "half", "most")]
+    span = (int(x[0]), int(x[-1]))
+    y = (min(float(min(map(np.min, lines))) * 1.05, -0.1), 0.0)
+    plot = Plot(paper.canvas, _box(paper, 92), x=span, y=y)
+    plot.axes(time_ticks(*span), y_words=lambda value: _short(value) + " %", most=3)
+    names = ("deepest drawdown so far", "half of the orders stay within", "95 % stay within")
+    colours = (LOSS, SOFT, BENCH)
+    for line, colour in zip(lines, colours, strict=True):
+        plot.line(x, line, colour=colour)
+    paper.y -= 96
+    _legend(paper, tuple(zip(names, colours, strict=True)))
 
 
 def _histogram(paper: "Paper", bars: dict[str, list[float]], box: Box, *, unit: str = "") -> None:

@@ -7,13 +7,19 @@ from numpy.typing import NDArray
 
 from openalpha.core.clock import DAY_MS
 from openalpha.research.daily import DAYS_A_YEAR
+from openalpha.research.drawdown import drawdowns
+from openalpha.research.report.listing import Listing
 from openalpha.research.report.thinning import keep_extremes
+from openalpha.research.wording import percent
 
 if TYPE_CHECKING:
     from openalpha.research.judged import JudgedRun
 
 __all__ = [
+    "bands_chart",
+    "bands_listing",
     "day_histogram",
+    "excursion_listing",
     "excursion_points",
     "rolling_chart",
     "rolling_sharpe",
@@ -103,6 +109,56 @@ def excursion_points(result: "JudgedRun") -> dict[str, Any]:
         "shown": len(rows),
         "of": len(returns),
     }
+
+
+def excursion_listing(result: "JudgedRun") -> Listing:
+    """Return the middle and the far end of the moves, of round trips that won and that lost."""
+    adverse, favourable = result.excursions
+    gained = result.trips.pnl > 0
+    rows = []
+    for name, mine in (("gained", gained), ("did not", ~gained)):
+        if mine.any():
+            against, along = (
+                np.quantile(part[mine], [0.5, 0.95]) for part in (adverse, favourable)
+            )
+            rows.append((name, int(mine.sum()), *(percent(float(x), digits=2)
+                                                  for x in (*against, *along))))  # fmt: skip
+    head = ("round trips that", "count", "against it, half within", "19 of 20 within",
+            "for it, half within", "19 of 20 within")  # fmt: skip
+    return Listing(head, rows)
+
+
+def bands_chart(result: "JudgedRun") -> dict[str, Any]:
+    """Return, by day, the deepest drawdown so far in %, and that of its days in other orders."""
+    fell, bands = _deepest(result)
+    rows = np.unique(np.linspace(0, len(fell) - 1, min(len(fell), 300)).astype(np.int64))
+
+    def short(values: Floats) -> list[float]:
+        return [float(f"{-100 * value:.4g}") for value in values[rows].tolist()]
+
+    return {
+        "t": ((result.days.day[rows] + 1) * DAY_MS).tolist() if len(fell) else [],
+        "fell": short(fell) if len(fell) else [],
+        "half": short(bands[:, 0]) if len(fell) else [],
+        "most": short(bands[:, 1]) if len(fell) else [],
+    }
+
+
+def bands_listing(result: "JudgedRun") -> Listing:
+    """Return the same after 30, 90, 180 and 365 days and at the end."""
+    fell, bands = _deepest(result)
+    marks = sorted({*(day for day in (30, 90, 180, 365) if day < len(fell)), len(fell)})
+    rows = [
+        (day, *(percent(-float(value)) for value in (fell[day - 1], *bands[day - 1])))
+        for day in marks
+        if day
+    ]
+    return Listing(("days from the start", "it fell", "half of the orders", "95 % of them"), rows)
+
+
+def _deepest(result: "JudgedRun") -> tuple[Floats, Floats]:
+    falls = drawdowns(result.days.equity, float(result.run.capital))
+    return np.maximum.accumulate(falls), result.drawdown_bands
 
 
 def rolling_chart(result: "JudgedRun") -> dict[str, Any]:

@@ -22,7 +22,6 @@ __all__ = [
     "heat_map",
     "key_figures",
     "record_details",
-    "side_table",
     "sign_class",
     "subtitle",
     "table",
@@ -191,27 +190,6 @@ def _figure_row(result: "JudgedRun", item: Definition) -> str:
     )
 
 
-def side_table(result: "JudgedRun") -> str:
-    """Return long against short, and instrument against instrument where there are several."""
-    currency = escape(result.currency)
-    rows = [
-        (row["side"], count(row["round_trips"]), _share(row["win_rate"]), _cash(row["pnl"]),
-         _cash(row["expectancy"]), _cash(row["best"]), _cash(row["worst"]))
-        for row in result.by_side.to_dicts()
-    ]  # fmt: skip
-    head = ("Side", "Round trips", "Won", f"Net, {currency}", "Average", "Best", "Worst")
-    text = table(head, rows)
-    if len(result.instruments) > 1:
-        rows = [
-            (row["instrument"], count(row["round_trips"]), _share(row["win_rate"]),
-             _cash(row["pnl"]), _cash(-row["fees"]), _cash(row["funding"]), money(row["traded"]))
-            for row in result.by_instrument.to_dicts()
-        ]  # fmt: skip
-        head = ("Instrument", "Round trips", "Won", f"Net, {currency}", "Fees", "Funding", "Traded")
-        text += table(head, rows)
-    return text
-
-
 def trip_table(result: "JudgedRun", most: int) -> str:
     """Return the last round trips, newest first."""
     trips = result.trips
@@ -301,10 +279,6 @@ def _cash(value: float | None) -> str:
     if value is None:
         return "–"
     return f'<span class="{sign_class(value)}">{money(value, signed=True)}</span>'
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else percent(value)
 
 
 def _price(value: float, decimals: int) -> str:

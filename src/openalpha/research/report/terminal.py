@@ -50,6 +50,8 @@ def print_report(result: "JudgedRun", console: "Console | None" = None) -> None:
     grid = Table.grid(padding=(0, 3), expand=False)
     grid.add_row(_block("Money", _money(result)), _block("Risk", _risk(result)))
     grid.add_row(_block("Round trips", _trades(result)), _block("Costs", _costs(result)))
+    grid.add_row(_block("Where it came from", _origins(result)),
+                 _block("Against buy and hold", _against(result)))  # fmt: skip
     console.print(grid)
     _print_after_tax(result, console)
 
@@ -95,6 +97,10 @@ def _risk(result: "JudgedRun") -> Rows:
     yield "Sortino ratio", ratio(m["sortino"]), None
     yield "volatility a year", percent(m["volatility_annual"]), None
     yield "deepest drawdown", percent(m["max_drawdown"]), None
+    if len(result.days):
+        half, most = result.drawdown_bands[-1].tolist()
+        yield "days reordered, half within", percent(half), None
+        yield "days reordered, 95 % within", percent(most), None
     yield "longest below a high", plural(m["max_drawdown_days"], "day"), None
     yield "worst day, 1 in 20", percent(-m["var_95"], signed=True), None
 
@@ -118,6 +124,36 @@ def _costs(result: "JudgedRun") -> Rows:
     yield "fees", money(-costs["fees"], signed=True), -costs["fees"]
     yield "funding", money(costs["funding"], signed=True), costs["funding"]
     yield "net profit", money(costs["net_profit"], signed=True), costs["net_profit"]
+
+
+def _origins(result: "JudgedRun") -> Rows:
+    for row in result.by_side.to_dicts():
+        yield f"{row['side']}, {plural(row['round_trips'], 'trip')}", *_signed(row["pnl"])
+    if len(result.instruments) > 1:
+        rows = result.by_instrument.sort("pnl").to_dicts()
+        for words, row in (("worst", rows[0]), ("best", rows[-1])):
+            yield f"{words}: {row['instrument'].partition(':')[2][:16]}", *_signed(row["pnl"])
+    hours = [row for row in result.by_hour.sort("pnl").to_dicts() if row["round_trips"]]
+    if len(hours) > 1:
+        for words, row in (("worst", hours[0]), ("best", hours[-1])):
+            yield f"{words} entry hour, {row['hour']:02d}:00", *_signed(row["pnl"])
+    for row in result.by_regime.to_dicts():
+        if row["days"]:
+            name = f"{row['regime']}, {plural(row['days'], 'day')}"
+            yield name, percent(row["total_return"], signed=True), row["total_return"]
+
+
+def _signed(amount: float) -> tuple[str, float]:
+    return money(amount, signed=True), amount
+
+
+def _against(result: "JudgedRun") -> Rows:
+    found = result.against
+    yield "alpha a year", percent(found.alpha_annual, signed=True), None
+    yield "beta", ratio(found.beta), None
+    yield "correlation", ratio(found.correlation), None
+    yield "up capture", percent(found.up, digits=0), None
+    yield "down capture", percent(found.down, digits=0), None
 
 
 def _pair(low: float, high: float) -> str:

@@ -123,6 +123,35 @@ unpacked.then((data) => {
     Plotly.react("moves", [dots(m.adverse, "against it"), dots(m.favourable, "for it", { xaxis: "x2" })], layout, config());
   }
 
+  function drawHours() {
+    const h = data.hours;
+    const { axis, layout } = base({ margin: { l: 8, r: 8, t: 22, b: 30 }, hovermode: "closest", bargap: 0.2 });
+    Object.assign(layout, {
+      xaxis: Object.assign({}, axis, { showgrid: false, showline: true, dtick: isNarrow() ? 6 : 2, range: [-0.6, 23.6], title: { text: "hour of entry, UTC", font: { size: 12.5, color: colour("soft") }, standoff: 10 } }),
+      yaxis: Object.assign({}, axis, { tickformat: ",.4~r", zeroline: true, zerolinecolor: colour("muted"), nticks: 5 }),
+      annotations: [heading(`Net profit, ${h.currency}`, 1.01)],
+    });
+    Plotly.react("hours", [{
+      type: "bar", x: h.pnl.map((_, hour) => hour), y: h.pnl, customdata: h.trips,
+      marker: { color: h.pnl.map((y) => colour(y > 0 ? "gain" : "loss")), opacity: 0.85 },
+      hovertemplate: `%{x}:00 UTC: %{y:+,.2f} ${h.currency}<br>%{customdata:,d} round trips<extra></extra>`,
+    }], layout, config());
+  }
+
+  function drawBands() {
+    const b = data.bands;
+    const { axis, layout } = base({ margin: { l: 8, r: 8, t: 26, b: 8 } });
+    const line = (name, y, tone, more) => Object.assign({
+      type: "scatter", mode: "lines", name, x: b.t, y, line: Object.assign({ color: colour(tone), width: 1.5, shape: "hv" }, more), hovertemplate: "%{y:.1f} %",
+    });
+    Object.assign(layout, {
+      xaxis: Object.assign(timeAxis(axis), { nticks: isNarrow() ? 4 : 8 }),
+      yaxis: Object.assign({}, axis, { ticksuffix: " %", nticks: 5, rangemode: "tozero" }),
+      annotations: [heading(`${isNarrow() ? "Deepest so far" : "Deepest drawdown so far, %"}   ${key("it", "loss")}   ${key("half of the orders", "muted")}   ${key("95 %", "bench")}`, 1.01)],
+    });
+    Plotly.react("bands", [line("it", b.fell, "loss", { width: 2 }), line("half of the orders within", b.half, "muted", { dash: "dash" }), line("95 % within", b.most, "bench", { dash: "dot" })], layout, config());
+  }
+
   let chosen = 0;
   let view = 0;
   function drawPrice() {
@@ -199,6 +228,8 @@ unpacked.then((data) => {
     if (data.days && data.days.x.length) drawHistogram("days", "Days", "return of a day, %", "%");
     if (data.rolling && data.rolling.t.length) drawRolling();
     if (data.moves && data.moves.of) drawMoves();
+    if (data.hours && document.getElementById("hours")) drawHours();
+    if (data.bands && document.getElementById("bands")) drawBands();
     if (data.prices) drawPrice();
     if (data.overlay) drawOverlay("overlay", "Equity, % change against the capital");
     if (data.falls) drawOverlay("falls", isNarrow() ? "Drawdown, %" : "Drawdown, % below the highest equity so far");
