@@ -16,7 +16,7 @@ from openalpha.books.opening import open_ledger
 from openalpha.books.rates import Rate, RateTable
 from openalpha.books.settings import BooksSettings
 from openalpha.cli.border import execute
-from openalpha.cli.tax_archive import PASSPHRASE
+from openalpha.cli.passphrase import PASSPHRASE
 from openalpha.core.clock import ManualClock, parse_ms
 from openalpha.core.instruments import Instrument, Kind, StepRule, instrument_id
 from openalpha.core.messages import CashEffect, EffectKind, Environment
@@ -167,16 +167,23 @@ def test_an_encrypted_archive_opens_by_its_passphrase_alone(
     told: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.delenv(PASSPHRASE, raising=False)
-    create = ["tax", "archive", "create", "--year", "2024-25", "--draft", "--encrypt"]
+    create = ["tax", "archive", "create", "--year", "2024-25", "--draft", "--seal"]
     assert execute(create) == 1
     assert PASSPHRASE in capsys.readouterr().err
     monkeypatch.setenv(PASSPHRASE, "short")
     assert execute(create) == 1
     monkeypatch.setenv(PASSPHRASE, "correct horse battery")
-    made = told(*create[:-1], "--encrypt", "--to", str(tmp_path / "year.sealed"))
+    made = told(*create[:-1], "--seal", "--to", str(tmp_path / "year.sealed"))
     content = Path(made["file"]).read_bytes()
     assert b"bybit" not in content and b"manifest" not in content
     assert told("tax", "archive", "verify", made["file"])["sha256"] == made["sha256"]
+    phrase = tmp_path / "phrase"
+    phrase.write_text("correct horse battery\n")
+    monkeypatch.delenv(PASSPHRASE)
+    by_file = ("--passphrase-file", str(phrase))
+    assert told("tax", "archive", "verify", made["file"], *by_file)["sha256"] == made["sha256"]
+    again = told(*create[:-1], *by_file, "--to", str(tmp_path / "again.sealed"))
+    assert again["is_sealed"], "a file with a passphrase asks for sealing"
     monkeypatch.setenv(PASSPHRASE, "another passphrase")
     assert execute(["tax", "archive", "verify", made["file"]]) == 1
     assert "the passphrase is another" in capsys.readouterr().err

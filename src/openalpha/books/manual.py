@@ -116,11 +116,11 @@ def reversal(entry: Entry, *, memo: str) -> Draft:
     Raises
     ------
     InputError
-        If there is no reason, or the entry moves nothing.
+        If there is no reason, or the entry neither moves anything nor names parcels.
     """
     if not memo.strip():
         raise InputError("a correction needs its reason; write it with --reason")
-    if not entry.postings:
+    if not entry.postings and entry.kind is not EntryKind.SELECTION:
         raise InputError(f"entry {entry.seq} moves nothing; there is nothing to undo")
     return Draft(
         key=f"correction/{entry.seq}",

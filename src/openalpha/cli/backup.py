@@ -1,7 +1,6 @@
 """`openalpha backup`: everything that cannot be made again in one file, and back from it."""
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from openalpha.cli.conventions import (
     SetOption,
     read_settings,
 )
+from openalpha.cli.passphrase import PassphraseOption, SealOption, to_open, to_seal
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, help="Everything that cannot be made again, in one file.")
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")]
-PassphraseOption = Annotated[
-    Path | None,
-    typer.Option("--passphrase-file", metavar="PATH", help="File whose first line seals it."),
-]
 _SCHEMA = "openalpha.backup-report/1"
 
 
@@ -43,9 +39,7 @@ def create(
         typer.Option("--to", metavar="FILE", help="Where; else the home's folder backups."),
     ] = None,
     passphrase_file: PassphraseOption = None,
-    seal: Annotated[
-        bool, typer.Option("--seal", help="Ask for a passphrase and seal the file with it.")
-    ] = False,
+    seal: SealOption = False,
     config: ConfigOption = None,
     settings: SetOption = None,
     json_to: JsonOption = None,
@@ -58,7 +52,7 @@ def create(
 
     loaded = read_settings(config, settings)
     screen, home = Screen(json_to, is_quiet=quiet), loaded.home
-    passphrase = _passphrase(passphrase_file, asks=seal, is_new=True)
+    passphrase = to_seal(passphrase_file, asks=seal)
     now_ms = SystemClock().now_ms()
     stamp = format_ms(now_ms).replace(":", "").replace("-", "")
     target = to or home / "backups" / f"openalpha-{stamp}{'.sealed' if passphrase else '.tar'}"
@@ -84,7 +78,7 @@ def verify(
     from openalpha.store.backup import verify_backup
 
     screen = Screen(json_to, is_quiet=quiet)
-    found = verify_backup(file, passphrase=_passphrase_of(file, passphrase_file))
+    found = verify_backup(file, passphrase=to_open(file, passphrase_file))
     screen.show(f"{file}: {len(found.members)} files of {found.facts['created']}, all as written.")
     screen.result(_report(file, found))
 
@@ -107,7 +101,7 @@ def restore(
     from openalpha.store.backup import restore_backup, verify_backup
 
     screen = Screen(json_to, is_quiet=quiet)
-    passphrase = _passphrase_of(file, passphrase_file)
+    passphrase = to_open(file, passphrase_file)
     if verify_backup(file, passphrase=passphrase).facts["has_server"] != bool(database):
         raise InputError(
             "this backup holds the books of a PostgreSQL server; name an empty one by --database"
@@ -141,34 +135,6 @@ def _report(file: Path, made: "Backup") -> dict[str, Any]:
         "size_bytes": made.size,
         "left_out": made.left_out,
     }
-
-
-def _passphrase_of(file: Path, passphrase_file: Path | None) -> str:
-    """Return the passphrase where the file is sealed."""
-    from openalpha.store.sealing import is_sealed
-
-    if not file.is_file():
-        raise InputError(f"there is no file {file}")
-    return _passphrase(passphrase_file, asks=is_sealed(file), is_new=False)
-
-
-def _passphrase(path: Path | None, *, asks: bool, is_new: bool) -> str:
-    if path is not None:
-        try:
-            words = path.read_text("utf-8").partition("\n")[0].strip()
-        except (OSError, UnicodeDecodeError):
-            raise InputError(f"{path} cannot be read as a passphrase") from None
-        if len(words) < 8:
-            raise InputError(f"the passphrase in {path} is shorter than 8 characters")
-        return words
-    if not asks:
-        return ""
-    if not sys.stdin.isatty():
-        raise InputError("a passphrase is typed at a terminal, or read by --passphrase-file")
-    words = str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=is_new, err=True))
-    if is_new and len(words) < 8:
-        raise InputError("the passphrase is shorter than 8 characters")
-    return words
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from openalpha.cli.conventions import (
     read_settings,
 )
 from openalpha.cli.ledger_open import EntityOption, open_books
+from openalpha.cli.passphrase import PassphraseOption, SealOption, to_open, to_seal
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
     from openalpha.books.report import TaxReport
     from openalpha.settings import LoadedSettings
 
-__all__ = ["PASSPHRASE", "app"]
-
-PASSPHRASE = "OPENALPHA_ARCHIVE_PASSPHRASE"
+__all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Seal a year's books, prove and restore them.")
 
@@ -38,12 +37,8 @@ def create(  # noqa: PLR0913, PLR0917 - the options of a command
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="Else books/archive in the home.")
     ] = None,
-    encrypt: Annotated[
-        bool,
-        typer.Option(
-            "--encrypt", help=f"Encrypt it by a passphrase, asked for or in {PASSPHRASE}."
-        ),
-    ] = False,
+    passphrase_file: PassphraseOption = None,
+    sealed: SealOption = False,
     draft: Annotated[
         bool, typer.Option("--draft", help="Also of a year whose report is not final.")
     ] = False,
@@ -61,15 +56,15 @@ def create(  # noqa: PLR0913, PLR0917 - the options of a command
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
     ends = parse_year(year)
-    passphrase = _new_passphrase() if encrypt else ""
+    passphrase = to_seal(passphrase_file, asks=sealed)
     with open_books(loaded) as books:
         whose = entity or loaded.settings.books.entity
         manifest, files = _made(books, loaded, whose, year=ends, is_draft=draft)
         content = pack(manifest, files)
         digest = hashlib.sha256(content).hexdigest()
-        if encrypt:
+        if passphrase:
             content = seal(content, passphrase=passphrase)
-        path = to or _place(loaded, manifest, digest, is_sealed=encrypt)
+        path = to or _place(loaded, manifest, digest, is_sealed=bool(passphrase))
         _write_new(path, content)
         Declarations(books.database, books.clock).declare(
             whose, f"archive {manifest.year}", said=f"sha256 {digest}, {manifest.status}"
@@ -79,21 +74,26 @@ def create(  # noqa: PLR0913, PLR0917 - the options of a command
     screen.result(
         {
             "schema": "openalpha.tax_archive_create/1", "file": path, "sha256": digest,
-            "is_encrypted": encrypt, "status": manifest.status, "heads": dict(manifest.heads),
+            "is_sealed": bool(passphrase), "status": manifest.status, "heads": dict(manifest.heads),
             "keep_until": manifest.keep_until, "files": sorted(files),
         }
     )  # fmt: skip
 
 
 @app.command()
-def verify(file: FileArgument, json_to: JsonOption = None, quiet: QuietOption = False) -> None:
+def verify(
+    file: FileArgument,
+    passphrase_file: PassphraseOption = None,
+    json_to: JsonOption = None,
+    quiet: QuietOption = False,
+) -> None:
     """Prove an archive: every file, every entry of its ledger by a restoration. Exits 4 if not."""
     import tempfile
 
     from openalpha.cli.border import CHECK_FAILED
 
     screen = Screen(json_to, is_quiet=quiet)
-    bundle, digest = _opened(file)
+    bundle, digest = _opened(file, passphrase_file)
     faults = list(bundle.faults)
     if not faults:
         with tempfile.TemporaryDirectory(prefix="openalpha-archive-") as folder:
@@ -117,13 +117,14 @@ def verify(file: FileArgument, json_to: JsonOption = None, quiet: QuietOption = 
 def restore(
     file: FileArgument,
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="A new home folder.")],
+    passphrase_file: PassphraseOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Make a new home of an archive: its books, sources and reports, proven as they are made."""
     from openalpha.store.atomic import new_folder
 
     screen = Screen(is_quiet=quiet)
-    bundle, _ = _opened(file)
+    bundle, _ = _opened(file, passphrase_file)
     if bundle.faults:
         raise InputError(f"the archive is damaged: {bundle.faults[0]}; nothing was restored")
     if into.exists():
@@ -241,16 +242,14 @@ def _write_new(path: Path, content: bytes) -> None:
     write_bytes(path, content)
 
 
-def _opened(file: Path) -> "tuple[Bundle, str]":
+def _opened(file: Path, passphrase_file: Path | None) -> "tuple[Bundle, str]":
     """Read an archive; return it with the hash of what is inside."""
-    from openalpha.books.archive import is_sealed, open_bundle, unseal
+    from openalpha.books.archive import open_bundle, unseal
 
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror})") from None
-    if is_sealed(content):
-        content = unseal(content, passphrase=_passphrase())
+    passphrase = to_open(file, passphrase_file)
+    content = file.read_bytes()
+    if passphrase:
+        content = unseal(content, passphrase=passphrase)
     return open_bundle(content), hashlib.sha256(content).hexdigest()
 
 
@@ -287,27 +286,3 @@ def _restored(bundle: "Bundle", home: Path) -> list[str]:
         elif name.startswith("report/"):
             write_bytes(home / "reports" / manifest.year / name.removeprefix("report/"), content)
     return faults
-
-
-def _passphrase() -> str:
-    import os
-    import sys
-
-    given = os.environ.get(PASSPHRASE, "")
-    if given:
-        return given
-    if not sys.stdin.isatty():
-        raise InputError(f"the archive is encrypted; set {PASSPHRASE}, or type it at a terminal")
-    return str(typer.prompt("Passphrase", hide_input=True))
-
-
-def _new_passphrase() -> str:
-    import os
-    import sys
-
-    given = os.environ.get(PASSPHRASE, "")
-    if given:
-        return given
-    if not sys.stdin.isatty():
-        raise InputError(f"--encrypt needs a passphrase: set {PASSPHRASE}, or use a terminal")
-    return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True))

@@ -2,14 +2,13 @@
 
 from openalpha.books.archive.bundle import Bundle, Manifest, open_bundle, pack
 from openalpha.books.archive.content import content_of, heads_of, restore
-from openalpha.books.archive.seal import is_sealed, seal, unseal
+from openalpha.books.archive.seal import seal, unseal
 
 __all__ = [
     "Bundle",
     "Manifest",
     "content_of",
     "heads_of",
-    "is_sealed",
     "open_bundle",
     "pack",
     "restore",
