@@ -152,3 +152,8 @@ def test_progress_shows_rate_and_time_left_on_a_terminal() -> None:
     assert "importing" in shown
     assert " bars/s" in shown
     assert "0:00:" in shown
+
+
+def test_completion_is_offered_by_the_whole_program_only() -> None:
+    assert "--install-completion" in run("--help").stdout
+    assert "--install-completion" not in run("version", "--help").stdout

@@ -11,6 +11,8 @@ from openalpha.cli.registry import COMMANDS
 
 __all__ = ["LazyGroup"]
 
+_COMPLETION = ("install_completion", "show_completion")
+
 
 class LazyGroup(TyperGroup):
     """The root group. Help and completion of names see stubs; running loads the real thing."""
@@ -37,4 +39,6 @@ class LazyGroup(TyperGroup):
         module = importlib.import_module(self._modules[name])
         command = typer.main.get_command(module.app)
         command.name = name
+        # Completion is the whole program's; Typer would offer it in every command's help again.
+        command.params = [item for item in command.params if item.name not in _COMPLETION]
         return command
