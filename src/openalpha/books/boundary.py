@@ -13,7 +13,7 @@ from openalpha.books.declarations import Declarations
 from openalpha.books.tax.dates import BOUNDARY
 from openalpha.books.tax.gains import Law
 from openalpha.books.tax.snapshot import Quote, Snapshot, SnapshotRow, boundary_values, digest_of
-from openalpha.books.tax.tables import load_tables
+from openalpha.books.tax.tables import known_law
 from openalpha.core.clock import Clock
 from openalpha.core.errors import InputError, LedgerError
 from openalpha.store.database import Database
@@ -74,8 +74,7 @@ def kept_snapshot(
 def law_of(database: Database, entity: str, *, clock: Clock) -> Law:
     """Return what the law needs beyond an entity's events: index numbers, boundary values."""
     kept = kept_snapshot(database, entity, clock=clock)
-    values = {} if kept is None else boundary_values(kept)
-    return Law(boundary=values, cpi=load_tables().cpi)
+    return known_law(None if kept is None else boundary_values(kept))
 
 
 def _topic(day: date) -> str:

@@ -114,6 +114,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> None:
     """Test a strategy on history, every cost counted."""
     from openalpha.cli.strategy import parse_pairs
+    from openalpha.research.after_tax import slow_words
 
     screen = Screen(json_to, is_quiet=quiet)
     strategy, more = _strategy_of(what)
@@ -135,6 +136,9 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
         },
     )
     set_taxpayer(screen, result, loaded)
+    slow = slow_words(result)
+    if slow:
+        screen.remark(slow)
     saved = _write(screen, result, loaded, html=html, pdf=pdf, csv=csv)
     if post_to_ledger:
         _post(screen, result, loaded, run_id=saved.id)

@@ -22,10 +22,9 @@ from openalpha.books.tax.dates import local_date
 from openalpha.books.tax.entity import Refused
 from openalpha.books.tax.entity_year import assess_profile
 from openalpha.books.tax.events import Acquire, CoinFee, Derivative, Dispose, Event, Swap
-from openalpha.books.tax.gains import Law
 from openalpha.books.tax.payable import taxes_of
 from openalpha.books.tax.profile import Profile
-from openalpha.books.tax.tables import load_tables
+from openalpha.books.tax.tables import known_law, load_tables
 from openalpha.core.clock import format_ms
 from openalpha.core.messages import EffectKind
 from openalpha.core.units import from_units
@@ -35,10 +34,13 @@ from openalpha.venue.kernel import layout as at
 if TYPE_CHECKING:
     from openalpha.research.measured import MeasuredRun
 
-__all__ = ["AfterTax", "Taxpayer", "after_tax", "taxpayer_at"]
+__all__ = ["AfterTax", "Taxpayer", "after_tax", "slow_words", "taxpayer_at"]
 
-MOST_SPOT_FILLS = 50_000
-"""A run with more spot fills gets no line: each of them is a disposal with parcels of its own."""
+MOST_SPOT_FILLS = 250_000
+"""A run with more spot fills gets no line: each is a disposal with parcels, about 5 KB of them."""
+
+_SLOW_FROM = 20_000
+_FILLS_A_SECOND = 10_000
 
 _HALF_HOUR_MS = 1_800_000  # no zone's midnight lies between two of these
 _NAMES = {
@@ -136,6 +138,16 @@ def after_tax(result: "MeasuredRun", taxpayer: Taxpayer) -> AfterTax:
         return replace(empty, reason=str(why))
 
 
+def slow_words(result: "MeasuredRun") -> str:
+    """Say how long the line of a run of very many spot fills takes; empty where it is quick."""
+    effects = result.run.effects
+    count = len(_traded(effects.rows)) if isinstance(effects, EffectTable) else 0
+    if not _SLOW_FROM <= count <= MOST_SPOT_FILLS:
+        return ""
+    seconds = count // _FILLS_A_SECOND
+    return f"the tax of {count:,} spot fills is worked out parcel by parcel: about {seconds} s"
+
+
 def taxpayer_at(home: Any) -> Taxpayer:
     """Return an individual with every default, valued by the markets of a home's lake."""
     if home is None:
@@ -159,7 +171,7 @@ def _estimate(
     opening = _opening(run.account_currency, run.capital, capital, result, profile.time_zone)
     events = [*opening, *_events(effects, valued, profile.time_zone)]
     tables = load_tables()
-    assessed = assess_profile(events, plain, law=Law(cpi=tables.cpi))
+    assessed = assess_profile(events, plain, law=known_law())
     years = taxes_of(assessed, tables=tables)
     by_year = tuple((number, year.added) for number, year in years.items())
     basis = next((year.basis for year in years.values()), "nothing was realised")
@@ -203,8 +215,7 @@ def _events(effects: EffectTable, valued: _Valued, zone: str) -> list[Event]:
     """Return events of a run's effects: each spot fill, and each day's money of contracts."""
     rows = effects.rows
     fills = rows[:, at.E_FILL]
-    is_trade = rows[:, at.E_KIND] == EffectKind.TRADE
-    traded = np.unique(fills[is_trade])
+    traded = _traded(rows)
     if len(traded) > MOST_SPOT_FILLS:
         raise Refused(
             f"{len(traded):,} spot fills are more than a report works out; post the run with "
@@ -214,6 +225,10 @@ def _events(effects: EffectTable, valued: _Valued, zone: str) -> list[Event]:
     found = list(_contracts(effects, rows[~is_spot], valued, zone))
     found += _spot(effects, rows[is_spot], valued, zone)
     return sorted(found, key=lambda event: event.ts_ms or 0)
+
+
+def _traded(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.unique(rows[rows[:, at.E_KIND] == EffectKind.TRADE, at.E_FILL])
 
 
 def _contracts(

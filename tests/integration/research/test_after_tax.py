@@ -149,6 +149,18 @@ def test_a_run_of_very_many_spot_fills_says_where_to_ask(monkeypatch: pytest.Mon
     assert "--post-to-ledger" in found.reason
 
 
+def test_a_run_of_many_spot_fills_says_that_its_line_takes_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spot, contracts = run("bybit_spot:BTCUSDT"), run("bybit_linear:BTCUSDT")
+    assert module.slow_words(spot) == ""
+    monkeypatch.setattr(module, "_SLOW_FROM", 3)
+    assert "spot fills is worked out parcel by parcel" in module.slow_words(spot)
+    assert module.slow_words(contracts) == "", "a contract's days are summed"
+    monkeypatch.setattr(module, "MOST_SPOT_FILLS", 4)
+    assert module.slow_words(spot) == "", "it has no line"
+
+
 def test_every_report_has_the_line() -> None:
     result = run("bybit_linear:BTCUSDT")
     again = BacktestResult(result.run, replace(result.context, home=None))

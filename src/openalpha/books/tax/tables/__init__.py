@@ -4,16 +4,18 @@ A new year is a new row in a file here; the engine itself touches no file.
 """
 
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from openalpha.books.tax.gains import BoundaryValue, Law
 from openalpha.books.tax.indexation import Cpi
 from openalpha.books.tax.rates import Lito, Rate, Scale, Tables
 from openalpha.core.errors import InputError
 
-__all__ = ["load_tables"]
+__all__ = ["known_law", "load_tables"]
 
 
 @cache
@@ -37,6 +39,17 @@ def load_tables() -> Tables:
     return Tables(
         scales, rates, Lito(Decimal(lito["maximum"]), _pairs(lito["steps"])), Cpi(numbers)
     )
+
+
+def known_law(boundary: Mapping[str, BoundaryValue] | None = None) -> Law:
+    """Return the law with the index numbers that ship.
+
+    Parameters
+    ----------
+    boundary : mapping of str to BoundaryValue, or None
+        What a unit of each asset was worth on 30 June 2027, where that is known.
+    """
+    return Law(boundary=dict(boundary or {}), cpi=load_tables().cpi)
 
 
 def _read(name: str) -> dict[str, Any]:
