@@ -33,7 +33,10 @@ __all__ = ["app", "lead_paper", "led", "money_of", "show_books"]
 app = typer.Typer()
 
 _EnvironmentOption = Annotated[
-    str, typer.Option("--env", metavar="ENV", help="Where it trades: paper, twin, demo, testnet or live.")
+    str,
+    typer.Option(
+        "--env", metavar="ENV", help="Where it trades: paper, twin, demo, testnet or live."
+    ),
 ]
 _StrategyOption = Annotated[
     list[str] | None,

@@ -11,7 +11,7 @@ from openalpha.core.reasons import Reason
 from openalpha.engine.rows import Row, Stepped
 from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.trading.desk_notes import Output, notes_of_step
-from openalpha.trading.feed_rows import row_of
+from openalpha.trading.feed_rows import is_warm, row_of, warm_rows
 from openalpha.trading.plan import RunPlan
 from openalpha.trading.side import Input, Request
 from openalpha.trading.subbooks import SubBook, open_sub_book, part_of
@@ -100,6 +100,7 @@ class Desk:
         self.mode = Mode.RUNNING
         self.why = ""
         self.last_row_ms = -1
+        self._has_past = False
         self.rows = 0
         self.equity: list[float] = [
             float(book.account.machine.account.balances[0]) for book in self.books
@@ -115,7 +116,10 @@ class Desk:
 
         What they lead to is what they would have led to one by one; strategies are only asked once.
         """
-        rows = {seq: row_of(item.payload) for seq, item in items if item.kind is FrameKind.FEED}
+        fed = [(seq, item.payload) for seq, item in items if item.kind is FrameKind.FEED]
+        for payload in [payload for _, payload in fed if is_warm(payload)]:
+            self._remember(payload)
+        rows = {seq: row_of(payload) for seq, payload in fed if not is_warm(payload)}
         for number, book in enumerate(self.books):
             parts = [self._part(number, row) for row in rows.values()]
             seen = [part for part in parts if any(bar is not None for bar in part.bars)]
@@ -123,11 +127,21 @@ class Desk:
                 book.foresee(seen)
         return [self._taken(seq, item, rows.get(seq)) for seq, item in items]
 
+    def _remember(self, payload: bytes) -> None:
+        """Let the strategies see, once, what came before the run."""
+        rows = [] if self._has_past else warm_rows(payload)
+        self._has_past = True
+        for number, book in enumerate(self.books):
+            parts = [self._part(number, row) for row in rows]
+            book.remember([part for part in parts if any(bar is not None for bar in part.bars)])
+
     def _taken(self, seq: int, item: Input, row: Row | None) -> Outcome:
         if self.mode is Mode.ENDED:
             return Outcome(seq)
         if row is not None:
             return self._lead(seq, row)
+        if item.kind is FrameKind.FEED:
+            return Outcome(seq)
         content = json.loads(item.payload)
         if item.kind is FrameKind.COMMAND:
             return self._obey(seq, content)

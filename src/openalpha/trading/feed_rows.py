@@ -1,12 +1,13 @@
 """Rows of a market as payloads of the tape, and back."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from openalpha.engine.rows import BarUnits, Prices, Row
 from openalpha.store.run_log import canonical_json
 
-__all__ = ["row_of", "row_payload"]
+__all__ = ["is_warm", "row_of", "row_payload", "warm_payload", "warm_rows"]
 
 
 def row_payload(row: Row) -> bytes:
@@ -37,6 +38,27 @@ def row_of(payload: bytes) -> Row:
         tuple(_prices(values) for values in content.get("index", ())),
         tuple((number, ts, rate) for number, ts, rate in content.get("funding", ())),
     )
+
+
+def warm_payload(rows: Sequence[Row]) -> bytes:
+    """Return rows of before a run as the tape holds them: nothing is decided on these."""
+    return canonical_json({"warm": [row_payload(row).decode() for row in rows]})
+
+
+def is_warm(payload: bytes) -> bool:
+    """Say whether a payload of the feed is what `warm_payload` wrote."""
+    return payload.startswith(b'{"warm"')
+
+
+def warm_rows(payload: bytes) -> list[Row]:
+    """Return the rows that `warm_payload` wrote.
+
+    Examples
+    --------
+    >>> warm_rows(warm_payload([Row(60_000, (None,))]))[0].ts_ms
+    60000
+    """
+    return [row_of(text.encode()) for text in json.loads(payload)["warm"]]
 
 
 def _bar(values: list[int] | None) -> BarUnits | None:

@@ -14,8 +14,9 @@ from openalpha.core.errors import OpenAlphaError
 from openalpha.core.instruments import Instrument
 from openalpha.engine.rows import BarUnits, Row
 from openalpha.store.frames import FrameKind, canonical_json
+from openalpha.trading.live_recording import LiveRecording
 from openalpha.trading.venue_market import Bars, bar_units, interval_name
-from openalpha.venue.bybit.public_line import Candle, PublicLine
+from openalpha.venue.bybit.public_line import Candle, Message, PublicLine
 
 __all__ = ["FeedReading", "LiveBars"]
 
@@ -58,6 +59,13 @@ class LiveBars:
         The server.
     bar_timeout_ms : int
         How long after its close a bar is waited for.
+    recording : LiveRecording, optional
+        Told all that comes.
+    topics : sequence of str
+        What is listened to beside bars, for the recording: `publicTrade.{}`, `orderbook.50.{}`.
+
+    Attributes
+    ----------
     woken : callable
         Told, in a thread of the feed's, that there is something new.
     """
@@ -69,11 +77,13 @@ class LiveBars:
         *,
         url: str,
         bar_timeout_ms: int = 2_000,
-        woken: Callable[[], None] = lambda: None,
+        recording: LiveRecording | None = None,
+        topics: Sequence[str] = (),
     ) -> None:
         self._asked, self._timeout_ms = asked, bar_timeout_ms
         self.timeframe_ms, self.instruments = asked.timeframe_ms, tuple(instruments)
-        self.woken = woken
+        self.woken: Callable[[], None] = lambda: None
+        self._recording, self._topics = recording, tuple(topics)
         self._numbers = {
             (item.market.removeprefix("bybit_"), item.symbol): number
             for number, item in enumerate(instruments)
@@ -132,6 +142,8 @@ class LiveBars:
             if now_ms >= stamp + self.timeframe_ms + self._timeout_ms:
                 self._wanted = (stamp - 1, now_ms)
                 self._lock.notify_all()
+        if rows and self._recording is not None:
+            self._recording.bars(rows)
         return rows
 
     def take(self) -> list[tuple[FrameKind, bytes]]:
@@ -157,9 +169,12 @@ class LiveBars:
         interval = interval_name(self.timeframe_ms)
         symbols = [symbol for one, symbol in self._numbers if one == category]
 
-        def hear(message: object) -> None:
-            if isinstance(message, Candle) and message.is_closed:
-                self._keep(category, message)
+        def hear(message: Message) -> None:
+            if isinstance(message, Candle):
+                if message.is_closed:
+                    self._keep(category, message)
+            elif self._recording is not None:
+                self._recording.hear(category, message)
 
         def change(is_up: bool) -> None:
             self._change(category, is_up)
@@ -167,7 +182,11 @@ class LiveBars:
         return PublicLine(
             url,
             category,
-            topics=[f"kline.{interval}.{symbol}" for symbol in symbols],
+            topics=[
+                topic.format(symbol)
+                for topic in (f"kline.{interval}.{{}}", *self._topics)
+                for symbol in symbols
+            ],
             on_message=hear,
             on_change=change,
         )

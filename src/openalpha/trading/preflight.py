@@ -1,6 +1,6 @@
 """Compares an account with the run it is to carry, before the first order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +10,12 @@ from openalpha.trading.plan import RunPlan
 from openalpha.venue.bybit.answers import BybitRefused
 from openalpha.venue.bybit.channel import Call, Channel
 
-__all__ = ["check_account"]
+__all__ = ["TRADED", "check_account", "check_rules"]
 
 _MARGIN = {"cross": "REGULAR_MARGIN", "isolated": "ISOLATED_MARGIN"}
-_NOT_MODIFIED = 110043
+_NOT_MODIFIED, _NO_SUCH = 110043, 10001
+TRADED = "Trading"
+"""The venue's word for an instrument that can be traded."""
 
 Row = Mapping[str, Any]
 
@@ -85,11 +87,35 @@ def _money(channel: Channel, plan: RunPlan) -> list[str]:
     return [f"it holds {held} {coin}, the run's capital is {plan.capital}; fund it or lower it"]
 
 
+def check_rules(channel: Channel, instruments: Sequence[Instrument]) -> None:
+    """Compare the rules a run counts in with the venue's.
+
+    Raises
+    ------
+    InputError
+        Naming every instrument that is not traded there now, or by another tick or lot.
+    VenueUnavailable
+        If the venue does not answer.
+    """
+    found = [words for item in instruments for words in _rules(channel, item)]
+    if found:
+        raise InputError("; ".join(found))
+
+
 def _rules(channel: Channel, item: Instrument) -> list[str]:
-    """Say where the venue's tick and lot are not those the run counts in."""
-    rows = _ask(channel, "/v5/market/instruments-info", item)
+    """Say where an instrument is not traded, or not by the tick and lot the run counts in."""
+    params = {"category": item.market.removeprefix("bybit_"), "symbol": item.symbol}
+    try:
+        rows = channel.call(Call("/v5/market/instruments-info", params, is_public=True)).rows
+    except BybitRefused as refused:
+        if refused.code != _NO_SUCH:
+            raise
+        rows = []
     if not rows:
         return [f"the venue does not list {item.symbol}"]
+    status = str(rows[0].get("status", TRADED))
+    if status != TRADED:
+        return [f"{item.symbol} is not traded now: the venue says {status}"]
     last = item.steps[-1]
     lot = "basePrecision" if item.kind is Kind.SPOT else "qtyStep"
     theirs = {

@@ -19,9 +19,13 @@ class FeedSettings:
             "max": 60_000,
         },
     )
-    record: bool = field(
-        default=True,
-        metadata={"help": "whether the bars a run sees are kept in the lake"},
+    record: str = field(
+        default="bars",
+        metadata={
+            "help": "what of a live market is kept in the lake: nothing, the bars a run sees, "
+            "public trades too, or the order book too",
+            "choices": ("none", "bars", "trades", "book"),
+        },
     )
     server: str = field(
         default="",

@@ -19,7 +19,7 @@ from openalpha.strategy.base import PortfolioStrategy
 from openalpha.strategy.params import build_params
 from openalpha.trading.desk import Desk
 from openalpha.trading.driver import Driver
-from openalpha.trading.feeds import LakeFeed
+from openalpha.trading.feeds import Feed
 from openalpha.trading.live_posting import Poster
 from openalpha.trading.plan import RunPlan, StrategyPlan, under_live_limits
 from openalpha.trading.run_folder import RunFolder, begin_run
@@ -51,8 +51,9 @@ def begin_paper_run(
     capital: Decimal,
     settings: EngineSettings,
     clock: Clock,
+    feed: Mapping[str, Any] | None = None,
 ) -> RunFolder:
-    """Check what was asked for and make the folder of a paper run on recorded bars.
+    """Check what was asked for and make the folder of a paper run.
 
     Each strategy trades every instrument, in a sub-book of its own. The live profile's limits are
     in force. Every strategy is proven not to see the future first.
@@ -60,6 +61,9 @@ def begin_paper_run(
     Parameters
     ----------
     histories : mapping of role or instrument id to History
+        What is traded on; with `feed`, what came before it.
+    feed : mapping, optional
+        What the record says of where the bars come from; recorded bars by default.
 
     Raises
     ------
@@ -69,8 +73,14 @@ def begin_paper_run(
         If a strategy sees the future.
     """
     plan = _plan(home, asked, histories, capital=capital, settings=settings)
+    Desk(plan, folder=home / "strategies")  # what cannot be led is refused before a folder is made
+    feed = _lake_feed(histories) if feed is None else feed
+    return begin_run(home, plan, feed=feed, created_ms=clock.now_ms())
+
+
+def _lake_feed(histories: Mapping[str, History]) -> dict[str, Any]:
     first = next(iter(histories.values()))
-    feed = {
+    return {
         "kind": "lake",
         "timeframe": timeframe_name(first.timeframe_ms),
         "from_ms": min(int(history.ts_ms[0]) for history in histories.values()),
@@ -78,8 +88,6 @@ def begin_paper_run(
         "fingerprints": {str(h.instrument.id): h.fingerprint for h in histories.values()},
         "notes": [f"{h.instrument.id}: {note}" for h in histories.values() for note in h.notes],
     }
-    Desk(plan, folder=home / "strategies")  # what cannot be led is refused before a folder is made
-    return begin_run(home, plan, feed=feed, created_ms=clock.now_ms())
 
 
 def lake_histories(lake: Lake, folder: RunFolder) -> list[History]:
@@ -108,18 +116,18 @@ def driver_of(
     folder: RunFolder,
     home: Path,
     *,
-    histories: Sequence[History],
+    feed: Feed,
     ledger: Ledger | None,
     entity: str,
     clock: Clock,
     hear: Callable[[str], None],
 ) -> Driver:
-    """Return the driver of a paper run on recorded bars, not started yet."""
+    """Return the driver of a paper run, not started yet."""
     desk = Desk(folder.plan(), folder=home / "strategies")
     poster = None
     if ledger is not None:
         poster = Poster(ledger, Book(folder.environment, entity), desk=desk, run_id=folder.id)
-    return Driver(folder, desk, poster=poster, feed=LakeFeed(histories), clock=clock, hear=hear)
+    return Driver(folder, desk, poster=poster, feed=feed, clock=clock, hear=hear)
 
 
 def _plan(

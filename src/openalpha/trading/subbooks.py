@@ -43,6 +43,10 @@ class SubBook(Protocol):
         """What it wanted at the last close, in millionths; empty for a strategy that orders."""
         ...
 
+    def remember(self, rows: Sequence[Row]) -> None:
+        """Take in rows of before the run; nothing is decided on them."""
+        ...
+
     def foresee(self, rows: Sequence[Row]) -> None:
         """Hear of rows that have happened and will be led next, so as to think once for all."""
         ...
@@ -125,6 +129,9 @@ class _EventBook:
     def account(self) -> OpenAccount:
         return self._step.account
 
+    def remember(self, rows: Sequence[Row]) -> None:
+        """Do nothing: callbacks begin with the run."""
+
     def foresee(self, rows: Sequence[Row]) -> None:
         """Do nothing: it decides bar by bar."""
 
@@ -148,6 +155,9 @@ class _SignalBook:
     @property
     def account(self) -> OpenAccount:
         return self._step.account
+
+    def remember(self, rows: Sequence[Row]) -> None:
+        self._thinker.remember(rows)
 
     def foresee(self, rows: Sequence[Row]) -> None:
         self._thinker.foresee(rows)

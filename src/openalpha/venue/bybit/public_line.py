@@ -15,7 +15,7 @@ from openalpha.venue.bybit.hosts import socket_url
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
-__all__ = ["BookChange", "Candle", "PublicLine", "Trade", "read_message"]
+__all__ = ["BookChange", "Candle", "Message", "PublicLine", "Trade", "read_message"]
 
 _ASKED_AT_ONCE = 10
 """Topics in one subscription: spot takes no more."""

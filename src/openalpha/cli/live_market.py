@@ -1,0 +1,150 @@
+"""A live market for `openalpha run`: bars pushed and asked for, kept in the lake."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from openalpha.cli.conventions import Screen
+    from openalpha.settings import LoadedSettings
+    from openalpha.trading.feeds import LiveFeed
+    from openalpha.trading.live_bars import LiveBars
+    from openalpha.trading.run_folder import RunFolder
+    from openalpha.trading.starting import Asked
+    from openalpha.trading.venue_market import Bars
+    from openalpha.venue.bybit.channel import Channel
+
+__all__ = ["begin_live_paper", "live_feed", "listened"]
+
+_TIMEOUT_S = 5.0
+
+
+def begin_live_paper(
+    screen: "Screen",
+    loaded: "LoadedSettings",
+    asked: "Sequence[Asked]",
+    *,
+    instruments: Sequence[str],
+    timeframe: str,
+    money: "Decimal",
+    lasts: str,
+) -> "RunFolder":
+    """Make the folder of a paper run on an exchange's live prices.
+
+    Raises
+    ------
+    InputError
+        If what was asked for cannot be run.
+    VenueUnavailable
+        If the exchange does not answer.
+    """
+    from openalpha.cli.backtest_data import parse_wanted
+    from openalpha.core.clock import SystemClock, parse_timeframe
+    from openalpha.engine.run import VenueSettings
+    from openalpha.engine.signals import EngineSettings
+    from openalpha.market.catalogue import instrument_for
+    from openalpha.market.lake import Lake
+    from openalpha.settings import prepare_home
+    from openalpha.trading.live_starting import LiveTerms, past_of, public_server
+    from openalpha.trading.preflight import check_rules
+    from openalpha.trading.starting import begin_paper_run
+    from openalpha.trading.venue_market import Bars
+
+    groups = loaded.settings
+    lake = Lake(loaded.home, settings=groups.data)
+    sources = parse_wanted(instruments, (), timeframe=timeframe).sources
+    items = {one.role or one.instrument: instrument_for(one.instrument, lake) for one in sources}
+    timeframe_ms = parse_timeframe(timeframe)
+    prepare_home(loaded.home)
+    server = public_server(groups.feed.server)
+    with _public(loaded, server) as channel:
+        terms = LiveTerms(
+            server,
+            timeframe_ms,
+            channel.earliest_ms(),
+            parse_timeframe(lasts) if lasts else 0,
+        )
+        check_rules(channel, list(items.values()))
+        bars = Bars(channel, list(items.values()), timeframe_ms)
+        folder = begin_paper_run(
+            loaded.home,
+            asked,
+            histories=past_of(bars, items, terms),
+            capital=money,
+            settings=EngineSettings(
+                VenueSettings(groups.costs, groups.margin, groups.fills), groups.sizing, groups.risk
+            ),
+            clock=SystemClock(),
+            feed=terms.feed(),
+        )
+    screen.remark(f"Run {folder.id} begins on {server}; its log is in {folder.path}")
+    return folder
+
+
+@contextmanager
+def live_feed(loaded: "LoadedSettings", folder: "RunFolder") -> "Iterator[LiveFeed]":
+    """Yield the feed of a paper run on a live market, listening."""
+    from openalpha.core.clock import SystemClock
+    from openalpha.trading.feeds import LiveFeed
+    from openalpha.trading.live_starting import span_of
+
+    server = str(folder.feed()["server"])
+    with _public(loaded, server) as channel, listened(loaded, folder, channel) as (asked, bars):
+        yield LiveFeed(bars, asked, span=span_of(folder), clock=SystemClock())
+
+
+@contextmanager
+def listened(
+    loaded: "LoadedSettings", folder: "RunFolder", channel: "Channel"
+) -> "Iterator[tuple[Bars, LiveBars]]":
+    """Yield a run's bars, asked for and pushed, while they are listened to and recorded."""
+    from openalpha.core.clock import SystemClock
+    from openalpha.market.lake import Lake
+    from openalpha.market.recording import Recorder
+    from openalpha.trading.live_bars import LiveBars
+    from openalpha.trading.live_recording import TOPICS, LiveRecording
+    from openalpha.trading.venue_market import Bars
+
+    plan, terms = folder.plan(), loaded.settings.feed
+    asked = Bars(channel, plan.instruments, plan.timeframe_ms)
+    recording = None
+    with ExitStack() as stack:
+        if terms.record != "none":
+            lake = Lake(loaded.home, settings=loaded.settings.data)
+            recorder = Recorder(lake, source=f"live feed of {channel.host}")
+            recording = LiveRecording(
+                recorder,
+                plan.instruments,
+                timeframe_ms=plan.timeframe_ms,
+                server=channel.url,
+                clock=SystemClock(),
+            )
+            recording.again(folder)
+            recorder.start()
+            stack.callback(recorder.close)
+        bars = LiveBars(
+            asked,
+            plan.instruments,
+            url=channel.url,
+            bar_timeout_ms=terms.bar_timeout_ms,
+            recording=recording,
+            topics=TOPICS[terms.record],
+        )
+        bars.start()
+        stack.callback(bars.close)
+        yield asked, bars
+
+
+@contextmanager
+def _public(loaded: "LoadedSettings", server: str) -> "Iterator[Channel]":
+    """Yield a channel for what everybody may ask, counted in the home's budget."""
+    from openalpha.cli.exchange_access import broker_of
+    from openalpha.core.clock import SystemClock
+    from openalpha.net import HttpTransport, Priority
+    from openalpha.venue.bybit.channel import Channel
+
+    with HttpTransport(timeout_s=_TIMEOUT_S, total_s=2 * _TIMEOUT_S) as network:
+        broker = broker_of(loaded.home)
+        yield Channel(network, server, clock=SystemClock(), broker=broker, priority=Priority.DATA)
