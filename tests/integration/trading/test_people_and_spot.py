@@ -1,8 +1,8 @@
 """People's orders and spot at the real twin: own sub-book, coins of before untouched, parcels."""
 
-import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,19 @@ SPOT_ID, LINEAR_ID = "bybit_spot:BTCUSDT", "bybit_linear:BTCUSDT"
 BEFORE = Decimal("0.5")
 
 
-@pytest.fixture
-def place(home: Path) -> Iterator[Place]:
+@contextmanager
+def both_markets(home: Path) -> Iterator[Place]:
     """A twin with both markets, and an account that held half a bitcoin before."""
     exchange = new_exchange(BTC, BTC_SPOT, step_ms=10_000)
     client = Client.of(exchange, USDT="50000", BTC=str(BEFORE))
     with served(exchange) as url, HttpTransport(timeout_s=20.0, total_s=40.0) as transport:
         yield Place(exchange, client, ExchangeKey(client.key, client.secret, url), transport, home)
+
+
+@pytest.fixture
+def place(home: Path) -> Iterator[Place]:
+    with both_markets(home) as one:
+        yield one
 
 
 def begun(place: Place, *asked: Any, minutes: int = 0, on: str = SPOT_ID) -> RunFolder:
@@ -56,7 +62,7 @@ def begun(place: Place, *asked: Any, minutes: int = 0, on: str = SPOT_ID) -> Run
 
 def turned(driver: VenueDriver, count: int = 3) -> None:
     for _ in range(count):
-        asyncio.run(driver.turns.turn())
+        driver.turns.step()
 
 
 def opened(place: Place, folder: RunFolder, ledger: Any) -> VenueDriver:
