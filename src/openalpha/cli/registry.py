@@ -91,6 +91,12 @@ COMMANDS = (
         "replay", "openalpha.cli.replay", "Replay a run's tape and compare to the byte.", _TRADING
     ),
     Entry(
+        "execution",
+        "openalpha.cli.execution",
+        "How well orders were carried out: times and slippage.",
+        _TRADING,
+    ),
+    Entry(
         "incidents", "openalpha.cli.incidents", "What a person should look at and settle.", _TRADING
     ),
     Entry(

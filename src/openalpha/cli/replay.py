@@ -1,5 +1,6 @@
 """`openalpha replay`: the tape alone must give every decision, order and fill again."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,9 +13,12 @@ from openalpha.cli.conventions import (
     SetOption,
     read_settings,
 )
+from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
+    from openalpha.trading.gap import Gap
     from openalpha.trading.replay import Verdict
+    from openalpha.trading.run_folder import RunFolder
 
 __all__ = ["app", "show_verdict"]
 
@@ -26,6 +30,12 @@ CHECK_FAILED = 4
 @app.command()
 def replay(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the beginning of it.")],
+    against_backtest: Annotated[
+        bool,
+        typer.Option(
+            "--against-backtest", help="Split the distance to a backtest of the same bars."
+        ),
+    ] = False,
     json_to: JsonOption = None,
     settings: SetOption = None,
     config: ConfigOption = None,
@@ -43,16 +53,38 @@ def replay(
     compile_kernel(screen)
     verdict = replay_run(folder, strategies=loaded.home / "strategies")
     show_verdict(screen, verdict, run_id=folder.id)
-    screen.result(
-        {
-            "schema": "openalpha.replay/1",
-            "run": folder.id,
-            "is_same": verdict.is_same,
-            "verdict": verdict,
-        }
-    )
+    result = {
+        "schema": "openalpha.replay/1",
+        "run": folder.id,
+        "is_same": verdict.is_same,
+        "verdict": verdict,
+    }
+    if against_backtest:
+        gap = _gap(folder, loaded.home / "strategies")
+        _show_gap(screen, gap)
+        result["gap"] = {"parts": gap.parts(), "total": gap.total, "score": gap.score}
+    screen.result(result)
     if not verdict.is_same:
         raise typer.Exit(CHECK_FAILED)
+
+
+def _gap(folder: "RunFolder", strategies: Path) -> "Gap":
+    from openalpha.core.messages import Environment
+    from openalpha.trading.gap import gap_of
+
+    if folder.environment is Environment.PAPER:
+        raise InputError("a paper run's fills are the backtest's own; there is no distance to it")
+    return gap_of(folder, strategies=strategies)
+
+
+def _show_gap(screen: Screen, gap: "Gap") -> None:
+    """Say why a run earned another amount than the backtest of its bars."""
+    for name, part in gap.parts().items():
+        screen.show(f"  {name:<8} {part:>+16,.4f}")
+    screen.show(
+        f"  total    {gap.total:>+16,.4f}  earned by the run, less what a backtest of its bars "
+        f"earns; {gap.pairs:,} orders paired, {gap.alone:,} alone; score {gap.score:.1f} of 100"
+    )
 
 
 def show_verdict(screen: Screen, verdict: "Verdict", *, run_id: str) -> None:

@@ -8,7 +8,14 @@ from openalpha.core.instruments import Instrument, Kind
 from openalpha.core.units import decimals_of, to_units
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.setup import AccountSetup, InstrumentSetup, Tier
-from openalpha.venue.settings import LOWEST_TIER, TIERS, CostSettings, FillSettings, MarginSettings
+from openalpha.venue.settings import (
+    LOWEST_TIER,
+    TIERS,
+    CostSettings,
+    FillSettings,
+    MarginSettings,
+    calibrated_spreads,
+)
 
 __all__ = ["account_setup", "cash_decimals", "fee_notes", "fees_bps", "instrument_setup"]
 
@@ -58,7 +65,17 @@ def fee_notes(instruments: Sequence[Instrument], costs: CostSettings) -> list[st
             f"{instrument.id}: fees {maker.normalize():f} bps maker, "
             f"{taker.normalize():f} bps taker: {words}"
         )
+        measured = _measured_spread(instrument, costs)
+        if measured is not None:
+            notes.append(f"{instrument.id}: spread {measured:f} bps, as costs.calibrated says")
     return notes
+
+
+def _measured_spread(instrument: Instrument, costs: CostSettings) -> Decimal | None:
+    """Return the spread that was measured of an instrument; an explicit one goes before it."""
+    if costs.spread_bps is not None:
+        return None
+    return calibrated_spreads(costs.calibrated).get(str(instrument.id))
 
 
 def _schedule(instrument: Instrument, costs: CostSettings) -> tuple[Decimal, Decimal, str]:
@@ -153,7 +170,9 @@ def instrument_setup(
     )
     biggest = instrument.max_qty
     market = instrument.max_market_qty if instrument.max_market_qty is not None else biggest
+    measured = _measured_spread(instrument, costs)
     spread = _or_preset(costs.spread_bps, costs, REALISTIC_SPREAD_BPS)
+    spread = spread if measured is None else measured
     tiers = instrument.tiers if instrument.kind is not Kind.SPOT else ()
     return InstrumentSetup(
         kind=int(instrument.kind),

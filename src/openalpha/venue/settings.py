@@ -5,7 +5,14 @@ from decimal import Decimal
 
 from openalpha.core.errors import ConfigError
 
-__all__ = ["LOWEST_TIER", "TIERS", "CostSettings", "FillSettings", "MarginSettings"]
+__all__ = [
+    "LOWEST_TIER",
+    "TIERS",
+    "CostSettings",
+    "FillSettings",
+    "MarginSettings",
+    "calibrated_spreads",
+]
 
 TIERS: dict[str, dict[str, tuple[str, str]]] = {
     "VIP0": {"linear": ("2.0", "5.5"), "spot": ("10.0", "10.0")},
@@ -25,6 +32,35 @@ rates of the lowest tier (`Instrument.fees`).
 
 
 LOWEST_TIER = "VIP0"
+
+
+def calibrated_spreads(text: str) -> dict[str, Decimal]:
+    """Read measured spreads in basis points by instrument from the text of `costs.calibrated`.
+
+    Raises
+    ------
+    ConfigError
+        If a part of it is not INSTRUMENT=BPS with 0 to 5000.
+
+    Examples
+    --------
+    >>> calibrated_spreads("bybit_linear:BTCUSDT=1.8 bybit_linear:ETHUSDT=2")
+    {'bybit_linear:BTCUSDT': Decimal('1.8'), 'bybit_linear:ETHUSDT': Decimal('2')}
+    """
+    found = {}
+    for part in text.split():
+        name, _, number = part.partition("=")
+        try:
+            spread = Decimal(number)
+        except ArithmeticError:
+            spread = Decimal(-1)
+        if ":" not in name or not (spread.is_finite() and 0 <= spread <= 5000):
+            raise ConfigError(
+                f"costs.calibrated has '{part}', expected INSTRUMENT=BPS with 0 to 5000 such as "
+                "bybit_linear:BTCUSDT=1.8"
+            )
+        found[name] = spread
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +90,14 @@ class CostSettings:
     spread_bps: Decimal | None = field(
         default=None,
         metadata={"help": "bid-ask spread; half is paid by a taker (realistic: 1)", "unit": "bps"},
+    )
+    calibrated: str = field(
+        default="",
+        metadata={
+            "help": "measured spreads by instrument, as `openalpha execution --calibrate` writes "
+            "them: bybit_linear:BTCUSDT=1.8 …; one that is not named has costs.spread_bps",
+            "unit": "bps",
+        },
     )
     impact: Decimal | None = field(
         default=None,
@@ -86,6 +130,7 @@ class CostSettings:
             number = getattr(self, name)
             if number is not None and not -100 <= number <= 1000:
                 raise ConfigError(f"costs.{name} was {number} bps, expected -100 to 1000")
+        calibrated_spreads(self.calibrated)
 
 
 @dataclass(frozen=True, slots=True)

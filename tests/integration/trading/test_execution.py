@@ -1,0 +1,165 @@
+"""What a run's orders cost beside the model, measured on the real twin, and its gap split."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+
+from openalpha.cli.border import execute
+from openalpha.core.clock import HOUR_MS
+from openalpha.core.messages import Environment
+from openalpha.market.catalogue import instrument_for
+from openalpha.store.run_log import FrameKind
+from openalpha.trading.desk import Desk
+from openalpha.trading.execution import carried_orders, measured_spreads, summed
+from openalpha.trading.execution_log import read_run
+from openalpha.trading.execution_model import model_run
+from openalpha.trading.feed_rows import row_payload
+from openalpha.trading.gap import gap_of, split_gap
+from openalpha.trading.side import Input
+from openalpha.venue.rules import instrument_setup
+from openalpha.venue.settings import CostSettings, MarginSettings
+from tests.fakes.live_runs import books
+from tests.integration.trading.test_venue_runs import placed
+
+CENT = Decimal("0.01")
+
+
+@pytest.fixture(scope="module")
+def led(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """An hour at the twin, led to its end; shorter than the streak of losses that would pause it."""
+    home = tmp_path_factory.mktemp("led") / "home"
+    home.mkdir()
+    with placed(home) as place, books(home) as ledger:
+        folder = place.begun(60)
+        driver = place.led(folder, ledger)
+    return SimpleNamespace(home=home, folder=folder, desk=driver.desk, seen=read_run(folder))
+
+
+def model_equity(led: SimpleNamespace) -> Decimal:
+    """What the kernel's own account ends with: an oracle that knows nothing of pairs."""
+    plan = replace(led.folder.plan(), environment=Environment.PAPER)
+    desk = Desk(plan)
+    for number, row in enumerate(led.seen.rows, 1):
+        desk.apply(number, Input(FrameKind.FEED, row_payload(row), row.ts_ms))
+    (book,) = desk.books
+    decimals = book.account.units.coin_decimals[0]
+    return Decimal(round(desk.equity[0])).scaleb(-decimals)
+
+
+def of_the_last_close(led: SimpleNamespace) -> Decimal:
+    """What orders made and cost that the model would fill on a bar the tape does not have."""
+    last = led.seen.rows[-1]
+    close = Decimal(last.bars[0][3]).scaleb(-led.folder.plan().instruments[0].price_decimals)
+    end_ms = last.ts_ms + led.folder.plan().timeframe_ms
+    late = [order for order in led.seen.orders if order.decided_ms >= end_ms]
+    return sum(
+        (o.side * f.qty * (close - f.price) - f.fee for o in late for f in o.fills), Decimal(0)
+    )
+
+
+def test_the_parts_add_up_to_what_the_run_earned_more_or_less(led) -> None:
+    gap = gap_of(led.folder)
+    apart = led.desk.books[0].equity - model_equity(led) - of_the_last_close(led)
+    assert abs(gap.total - apart) < CENT, "the parts explain all of it"
+    assert gap.pairs >= 18 and gap.alone == 0
+    assert gap.signal == gap.missed == 0, "the same functions decide on the same bars"
+    assert gap.price != 0
+    assert 50 < gap.score < 100
+
+
+def test_what_a_run_missed_or_decided_otherwise_is_told_apart(led) -> None:
+    plan, seen = led.folder.plan(), read_run(led.folder)
+    model = model_run(plan, seen.rows)
+    whole = split_gap(plan, seen, model=model)
+    entry = next(o for o in seen.orders if o.decided_ms and not o.is_reduce_only and o.fills)
+    entry.fills = []
+    missed = split_gap(plan, seen, model=model)
+    assert missed.missed != 0 and missed.signal == 0
+    assert missed.alone == whole.alone + 1
+    model.targets[entry.book, entry.decided_ms] = [-7]
+    other = split_gap(plan, seen, model=model)
+    assert (other.signal, other.missed) == (missed.missed, 0)
+
+
+def test_a_fill_a_bar_later_is_latency(led) -> None:
+    plan, seen = led.folder.plan(), read_run(led.folder)
+    model = model_run(plan, seen.rows)
+    before = split_gap(plan, seen, model=model)
+    order = next(o for o in seen.orders if o.decided_ms and o.fills)
+    order.fills = [replace(fill, ts_ms=fill.ts_ms + plan.timeframe_ms) for fill in order.fills]
+    after = split_gap(plan, seen, model=model)
+    assert after.latency != 0
+    assert after.total == before.total, "another name for the same money"
+
+
+def test_every_order_has_its_times_and_its_slippage(led) -> None:
+    orders = carried_orders(led.folder)
+    end_ms = led.seen.rows[-1].ts_ms + led.folder.plan().timeframe_ms
+    filled = [order for order in orders if order.is_market and order.decided_ms < end_ms]
+    assert len(filled) >= 18
+    for order in filled:
+        assert order.decided_ms <= order.acked_ms
+        assert order.decided_ms <= order.filled_ms
+        assert order.filled == order.qty
+        assert order.decision_bps is not None and abs(order.decision_bps) < 50
+        assert order.arrival_bps is not None and abs(order.arrival_bps) < 50
+        assert order.model_bps is not None and abs(order.model_bps) < 50
+    stops = [order for order in orders if not order.is_market]
+    assert stops and all(order.decided_ms == 0 for order in stops)
+    by_hour = summed(filled, lambda one: one.hour)
+    assert sum(found.orders for found in by_hour.values()) == len(filled)
+    assert {one.decided_ms // HOUR_MS % 24 for one in filled} == set(by_hour)
+
+
+def test_slippage_is_against_the_prices_it_says(led) -> None:
+    order = next(order for order in carried_orders(led.folder) if order.is_market)
+    (seen,) = (one for one in led.seen.orders if one.link_id == order.link_id)
+    rows = {row.ts_ms: row for row in led.seen.rows}
+    frame_ms = led.folder.plan().timeframe_ms
+    item = led.folder.plan().instruments[0]
+    close = Decimal(rows[order.decided_ms - frame_ms].bars[0][3]).scaleb(-item.price_decimals)
+    opening = Decimal(rows[order.decided_ms].bars[0][0]).scaleb(-item.price_decimals)
+    for found, price in ((order.decision_bps, close), (order.arrival_bps, opening)):
+        assert found == seen.side * (seen.price - price) / price * 10_000
+
+
+def test_the_command_and_the_spread_it_measures(led, monkeypatch, capsys, tmp_path) -> None:
+    monkeypatch.setenv("OPENALPHA_HOME", str(led.home))
+    measured = tmp_path / "measured.toml"
+    assert execute(["execution", led.folder.id, "--calibrate", str(measured), "--json", "-"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == "openalpha.execution/1"
+    spread = Decimal(told["spreads_bps"]["bybit_linear:BTCUSDT"])
+    assert f"bybit_linear:BTCUSDT={spread:f}" in measured.read_text()
+    assert execute(["config", "show", "--config", str(measured)]) == 0
+    assert "bybit_linear:BTCUSDT" in capsys.readouterr().out
+    assert execute(["execution", "--env", "twin"]) == 0
+    assert "by hour" in capsys.readouterr().out
+    assert execute(["replay", led.folder.id, "--against-backtest", "--json", "-"]) == 0
+    gap = json.loads(capsys.readouterr().out)["gap"]
+    parts = sum((Decimal(part) for part in gap["parts"].values()), Decimal(0))
+    assert parts == Decimal(gap["total"])
+    assert execute(["execution"]) == 1
+    assert "name a run, or an environment" in capsys.readouterr().err
+
+
+def test_a_measured_spread_is_what_a_backtest_charges() -> None:
+    item = instrument_for("bybit_linear:BTCUSDT")
+    costs = CostSettings(calibrated="bybit_linear:BTCUSDT=3 bybit_linear:ETHUSDT=9")
+
+    def half(given: CostSettings) -> int:
+        setup = instrument_setup(item, costs=given, margin=MarginSettings(), cash=8, base_coin=0)
+        return setup.half_spread_e8
+
+    assert half(costs) == 3 * half(CostSettings())
+    assert half(replace(costs, spread_bps=Decimal(7))) == 7 * half(CostSettings())
+
+
+def test_a_handful_of_orders_measures_nothing(led) -> None:
+    few = carried_orders(led.folder)[:10]
+    spreads, too_few = measured_spreads(few)
+    assert spreads == {}
+    assert 0 < too_few["bybit_linear:BTCUSDT"] < 20
