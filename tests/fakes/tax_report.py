@@ -5,8 +5,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from openalpha.books.imports.reconcile import Check
 from openalpha.books.report.facts import Facts, Origin, Signature
-from openalpha.books.report.model import Balance, OpenLine, RateLine, Settled, SourceFile
+from openalpha.books.report.model import OpenLine, RateLine, Settled, SourceFile
 from openalpha.books.tax.entity import Policy
 from openalpha.books.tax.events import (
     Acquire,
@@ -77,10 +78,10 @@ def facts(**changes: Any) -> Facts:
     return replace(made, **changes)
 
 
-def balance(**changes: Any) -> Balance:
+def balance(**changes: Any) -> Check:
     zero = D(0)
-    row = Balance(*RIGHT, zero, zero, zero, D("-0.001"), D(2), zero, zero, D("1.999"), D("1.999"),
-                  zero, "right")  # fmt: skip
+    row = Check(*RIGHT, zero, zero, zero, D("-0.001"), D(2), zero, zero, D("1.999"), D("1.999"),
+                0, "right")  # fmt: skip
     return row._replace(**changes)
 
 

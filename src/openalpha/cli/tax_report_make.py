@@ -11,7 +11,6 @@ from openalpha.books.locks import LockedYear, YearLocks, lock_name, year_name
 from openalpha.books.report.build import build_report
 from openalpha.books.report.facts import Facts, Named, Origin, Signature
 from openalpha.books.report.model import (
-    Balance,
     Kept,
     OpenLine,
     RateLine,
@@ -293,7 +292,7 @@ def _settled(items: "Iterable[ImportItem]", said: Mapping[str, Any]) -> Iterable
 
 def _balances(
     history: "ImportedHistory", items: "Sequence[ImportItem]", settled: "Sequence[ImportItem]"
-) -> Iterable[Balance]:
+) -> "Iterable[Check]":
     """Yield each account and coin; what does not fit is settled once every break of it is."""
     still = {_account(history, item) for item in items if item.code == _BROKEN}
     said = {_account(history, item) for item in settled if item.code == _BROKEN}
@@ -304,20 +303,12 @@ def _balances(
             verdict = "settled"
         if verdict == "wrong" and place in still:
             verdict = "open"  # its breaks are open items already
-        yield _balance(check, verdict)
+        yield check._replace(verdict=verdict)
 
 
 def _account(history: "ImportedHistory", item: "ImportItem") -> tuple[str, str, str]:
     record = history.sources[item.key.rsplit("/", 1)[0]]
     return record.venue, record.account, item.coin
-
-
-def _balance(check: "Check", verdict: str) -> Balance:
-    return Balance(
-        check.venue, check.account, check.coin, check.opening, check.realised, check.funding,
-        check.fees, check.trades, check.transfers, check.other, check.closing, check.stated,
-        check.difference, verdict,
-    )  # fmt: skip
 
 
 def _rates(history: "ImportedHistory", first_ms: int, end_ms: int) -> Iterable[RateLine]:

@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 from openalpha.pages.cells import Cell, Column, shown
+from openalpha.pages.letters import safe
 
 __all__ = [
     "ALARM",
@@ -20,7 +21,6 @@ __all__ = [
     "SOFT",
     "Paper",
     "Style",
-    "safe",
     "wrapped",
 ]
 
@@ -256,11 +256,6 @@ def _plain_streams() -> Iterator[None]:
         yield
     finally:
         rl_config.useA85 = before
-
-
-def safe(text: str) -> str:
-    """Return text in the characters the built-in fonts have; others become question marks."""
-    return text.encode("cp1252", "replace").decode("cp1252")
 
 
 def wrapped(text: str, *, font: str, size: float, room: float) -> list[str]:

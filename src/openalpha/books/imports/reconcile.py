@@ -30,6 +30,8 @@ class Check(NamedTuple):
         The last balance the files state.
     breaks : int
         Rows whose stated balance is not the one before plus their change.
+    verdict : str
+        A report's: right, wrong, open (its breaks are open items), settled by a person.
     """
 
     venue: str
@@ -45,6 +47,7 @@ class Check(NamedTuple):
     closing: Decimal
     stated: Decimal
     breaks: int
+    verdict: str = ""
 
     @property
     def difference(self) -> Decimal:

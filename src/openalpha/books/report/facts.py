@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from openalpha.books.report.model import Balance, OpenLine, RateLine, Settled, SourceFile
+from openalpha.books.imports.reconcile import Check
+from openalpha.books.report.model import OpenLine, RateLine, Settled, SourceFile
 from openalpha.books.tax.entity import Policy
 from openalpha.books.tax.events import Event
 from openalpha.books.tax.gains import Law
@@ -96,7 +97,7 @@ class Facts:
     signature: Signature
     open_items: tuple[OpenLine, ...] = ()
     settled: tuple[Settled, ...] = ()
-    balances: tuple[Balance, ...] = ()
+    balances: tuple[Check, ...] = ()
     rates: tuple[RateLine, ...] = ()
     origin: Origin = field(default_factory=lambda: Origin(""))
     law: Law = field(default_factory=Law)

@@ -5,8 +5,9 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from openalpha.books.imports.reconcile import Check
+
 __all__ = [
-    "Balance",
     "Comparison",
     "Disposal",
     "Earning",
@@ -153,25 +154,6 @@ class Settled(NamedTuple):
     reason: str
 
 
-class Balance(NamedTuple):
-    """The reconciliation of one coin in one account at the end of the year."""
-
-    venue: str
-    account: str
-    coin: str
-    opening: Decimal
-    realised: Decimal
-    funding: Decimal
-    fees: Decimal
-    trades: Decimal
-    transfers: Decimal
-    other: Decimal
-    closing: Decimal
-    stated: Decimal
-    difference: Decimal
-    verdict: str
-
-
 class Comparison(NamedTuple):
     """One figure under every treatment, in the order of `TaxReport.treatments`; None is refused."""
 
@@ -260,7 +242,7 @@ class TaxReport:
     wash: tuple[WashLine, ...]
     open_items: tuple[OpenLine, ...]
     settled: tuple[Settled, ...]
-    balances: tuple[Balance, ...]
+    balances: tuple[Check, ...]
     rates: tuple[RateLine, ...]
     files: tuple[SourceFile, ...]
     remarks: tuple[str, ...]

@@ -1,11 +1,14 @@
 """The report as PDF, for paper and for the agent's file."""
 
+from collections.abc import Iterable, Iterator
+
 from openalpha.books.report.contents import tables_of
 from openalpha.books.report.first_page import DISCLAIMER
 from openalpha.books.report.model import TaxReport
 from openalpha.books.report.summary import headline, marks_note, tiles
 from openalpha.books.report.tables import Table, condensed
 from openalpha.pages.cells import Column
+from openalpha.pages.letters import unwritable
 from openalpha.pages.paper import (
     ALARM,
     BOLD,
@@ -42,15 +45,24 @@ def report_pdf(report: TaxReport) -> bytes:
         f"OpenAlpha {report.version} · not tax advice"
     )
     paper = Paper(title=f"Tax report, {headline(report)}", foot=foot, watermark=hidden)
+    tables = tables_of(report)
     paper.turn(PORTRAIT)
-    _first_page(paper, report)
+    _first_page(paper, report, lost=unwritable(_texts(report, tables)))
     paper.turn(PORTRAIT)
-    for table in tables_of(report):
+    for table in tables:
         _draw(paper, table)
     return paper.bytes()
 
 
-def _first_page(paper: Paper, report: TaxReport) -> None:
+def _texts(report: TaxReport, tables: Iterable[Table]) -> Iterator[str]:
+    yield report.entity
+    for said in report.settings:
+        yield from (said.name, said.value, said.source)
+    for table in tables:
+        yield from (cell for row in table.rows for cell in row if isinstance(cell, str))
+
+
+def _first_page(paper: Paper, report: TaxReport, *, lost: str) -> None:
     paper.canvas.bookmarkHorizontal("first", 0, paper.y)
     paper.canvas.addOutlineEntry("First page", "first", 0)
     paper.text("Australian tax report", size=9, colour=SOFT)
@@ -58,6 +70,12 @@ def _first_page(paper: Paper, report: TaxReport) -> None:
     _tiles(paper, report)
     if report.is_synthetic:
         paper.text("SYNTHETIC: figures rest on made-up prices and go on no return.", colour=ALARM)
+    if lost:
+        text = (
+            f"Characters of other scripts ({len(lost)} of them) stand as ? on this paper, whose "
+            "fonts are Latin; HTML, workbook and CSV have them."
+        )
+        paper.text(text, size=8.5, colour=ALARM)
     if report.reasons:
         paper.text("Why this is a draft", size=9.5, font=BOLD, colour=ALARM, gap=1)
         paper.text("; ".join(report.reasons) + ".", size=8, gap=6)

@@ -49,6 +49,16 @@ def test_a_draft_is_stamped_on_every_page_with_its_reasons() -> None:
     assert "no rate says what it was worth" in "".join(pages)
 
 
+def test_names_in_other_scripts_break_nothing_and_are_spoken_of() -> None:
+    profile = replace(facts().profile, full_name="Nguyễn 安全 Жук")
+    made = build_report(facts(profile=profile))
+    first = " ".join(pdf_text(report_pdf(made))[0].split())
+    assert "Nguyên ?? ???" in first
+    assert "Characters of other scripts (5 of them) stand as ?" in first
+    assert "安全" in report_html(made)
+    assert "Characters of other scripts" not in " ".join(pdf_text(report_pdf(FINAL)))
+
+
 def test_a_pdf_has_an_outline_and_the_same_report_the_same_bytes() -> None:
     content = report_pdf(FINAL)
     titles = [entry["/Title"] for entry in PdfReader(BytesIO(content)).outline]

@@ -148,7 +148,7 @@ def test_the_first_page_names_every_choice() -> None:
         ({"is_over": False}, "the income year has not ended"),
         ({"draft_for": ("because",)}, "because"),
         (
-            {"balances": (balance(difference=D("0.5"), verdict="wrong"),)},
+            {"balances": (balance(stated=D("2.499"), verdict="wrong"),)},
             "bybit unified BTC: stated and moved differ by 0.5",
         ),
         (
@@ -163,7 +163,7 @@ def test_anything_open_makes_a_draft(changes: dict[str, Any], reason: str) -> No
 
 
 def test_nothing_open_is_final_and_a_settled_balance_is_no_reason() -> None:
-    rows = (balance(), balance(coin="ETH", difference=D(1), verdict="settled"))
+    rows = (balance(), balance(coin="ETH", stated=D("2.999"), verdict="settled"))
     report = build_report(facts(balances=rows))
     assert (report.status, report.reasons) == ("FINAL", ())
     said = {line.name: line.value for line in report.settings}
