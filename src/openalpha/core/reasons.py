@@ -3,11 +3,12 @@
 The numbers are stored in runs and shared with compiled code: never renumber.
 """
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 __all__ = ["Reason", "explain"]
 
 
+@unique
 class Reason(IntEnum):
     """Reasons of fills (1-19), of orders that end or are refused (20-59), of decisions (60-89).
 
@@ -72,7 +73,6 @@ class Reason(IntEnum):
     BANKRUPT = 71
     MISSING_BAR = 72
     PAUSED = 73
-    BREAKER_LOSS_STREAK = 73
     BREAKER_VOLATILITY = 74
     BREAKER_SPREAD = 75
     BREAKER_STALE = 76
@@ -88,6 +88,7 @@ class Reason(IntEnum):
     ORDERED_BY_PERSON = 86
     NOT_ARMED = 87
     LOCKED = 88
+    BREAKER_LOSS_STREAK = 89
 
 
 _WORDS: dict[Reason, str] = {

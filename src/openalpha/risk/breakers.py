@@ -25,13 +25,12 @@ class Resume(IntEnum):
     CALM = 0
     NEXT_DAY = 1
     PERSON = 2
-    AT_ONCE = 3
 
 
 RESUMES: Mapping[Reason, Resume] = {
     Reason.BREAKER_DRAWDOWN: Resume.PERSON,
-    # As the backtest's limits do: it holds while the loss stands, at most to the day's end.
-    Reason.BREAKER_DAILY_LOSS: Resume.AT_ONCE,
+    # Stricter than a backtest, which opens again on a day whose loss was made good.
+    Reason.BREAKER_DAILY_LOSS: Resume.NEXT_DAY,
     Reason.BREAKER_LOSS_STREAK: Resume.NEXT_DAY,
     Reason.BREAKER_VOLATILITY: Resume.CALM,
     Reason.BREAKER_SPREAD: Resume.CALM,

@@ -210,10 +210,8 @@ class Ladder:
                 continue
             if how is Resume.NEXT_DAY:
                 is_over = (trip.since_ms - 1) // DAY_MS < self._day
-            elif how is Resume.CALM:
-                is_over = ts_ms - trip.calm_since_ms >= self._settings.calm_ms
             else:
-                is_over = True
+                is_over = ts_ms - trip.calm_since_ms >= self._settings.calm_ms
             if is_over:
                 del self._trips[key]
 

@@ -55,6 +55,7 @@ class Reply:
     words: str = ""
     ts_ms: int = 0
     sent_ms: int = 0
+    rate_left: str = ""
 
     def payload(self) -> bytes:
         """Return the reply as the log keeps it."""
@@ -70,6 +71,7 @@ class Reply:
                 "words": self.words,
                 "ts_ms": self.ts_ms,
                 "sent_ms": self.sent_ms,
+                "rate_left": self.rate_left,
             }
         )
 
@@ -100,4 +102,5 @@ def read_reply(payload: bytes) -> Reply:
         words=content["words"],
         ts_ms=content["ts_ms"],
         sent_ms=content.get("sent_ms", 0),
+        rate_left=content.get("rate_left", ""),
     )

@@ -14,6 +14,7 @@ __all__ = [
     "amend_order",
     "ask_account",
     "ask_fills",
+    "ask_market",
     "ask_open",
     "ask_order",
     "cancel_foreign",
@@ -92,6 +93,12 @@ def ask_account(what: str, *, start_ms: int = 0) -> Request:
     if start_ms:
         params["startTime"] = str(start_ms)
     return Request(RequestKind.ASK_ACCOUNT, params, (), Priority.RECONCILE)
+
+
+def ask_market(category: str, symbol: str) -> Request:
+    """Return the question how a market stands: bid, ask, mark."""
+    params = {"category": category, "symbol": symbol}
+    return Request(RequestKind.ASK_MARKET, params, (), Priority.DATA)
 
 
 def wish_of(change: Change, order: LiveOrder) -> dict[str, Decimal]:

@@ -75,6 +75,7 @@ class RequestKind(StrEnum):
     ASK_ORDERS = "ask_orders"
     ASK_FILLS = "ask_fills"
     ASK_ACCOUNT = "ask_account"
+    ASK_MARKET = "ask_market"
     SET_UP = "set_up"
 
 

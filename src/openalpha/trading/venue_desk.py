@@ -15,7 +15,7 @@ from openalpha.trading.bybit_side import BybitSide
 from openalpha.trading.desk import Mode
 from openalpha.trading.feed_rows import row_of
 from openalpha.trading.plan import RunPlan
-from openalpha.trading.side import AccountState, Incident, Input
+from openalpha.trading.side import AccountState, Incident, Input, RequestKind
 from openalpha.trading.subbooks import part_of
 from openalpha.trading.venue_books import MANUAL, open_manual_book, open_venue_book, stands
 from openalpha.trading.venue_events import VenueEvents
@@ -103,9 +103,10 @@ class VenueDesk:
             self._end(work, str(content["end"]))
         elif item.kind is FrameKind.TIMER and content.get("recover"):
             self.events.hear(work, self.side.recover(item))
-        else:
+        elif content.get("kind") != RequestKind.ASK_MARKET:
             self.events.hear(work, self.side.hear(item))
-        work.requests += self.side.owed()
+        self._stepped(work, self.risk.hear(item.kind, content))
+        work.requests += [*self.side.owed(), *self.risk.owed()]
         self._wind_up(work)
         self.orders.dispatch(work)
         return work.outcome()
@@ -158,7 +159,7 @@ class VenueDesk:
             book.see(part)
             if book.mind is not None and any(bar is not None for bar in part.bars):
                 led.append((number, book, *book.decide(part)))
-        self._stepped(work, self.risk.watch(close_ms, incidents=len(self.incidents)))
+        self._stepped(work, self.risk.watch(row, incidents=len(self.incidents)))
         for number, book, decided, targets in led:
             work.note(
                 FrameKind.DECISION,

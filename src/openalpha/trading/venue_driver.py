@@ -9,6 +9,7 @@ from typing import Any
 
 from openalpha.core.clock import SystemClock
 from openalpha.core.errors import DataError, VenueUnavailable
+from openalpha.engine.rows import Row
 from openalpha.risk.health import Health
 from openalpha.store.run_log import INPUTS, Frame, FrameKind, RunLog, canonical_json, read
 from openalpha.trading.commands import Command, CommandPort
@@ -16,6 +17,7 @@ from openalpha.trading.desk import Mode
 from openalpha.trading.desk_notes import Output
 from openalpha.trading.emergency_lock import Lock, lock
 from openalpha.trading.emergency_post import SafetyPost
+from openalpha.trading.feed_rows import warm_payload
 from openalpha.trading.hands import Carrier
 from openalpha.trading.incidents import IncidentBook
 from openalpha.trading.run_folder import RunFolder
@@ -70,8 +72,10 @@ class VenueDriver:
         What this process does for safety beside its loop; set before `start`.
     incident_book : IncidentBook or None
         Where incidents are kept until a person settles them.
-    pushes : Pushes or None
-        What the venue tells of the account by itself; without it the venue is asked.
+    past : callable or None
+        Returns the rows before the run, from which indicators begin.
+    pushes : list of Pushes
+        What the venue tells by itself, of account and feed; without it the venue is asked.
     """
 
     def __init__(
@@ -96,7 +100,8 @@ class VenueDriver:
         self.reconciled: Reconciled | None = None
         self.post: SafetyPost | None = None
         self.incident_book: IncidentBook | None = None
-        self.pushes: Pushes | None = None
+        self.pushes: list[Pushes] = []
+        self.past: Callable[[], Sequence[Row]] | None = None
         self._told_incidents = 0
         self._open_incidents = (0, 0)
         self._has_account = False
@@ -126,6 +131,8 @@ class VenueDriver:
             remembered = (self.post.memory.load() or {}).get("ladder")
             content = {"what": "safety", **health.content(), "memory": remembered}
             self.take(FrameKind.HEALTH, canonical_json(content))
+        if count == 0 and self.past is not None:
+            self.take(FrameKind.FEED, warm_payload(self.past()))
         self.take(FrameKind.TIMER, canonical_json({"recover": 1}))
         self.turns.begin()
         self.say()

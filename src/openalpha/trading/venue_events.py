@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from openalpha.core.messages import CashEffect, EffectKind, Fill
-from openalpha.core.orders import is_terminal
+from openalpha.core.orders import OrderStatus, is_terminal
 from openalpha.store.run_log import FrameKind
 from openalpha.trading.bybit_side import BybitSide
 from openalpha.trading.orders_events import VenueFill
@@ -108,10 +108,12 @@ class VenueEvents:
         shares = [(part.book, one) for part, one in self._orders.share(event.link_id, fill)]
         chosen = self._orders.chosen(event)
         work.chosen += [chosen] if chosen is not None else []
-        return {
-            (number, self._books[number].take(one))
-            for number, one in shares or self._of_nobody(fill)
-        }
+        found = set()
+        for number, one in shares or self._of_nobody(fill):
+            book = self._books[number]
+            self._risk.gauges.filled(book.part.name, one)
+            found.add((number, book.take(one)))
+        return found
 
     def _of_nobody(self, fill: Fill) -> list[tuple[int, Fill]]:
         """Give an execution of no order of ours to those whose position it closes, then to people.
@@ -170,6 +172,8 @@ class VenueEvents:
         work.note(FrameKind.NOTE, link=event.link_id, status=status, words=event.words)
         if not is_terminal(event.status):
             return
+        if event.status is OrderStatus.REJECTED:
+            self._risk.gauges.rejected()
         for part in self._orders.parts.get(event.link_id, ()):
             if part.leg == "entry" and event.filled_qty == 0:
                 self._books[part.book].undecide(part.which)

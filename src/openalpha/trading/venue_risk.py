@@ -6,19 +6,24 @@ from typing import Any
 
 from openalpha.core.instruments import Kind
 from openalpha.core.messages import ApprovedIntent, OrderIntent
+from openalpha.engine.rows import Row
 from openalpha.risk.gate import Gate, Refusal
 from openalpha.risk.health import Health, heed
 from openalpha.risk.ladder import Ladder, Step
 from openalpha.risk.limits import Limits, limits_of
-from openalpha.risk.reading import Reading
 from openalpha.risk.settings import BreakerSettings, LimitSettings
 from openalpha.risk.view import AccountView, MarketNow, Stage, SubBook
+from openalpha.store.frames import FrameKind
+from openalpha.trading.bybit_requests import ask_market
 from openalpha.trading.plan import RunPlan
+from openalpha.trading.side import Request, RequestKind
 from openalpha.trading.venue_books import VenueBook
+from openalpha.trading.venue_gauges import VenueGauges
 
 __all__ = ["VenueRisk", "told"]
 
 _ZERO = Decimal(0)
+_ASK_EVERY_MS = 10_000
 Place = tuple[str, str]
 """A sub-book's name and an instrument."""
 
@@ -51,6 +56,8 @@ class VenueRisk:
     ) -> None:
         limits = limits or limits_of(plan.settings.risk, LimitSettings())
         self.now_ms = 0
+        self.gauges = VenueGauges(plan.instruments)
+        self._plan, self._closed_ms, self._asked_ms = plan, 0, 0
         self._books, self._leverage = books, plan.settings.venue.margin.leverage
         self.gate = Gate(limits)
         self.ladder = Ladder(limits, breakers or BreakerSettings(), start=self.equity)
@@ -59,6 +66,17 @@ class VenueRisk:
     def equity(self) -> Decimal:
         """Return what the sub-books are worth together, open profit included."""
         return sum((book.equity for book in self._books), _ZERO)
+
+    @property
+    def equity_now(self) -> Decimal:
+        """Return what they are worth at the marks that the venue told last."""
+        moved = _ZERO
+        for book in self._books:
+            for item, held, mark in zip(book.instruments, book.held, book.marks, strict=True):
+                now = self.gauges.marks.get(str(item.id))
+                if now is not None and mark and item.kind is not Kind.INVERSE:
+                    moved += held.qty * (now - mark)
+        return self.equity + moved
 
     @property
     def must_flatten(self) -> bool:
@@ -88,19 +106,58 @@ class VenueRisk:
         view = self._view(ts_ms, closing or {}, coming or {})
         return self.gate.judge(intent, view, by_risk=by_risk)
 
-    def watch(self, ts_ms: int, *, incidents: int) -> tuple[Step, ...]:
-        """Take a reading of the account as of a bar's close; return the steps it led to.
+    def watch(self, row: Row, *, incidents: int) -> tuple[Step, ...]:
+        """Take a reading of the account as of a row's close; return the steps it led to.
 
-        A bar that is led late, after a pause of feed or process, is stale: see `now_ms`.
+        A row that is led late, after a pause of feed or process, is stale: see `now_ms`.
+
+        Parameters
+        ----------
+        row : Row
+            Of the plan's instruments.
+        incidents : int
+            How many the run has had: what counts until it is told how many are open.
         """
-        reading = Reading(
-            ts_ms=ts_ms,
+        ts_ms = self._closed_ms = row.ts_ms + self._plan.timeframe_ms
+        known = self.gauges.open_incidents
+        reading = self.gauges.reading(
+            ts_ms,
             equity=self.equity,
-            open_incidents=incidents,
+            open_incidents=incidents if known is None else known,
             data_age_ms=max(0, self.now_ms - ts_ms),
+            volatility=self.gauges.bars(row),
         )
         step = self.ladder.observe(reading)
         return () if step is None else (step,)
+
+    def hear(self, kind: FrameKind, content: Mapping[str, Any]) -> tuple[Step, ...]:
+        """Take in what an input tells of the run's health; return the steps it led to.
+
+        Between bars equity is counted at the venue's marks, and the feed is stale once the next row
+        is overdue.
+        """
+        if not self.gauges.hear(kind, content, self.now_ms):
+            return ()
+        late_ms = self.now_ms - self._closed_ms - self._plan.timeframe_ms
+        is_marked = kind is FrameKind.REPLY and content["kind"] == RequestKind.ASK_MARKET
+        reading = self.gauges.reading(
+            self.now_ms,
+            equity=self.equity_now if is_marked else None,
+            open_incidents=self.gauges.open_incidents,
+            data_age_ms=max(0, late_ms) if self._closed_ms else None,
+        )
+        step = self.ladder.observe(reading)
+        return () if step is None else (step,)
+
+    def owed(self) -> list[Request]:
+        """Return what the venue is to be asked now and again: how the markets stand."""
+        if not self._closed_ms or self.now_ms - self._asked_ms < _ASK_EVERY_MS:
+            return []
+        self._asked_ms = self.now_ms
+        return [
+            ask_market(item.market.removeprefix("bybit_"), item.symbol)
+            for item in self._plan.instruments
+        ]
 
     def health(self, content: Mapping[str, Any], ts_ms: int) -> tuple[Step, ...]:
         """Take in what the process saw of its own safety (`Health.content`).

@@ -31,7 +31,7 @@ class Market(Protocol):
 
 
 class Pushes(Protocol):
-    """What the venue tells of an account by itself."""
+    """What the venue tells by itself."""
 
     def take(self) -> list[tuple[FrameKind, bytes]]:
         """Return what came since, oldest first: kind and payload of inputs."""
@@ -98,6 +98,11 @@ class LockstepTurns:
     def wake(self) -> None:
         """Do nothing: each turn looks at everything."""
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether every request has its reply, as between any two turns."""
+        return True
+
     def close(self) -> None:
         """Do nothing: nothing is under way between two turns."""
 
@@ -149,8 +154,9 @@ class LiveTurns:
         """Take in all there is, send what follows from it, then wait for news or a tick."""
         driver = self._driver
         driver.look()
-        for kind, payload in driver.pushes.take() if driver.pushes is not None else ():
-            driver.take(kind, payload)
+        for pushes in driver.pushes:
+            for kind, payload in pushes.take():
+                driver.take(kind, payload)
         for kind, payload in self.inbox.take():
             driver.take(kind, payload)
         self._send()
@@ -168,6 +174,11 @@ class LiveTurns:
     def close(self) -> None:
         """Wait for orders that are being sent."""
         self._hands.close()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every request has its reply."""
+        return self._hands.is_idle
 
     @property
     def _period_ms(self) -> int:

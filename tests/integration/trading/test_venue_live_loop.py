@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -119,9 +120,13 @@ def run(home: Path) -> Iterator[Run]:
         pushes = PrivatePushes(key, clock=SystemClock())
         pushes.on_news = driver.turns.wake
         pushes.start()
-        driver.pushes = pushes
+        driver.pushes.append(pushes)
         yield Run(driver, bars, exchange, client)
         pushes.close()
+        exchange.faults.clear()
+        ends = time.monotonic() + 20
+        while not driver.turns.is_idle and time.monotonic() < ends:
+            time.sleep(0.05)
 
 
 def stops(run: Run) -> list[dict[str, Any]]:
@@ -179,14 +184,38 @@ def test_without_a_socket_the_venue_is_asked_and_after_it_nothing_is_missing(run
     async def story(run: Run) -> None:
         desk = run.driver.desk
         await run.until(lambda: desk.side.is_recovered)
-        assert isinstance(run.driver.pushes, PrivatePushes)
-        run.driver.pushes.close()
+        assert isinstance(run.driver.pushes[0], PrivatePushes)
+        run.driver.pushes[0].close()
         run.bars.tell(*UP)
         await run.until(lambda: run.held > 0 and desk.is_settled)
-        run.driver.pushes.start()
+        run.driver.pushes[0].start()
 
     run.led(story)
     kinds = [json.loads(frame.payload) for frame in run.frames(FrameKind.HEALTH)]
     assert [one["is_up"] for one in kinds if one["what"] == "private_socket"][:2] == [True, False]
     assert run.driver.desk.incidents == []
     assert run.driver.desk.books[0].held[0].qty == Decimal(run.client.position()["size"])
+
+
+def test_an_order_under_way_is_not_ordered_again(run: Run) -> None:
+    """Bars come while the entry hangs: the position is entered once, then turned."""
+
+    async def story(run: Run) -> None:
+        desk = run.driver.desk
+        await run.until(lambda: desk.side.is_recovered)
+        delay = {"kind": "delay", "match": "/v5/order/create", "size_ms": "1500"}
+        admin(run.exchange, "/twin/faults", **delay)
+        for topic in ("order", "execution"):
+            admin(run.exchange, "/twin/faults", kind="miss_push", match=topic)
+        run.bars.tell(*UP)
+        await run.until(lambda: bool(desk.side.record.live))
+        run.bars.tell(*DOWN)
+        await run.until(lambda: len(run.bars.told) == desk.rows)
+        assert len(desk.side.record.orders) == 1
+        run.exchange.faults.clear()
+        await run.until(lambda: desk.is_settled)
+        run.bars.tell(DOWN[-1])
+        await run.until(lambda: run.held < 0 and desk.is_settled)
+
+    run.led(story)
+    assert run.driver.desk.books[0].fills <= 3

@@ -10,6 +10,7 @@ import pytest
 
 from openalpha.core.messages import ApprovedIntent
 from openalpha.core.reasons import Reason
+from openalpha.engine.rows import Row
 from openalpha.engine.signals import EngineSettings
 from openalpha.risk.gate import Refusal
 from openalpha.risk.health import Health
@@ -19,6 +20,13 @@ from openalpha.risk.view import Stage
 from openalpha.trading.venue_risk import VenueRisk, told
 from tests.fakes.gate_view import BTC, WIDE, buy, sell
 from tests.fakes.small_market import START_MS
+
+PLAN = SimpleNamespace(settings=EngineSettings(), instruments=(BTC,), timeframe_ms=60_000)
+
+
+def closing(ts_ms: int) -> Row:
+    """A quiet bar that closes at a moment."""
+    return Row(ts_ms - PLAN.timeframe_ms, (None,))
 
 
 @dataclass
@@ -43,7 +51,7 @@ def book() -> Book:
 
 @pytest.fixture
 def risk(book: Book) -> VenueRisk:
-    plan: Any = SimpleNamespace(settings=EngineSettings())
+    plan: Any = PLAN
     books: Any = (book,)
     return VenueRisk(plan, books, limits=Limits(**WIDE))
 
@@ -57,9 +65,9 @@ def test_an_order_within_the_limits_passes_and_one_beyond_does_not(risk: VenueRi
 def test_a_fall_beyond_the_limit_must_flatten_and_only_risk_may_order(
     risk: VenueRisk, book: Book
 ) -> None:
-    assert risk.watch(START_MS, incidents=0) == ()
+    assert risk.watch(closing(START_MS), incidents=0) == ()
     book.qty, book.equity = Decimal(20), Decimal(8_400)
-    (step,) = risk.watch(START_MS + 1, incidents=0)
+    (step,) = risk.watch(closing(START_MS + 1), incidents=0)
     assert told(step)["stage"] == "flatten" and told(step)["reason"] == "breaker_drawdown"
     assert risk.must_flatten
     close = sell("20", is_reduce_only=True)
@@ -70,10 +78,10 @@ def test_a_fall_beyond_the_limit_must_flatten_and_only_risk_may_order(
 def test_a_bar_that_is_led_late_opens_nothing(risk: VenueRisk, book: Book) -> None:
     """A trader that was down must not enter on what it missed; exits pass."""
     risk.now_ms = START_MS + 180_000
-    assert risk.watch(START_MS, incidents=0) == ()
+    assert risk.watch(closing(START_MS), incidents=0) == ()
     assert isinstance(risk.judge(buy("1"), START_MS), ApprovedIntent)
     risk.now_ms += 1
-    (step,) = risk.watch(START_MS, incidents=0)
+    (step,) = risk.watch(closing(START_MS), incidents=0)
     assert step.reason is Reason.BREAKER_STALE
     refused = risk.judge(buy("1"), START_MS)
     assert isinstance(refused, Refusal) and refused.reason is Reason.BREAKER_STALE
@@ -82,7 +90,7 @@ def test_a_bar_that_is_led_late_opens_nothing(risk: VenueRisk, book: Book) -> No
 
 
 def test_incidents_and_locks_hold_it(risk: VenueRisk) -> None:
-    (step,) = risk.watch(START_MS, incidents=1)
+    (step,) = risk.watch(closing(START_MS), incidents=1)
     assert (step.after, step.reason) == (Stage.REDUCING, Reason.OPEN_INCIDENT)
     (step,) = risk.health({"what": "safety", **Health("a bad day").content()}, START_MS)
     assert (step.after, step.words) == (Stage.HALTED, "a bad day")
@@ -91,9 +99,9 @@ def test_incidents_and_locks_hold_it(risk: VenueRisk) -> None:
 
 def test_a_new_run_goes_on_from_the_last_one_s_memory(risk: VenueRisk, book: Book) -> None:
     book.equity = Decimal(8_000)
-    risk.watch(START_MS, incidents=0)
+    risk.watch(closing(START_MS), incidents=0)
     memory = json.loads(json.dumps(risk.ladder.state()))
-    plan: Any = SimpleNamespace(settings=EngineSettings())
+    plan: Any = PLAN
     books: Any = (Book(equity=Decimal(500)),)
 
     def new() -> VenueRisk:
@@ -108,7 +116,7 @@ def test_a_new_run_goes_on_from_the_last_one_s_memory(risk: VenueRisk, book: Boo
     release = Release(1, "ann", "start over", reset_high_water=True)
     freed.health({**looked, **Health(release=release).content()}, START_MS + 1)
     assert freed.ladder.standing.stage <= Stage.REDUCING
-    freed.watch(START_MS + 86_400_001, incidents=0)
+    freed.watch(closing(START_MS + 86_400_001), incidents=0)
     assert freed.ladder.standing.stage is Stage.ACTIVE
 
 

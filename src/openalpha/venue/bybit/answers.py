@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from openalpha.core.errors import VenueRefused, VenueUnavailable
@@ -93,11 +94,14 @@ class Answer:
         For batches: code and message of each item.
     ts_ms : int
         Venue's time of the reply, 0 where it says none.
+    rate_left : Decimal or None
+        What is left of the venue's rate limit of this call, a fraction; None where it says none.
     """
 
     result: Mapping[str, Any]
     items: tuple[tuple[int, str], ...]
     ts_ms: int
+    rate_left: Decimal | None = None
 
     @property
     def rows(self) -> list[Mapping[str, Any]]:
@@ -140,8 +144,19 @@ def read_answer(response: Response, *, what: str, api_key: str = "") -> Answer:
         _refuse(code, body, response, what=what, api_key=api_key)
     result = body.get("result")
     return Answer(
-        result if isinstance(result, Mapping) else {}, _items(body), _ms(body.get("time"))
+        result if isinstance(result, Mapping) else {},
+        _items(body),
+        _ms(body.get("time")),
+        _rate_left(response),
     )
+
+
+def _rate_left(response: Response) -> Decimal | None:
+    try:
+        left, limit = (int(response.headers[f"x-bapi-limit{name}"]) for name in ("-status", ""))
+    except (KeyError, ValueError):
+        return None
+    return Decimal(max(left, 0)) / limit if limit > 0 else None
 
 
 def _judge_status(response: Response, what: str) -> None:

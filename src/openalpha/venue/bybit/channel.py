@@ -191,6 +191,10 @@ class Channel:
             self._measured_ms = now_ms
         return self._offset
 
+    def now_ms(self) -> int:
+        """Return our own clock's time, UTC ms."""
+        return self._clock.now_ms()
+
     def earliest_ms(self) -> int:
         """Return the venue's time now, or a little earlier: what it does next is not before."""
         offset = self.offset()
