@@ -76,6 +76,7 @@ TEMPLATES = {
 # from = 2024-01-01
 # to = 2024-12-31
 
+# business_loss_years = ["2025-26"]  # Division 35 lets their loss be used (put above [choices])
 # support_years = ["2027-28"]    # with a listed income support payment (put above [choices])
 # [gifts]                        # deductible gifts, which lower the minimum tax from 2027-28
 # "2027-28" = "500"

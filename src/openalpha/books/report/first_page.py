@@ -218,7 +218,8 @@ def draft_reasons(facts: Facts, found: Found, *, items: Sequence[OpenLine]) -> t
         reasons.append(f"{count:,} × {code.replace('_', ' ')}")
     wrong = [row for row in facts.balances if row.verdict == "wrong"]
     reasons += [
-        f"{row.venue} {row.account} {row.coin}: stated and moved differ by {row.difference.normalize():f}"
+        f"{row.venue} {row.account} {row.coin}: stated and moved differ by "
+        f"{row.difference.normalize():f}"
         for row in wrong
     ]
     return tuple(reasons)

@@ -1,8 +1,8 @@
 """What an entity's years add to its tax: an estimate, with what it rests on.
 
-Levy surcharge, HELP, Division 293 and offsets other than the low income one are left out. Where
-the rest of a person's income is not stated the top rate is taken: the estimate may be too high,
-never too low for that reason.
+Levy surcharge, HELP, Division 293 and offsets other than the low income one are not worked out, and
+a note says so. Where the rest of a person's income is not stated the top rate is taken, and a loss
+of a business is kept for later unless the entity's file says that Division 35 lets it be used.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,18 @@ from openalpha.books.tax.rates import Tables
 __all__ = ["YearTax", "taxes_of"]
 
 _HUNDRED = Decimal(100)
+_LEFT_OUT = (
+    "not in it, and raised by more income: Medicare levy surcharge, HELP repayments, Division 293 "
+    "tax; nor any offset but the low income one"
+)
+_KEPT = (
+    "a business makes this loss: it is kept for later years, as Division 35 (non-commercial "
+    "losses) is not worked out; where a test of it is passed, name the year in business_loss_years"
+)
+_USED = (
+    "this loss lowers other income: right for a profit-making scheme and for contracts; of a "
+    "business only if Division 35 (non-commercial losses) allows it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,7 @@ def taxes_of(assessed: Assessed, *, tables: Tables) -> dict[int, YearTax]:
             if entity is Entity.INDIVIDUAL and number in assessed.profile.other_income:
                 one = _person(year, assessed.profile, tables, brought)
             else:
-                one = _flat(year, entity, tables, brought)
+                one = _flat(year, assessed.profile, tables, brought)
             found[number] = one
             brought = one.loss_carried
         return found
@@ -101,8 +113,9 @@ def _company(assessed: Assessed, tables: Tables) -> dict[int, YearTax]:
     return found
 
 
-def _flat(year: EntityYear, entity: Entity, tables: Tables, brought: Decimal) -> YearTax:
+def _flat(year: EntityYear, profile: Profile, tables: Tables, brought: Decimal) -> YearTax:
     """Tax a year at one rate: a fund's, or the top one where nothing else is known."""
+    entity = profile.entity
     if entity is Entity.SMSF:
         rate = tables.rate("smsf", year.year).value
         basis = f"complying fund's rate of {_percent(rate)}"
@@ -112,31 +125,51 @@ def _flat(year: EntityYear, entity: Entity, tables: Tables, brought: Decimal) ->
         if entity is Entity.TRUST:
             why = "a trust's income is taxed to its beneficiaries, whose rates are not known here"
         basis = f"top rate with levy, {_percent(rate)}, as {why}"
-    used = min(brought, max(year.result, ZERO))
-    taxable = max(year.result - used, ZERO)
-    carried = brought - used + max(-year.result, ZERO)
-    return YearTax(year.year, year.result, used, taxable * rate, rate, ZERO, carried, basis)
+    result, kept = year.result, ZERO
+    if entity is Entity.INDIVIDUAL:
+        result, kept = _without_business_loss(year, profile)
+    used = min(brought, max(result, ZERO))
+    taxable = max(result - used, ZERO)
+    carried = brought - used + max(-result, ZERO) + kept
+    notes = _notes(result, kept) if entity is Entity.INDIVIDUAL else ()
+    return YearTax(year.year, result, used, taxable * rate, rate, ZERO, carried, basis, notes)
+
+
+def _without_business_loss(year: EntityYear, profile: Profile) -> tuple[Decimal, Decimal]:
+    """Return what a person's year adds to taxable income, and the business loss kept for later."""
+    loss = max(year.deductions - year.income, ZERO)
+    if not loss or not profile.is_in_business or year.year in profile.business_loss_years:
+        return year.result, ZERO
+    return year.statement.net, loss
+
+
+def _notes(result: Decimal, kept: Decimal) -> tuple[str, ...]:
+    words = (_KEPT if kept else "", _USED if result < 0 else "", _LEFT_OUT if result > 0 else "")
+    return tuple(word for word in words if word)
 
 
 def _person(year: EntityYear, profile: Profile, tables: Tables, brought: Decimal) -> YearTax:
     number = year.year
     other = profile.other_income[number]
-    whole = other + year.result
+    result, kept = _without_business_loss(year, profile)
+    whole = other + result
     used = min(brought, max(whole, ZERO))
     total = max(whole - used, ZERO)
-    carried = brought - used + max(-whole, ZERO)
+    carried = brought - used + max(-whole, ZERO) + kept
     gap = _gap(year, profile, tables, total)
     before, after = _payable(other, tables, number), _payable(total, tables, number)
     marginal = (_payable(total + _HUNDRED, tables, number) - after) / _HUNDRED
-    notes = []
-    if year.result < 0:
-        notes.append(
-            "a loss on revenue account lowers other income only if Division 35 (non-commercial "
-            "losses) allows it"
-        )
     basis = f"resident scale on other income of {other:,.2f}, with levy and low income offset"
     return YearTax(
-        number, year.result, used, after - before + gap, marginal, gap, carried, basis, tuple(notes)
+        number,
+        result,
+        used,
+        after - before + gap,
+        marginal,
+        gap,
+        carried,
+        basis,
+        _notes(result, kept),
     )
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from openalpha.books.tax.amounts import ZERO
 from openalpha.books.tax.assessment import CarryIn
-from openalpha.books.tax.entity import Entity, Policy, Refused
+from openalpha.books.tax.entity import Entity, Policy, Refused, Treatment
 from openalpha.books.tax.handing import NO_PORTFOLIOS, Portfolios
 from openalpha.books.tax.portfolios import Choice
 
@@ -119,6 +119,7 @@ class Profile:
 
     `other_income`: taxable income apart from these books. `turnover` and `passive_share` decide a
     company's rate. `support_years`: years with a listed income support payment.
+    `business_loss_years`: years whose business loss Division 35 lets a person use.
     """
 
     name: str
@@ -136,11 +137,18 @@ class Profile:
     passive_share: Mapping[int, Decimal] = field(default_factory=dict)
     deed: Deed = field(default_factory=Deed)
     venues: tuple[VenueTerms, ...] = ()
+    business_loss_years: frozenset[int] = frozenset()
 
     @property
     def entity(self) -> Entity:
         """Whose books these are."""
         return self.policy.entity
+
+    @property
+    def is_in_business(self) -> bool:
+        """Whether any of its accounts is that of a business: trading stock."""
+        accounts = {self.policy.treatment, *(choice.treatment for choice in self.choices)}
+        return Treatment.REVENUE_TRADING_STOCK in accounts
 
     def ending(self, traded: Iterable[str]) -> frozenset[str]:
         """Return the venues at which a deposit ends ownership.

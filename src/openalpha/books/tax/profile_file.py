@@ -93,6 +93,7 @@ def read_profile(name: str, text: str) -> Profile:
         _years(file.table("passive_share")),
         _deed(file),
         tuple(_venue(row) for row in file.rows("venues")),
+        frozenset(parse_year(year) for year in file.texts("business_loss_years")),
     )
     file.done()
     return found

@@ -66,6 +66,22 @@ def test_a_loss_lowers_stated_income_and_is_carried_else() -> None:
     assert taxes(rows, losses=brought)[2026].used == D(1200)
 
 
+@pytest.mark.parametrize("other", [{}, {2025: D(90000), 2026: D(90000)}])
+def test_a_loss_of_a_business_is_kept_unless_division_35_was_passed(
+    other: dict[int, Decimal],
+) -> None:
+    rows: list[Event] = [income("-1000", 2025, "fee"), income("3000", 2026)]
+    stock = Policy(treatment=Treatment.REVENUE_TRADING_STOCK)
+    kept = taxes(rows, policy=stock, other_income=other)
+    assert (kept[2025].result, kept[2025].added, kept[2025].loss_carried) == (0, 0, 1000)
+    assert "business_loss_years" in kept[2025].notes[0]
+    assert kept[2026].used == D(1000)
+    assert "Medicare levy surcharge, HELP" in kept[2026].notes[-1]
+    passed = taxes(rows, policy=stock, other_income=other, business_loss_years=frozenset({2025}))
+    assert passed[2025].added == (D(-320) if other else 0)
+    assert passed == taxes(rows, other_income=other), "as of no business"
+
+
 def test_each_kind_of_entity_has_its_rate() -> None:
     for entity, added in ((Entity.SMSF, 150), (Entity.COMPANY, 300), (Entity.TRUST, 470)):
         (year,) = taxes([income("1000")], policy=Policy(entity=entity)).values()

@@ -18,6 +18,7 @@ kind = "trust"
 full_name = "The Family Trust"
 time_zone = "Australia/Perth"
 support_years = ["2027-28"]
+business_loss_years = ["2025-26"]
 deed_allows_streaming = true
 [choices]
 method = "hifo"
@@ -111,6 +112,7 @@ def test_every_word_reaches_the_profile() -> None:
     )
     assert found.portfolios.of("bybit unified") == "trend"
     assert [(row.item, row.signer) for row in found.agent] == [("refer_change", "me")]
+    assert found.business_loss_years == {2026}
     (terms,) = found.venues
     assert (terms.venue, terms.deposit, terms.day) == ("bybit", "transfer", date(2026, 7, 1))
     assert found.ending(["bybit", "okx"]) == {"okx"}, "its own terms go before the standing word"
@@ -177,7 +179,7 @@ def _uncommented(text: str) -> list[str]:
     first, rest = [], []
     for line in text.splitlines():
         plain = line.removeprefix("# ")
-        if plain.startswith(("support_years", "deed_allows")):
+        if plain.startswith(("support_years", "business_loss", "deed_allows")):
             first.append(plain)
         elif not plain.startswith("wallet ="):
             rest.append(plain)
