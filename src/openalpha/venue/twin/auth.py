@@ -1,7 +1,6 @@
 """Who signed a request, and whether it may still be acted on."""
 
 import base64
-import hashlib
 import hmac
 from binascii import Error as NotBase64
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ AHEAD_MS = 1_000
 def is_signed_by(key: Key, text: bytes, *, signature: str) -> bool:
     """Say whether a signature is the key's: HMAC-SHA256 in hex, or RSA in base64."""
     if not key.rsa_public_pem:
-        expected = hmac.new(key.secret.encode(), text, hashlib.sha256).hexdigest()
+        expected = hmac.digest(key.secret.encode(), text, "sha256").hex()
         return hmac.compare_digest(expected.encode(), signature.strip().lower().encode())
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes, serialization

@@ -1,7 +1,8 @@
 """The HTTP side of the twin's server: uvicorn's parser, its requests handed over whole.
 
 A task, an event and a dozen calls for each request are what ASGI costs; here a request is one call
-and its answer another. Answers of a connection leave in the order of its requests.
+and its answer another. Answers of a connection leave in the order of its requests. An idle
+connection stands until its client ends it.
 """
 
 from collections import deque
@@ -101,12 +102,8 @@ class WholeProtocol(HttpToolsProtocol):
             first = self.places.popleft()
             if not self.transport.is_closing():
                 self._write(ready, first)
-        if not self.places and not self.transport.is_closing():
+        if not self.places:
             self.flow.resume_reading()
-            self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
 
     def _write(self, reply: Reply, place: _Place) -> None:
         self.server_state.total_requests += 1

@@ -235,6 +235,8 @@ def _bought_for(cost: Decimal, listing: Listing) -> int:
 def _check_count(state: State, account: Account, order: Order) -> None:
     """Refuse an order more than the venue lets an account hold on a market."""
     record = state.record(account)
+    if len(record.open_ids) < MOST_CONDITIONAL:
+        return
     here = [
         one
         for one in map(record.orders.__getitem__, record.open_ids)

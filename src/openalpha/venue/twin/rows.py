@@ -115,33 +115,66 @@ def order_ws_row(order: Order, listing: Listing) -> dict[str, Any]:
 
 
 class _Leg(NamedTuple):
-    """A leg of an account as the kernel has it, in units; `shown` as its `leg_state`."""
+    """All that a position's row follows from, in units; `shown` is the kernel's `leg_state`.
+
+    `spare` is what of a cross account's equity no margin needs; `exits` are of the whole position:
+    take-profit, stop-loss, trailing distance.
+    """
 
     qty: int
     cost: int
     margin: int
     mark: int
-    shown: list[int]
+    leverage: int
+    idx: int
+    shown: tuple[int, ...]
+    spare: int
+    is_isolated: bool
+    exits: tuple[str, str, str]
+    realised: tuple[int, int]
+    is_auto_margin: bool
 
 
 def position_row(state: State, account: Account, *, listing: Listing, leg: int) -> dict[str, Any]:
     """Return a position as REST shows it, an empty one included."""
     machine, number = listing.pool.machine, listing.number
+    holding = state.holding(account.number, listing.key, leg=leg)
+    whole = machine.state(account.number).tolist()
     held = _Leg(
         *machine.position(account.number, number, leg),
         machine.mark(number),
-        machine.leg_state(account.number, number, leg).tolist(),
+        machine.leverage(account.number, number, leg),
+        leg + 1 if account.is_hedged else 0,
+        tuple(machine.leg_state(account.number, number, leg).tolist()),
+        whole[told.S_EQUITY] - whole[told.S_MAINTENANCE],
+        account.is_isolated,
+        _exits_of(state, account, listing, leg),
+        (holding.realised_now, holding.realised),
+        holding.is_auto_margin,
     )
+    # Orders that come and go push the same position again and again.
+    if holding.facts != held:
+        holding.facts, holding.row = held, _row(listing, held)
+    is_open = held.qty != 0
+    return {
+        **holding.row,
+        "createdTime": str(holding.created_ms),
+        "updatedTime": str(holding.updated_ms),
+        "openTime": holding.opened_ms if is_open else 0,
+        "seq": state.seq if is_open else -1,
+    }
+
+
+def _row(listing: Listing, held: _Leg) -> dict[str, Any]:
+    """Return what of a position's row stays while its leg does."""
     qty, shown = held.qty, held.shown
-    holding = state.holding(account.number, listing.key, leg=leg)
-    d = listing.price_decimals
-    exits = _exits_of(state, account, listing, leg)
+    take_profit, stop_loss, trailing = held.exits
     initial = plain(shown[told.L_INITIAL], CASH) if qty else ""
     maintained = plain(shown[told.L_MAINTENANCE], CASH) if qty else ""
     entered = _entry_price(listing, qty=abs(qty), cost=abs(held.cost)) if qty else ""
     tier, limit = _tier_of(listing, shown[told.L_NOTIONAL])
     return {
-        "positionIdx": leg + 1 if account.is_hedged else 0,
+        "positionIdx": held.idx,
         "riskId": tier,
         "riskLimitValue": limit.shown_limit,
         "symbol": listing.symbol,
@@ -150,20 +183,20 @@ def position_row(state: State, account: Account, *, listing: Listing, leg: int) 
         "avgPrice": entered or "0",
         "positionValue": plain(abs(held.cost), CASH) if qty else "",
         "tradeMode": 0,
-        "autoAddMargin": int(holding.is_auto_margin),
+        "autoAddMargin": int(held.is_auto_margin),
         "positionStatus": "Normal",
-        "leverage": plain(machine.leverage(account.number, number, leg), 2),
-        "markPrice": fixed(held.mark, d),
-        "liqPrice": _liquidation_price(account, listing, held) if qty else "",
+        "leverage": plain(held.leverage, 2),
+        "markPrice": fixed(held.mark, listing.price_decimals),
+        "liqPrice": _liquidation_price(listing, held) if qty else "",
         "bustPrice": "",
         "positionIM": initial,
         "positionIMByMp": initial,
         "positionMM": maintained,
         "positionMMByMp": maintained,
         "positionBalance": plain(held.margin, CASH),
-        "takeProfit": exits["takeProfit"],
-        "stopLoss": exits["stopLoss"],
-        "trailingStop": exits["trailingStop"],
+        "takeProfit": take_profit,
+        "stopLoss": stop_loss,
+        "trailingStop": trailing,
         "tpslMode": "Full",
         "sessionAvgPrice": "",
         "delta": "",
@@ -171,17 +204,13 @@ def position_row(state: State, account: Account, *, listing: Listing, leg: int) 
         "vega": "",
         "theta": "",
         "unrealisedPnl": plain(shown[told.L_UNREALISED], CASH) if qty else "",
-        "curRealisedPnl": plain(holding.realised_now, CASH),
-        "cumRealisedPnl": plain(holding.realised, CASH),
+        "curRealisedPnl": plain(held.realised[0], CASH),
+        "cumRealisedPnl": plain(held.realised[1], CASH),
         "adlRankIndicator": 2 if qty else 0,
         "breakEvenPrice": entered,
         "isReduceOnly": False,
         "mmrSysUpdatedTime": "",
         "leverageSysUpdatedTime": "",
-        "createdTime": str(holding.created_ms),
-        "updatedTime": str(holding.updated_ms),
-        "openTime": holding.opened_ms if qty else 0,
-        "seq": state.seq if qty else -1,
     }
 
 
@@ -196,21 +225,21 @@ def _tier_of(listing: Listing, notional: float) -> tuple[int, Tier]:
     return 0, _NO_TIER
 
 
-def _exits_of(state: State, account: Account, listing: Listing, leg: int) -> dict[str, str]:
+def _exits_of(state: State, account: Account, listing: Listing, leg: int) -> tuple[str, str, str]:
     """Return take-profit, stop-loss and trailing distance of a whole position; empty where none."""
-    found = {"takeProfit": "", "stopLoss": "", "trailingStop": "0"}
+    take_profit, stop_loss, trailing = "", "", "0"
     record, d = state.record(account), listing.price_decimals
     for name in record.open_ids:
         order = record.orders[name]
         if order.listing != listing.key or order.leg != leg or order.tpsl_mode != "Full":
             continue
         if order.stop_type == "TakeProfit":
-            found["takeProfit"] = fixed(order.trigger, d)
+            take_profit = fixed(order.trigger, d)
         elif order.stop_type == "StopLoss":
-            found["stopLoss"] = fixed(order.trigger, d)
+            stop_loss = fixed(order.trigger, d)
         elif order.stop_type == "TrailingStop":
-            found["trailingStop"] = fixed(order.distance, d)
-    return found
+            trailing = fixed(order.distance, d)
+    return take_profit, stop_loss, trailing
 
 
 def _entry_price(listing: Listing, *, qty: int, cost: int) -> str:
@@ -221,21 +250,20 @@ def _entry_price(listing: Listing, *, qty: int, cost: int) -> str:
     return quotient(cost * 10**listing.qty_decimals, qty * 10**CASH, decimals=decimals)
 
 
-def _liquidation_price(account: Account, listing: Listing, held: _Leg) -> str:
+def _liquidation_price(listing: Listing, held: _Leg) -> str:
     """Estimate the mark at which the account would be liquidated by this market alone.
 
     The equity and the margins of all else are held still; of the linear legs of a market the one
     asked for moves. Exact while the position stays in its risk tier.
     """
     shown, mark = held.shown, held.mark
-    if account.is_isolated:
+    if held.is_isolated:
         entry = abs(held.cost)
         _, tier = _tier_of(listing, entry)
         needed = entry * tier.maintenance_rate - tier.deduction
         spare, rate = held.margin + shown[told.L_UNREALISED] - max(needed, 0.0), 0.0
     else:
-        whole = listing.pool.machine.state(account.number).tolist()
-        spare = float(whole[told.S_EQUITY] - whole[told.S_MAINTENANCE])
+        spare = float(held.spare)
         rate = _tier_of(listing, shown[told.L_NOTIONAL])[1].maintenance_rate
     if not mark or not shown[told.L_NOTIONAL]:
         return ""

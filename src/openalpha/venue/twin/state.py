@@ -43,7 +43,10 @@ class Due(NamedTuple):
 
 @dataclass(slots=True)
 class Holding:
-    """What the venue remembers of a position beyond what the kernel holds."""
+    """What the venue remembers of a position beyond what the kernel holds.
+
+    `row` is how it was shown last, and `facts` what that followed from.
+    """
 
     opened_ms: int = 0
     created_ms: int = 0
@@ -52,6 +55,8 @@ class Holding:
     realised_now: int = 0
     open_fee: int = 0
     is_auto_margin: bool = False
+    facts: object = None
+    row: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ from operator import attrgetter
 from typing import Any
 
 from openalpha.venue.kernel import book_account as told
-from openalpha.venue.kernel import layout as at
 from openalpha.venue.twin.accounts import Account
 from openalpha.venue.twin.listings import CASH, Listing, Pool
 from openalpha.venue.twin.numbers import plain
@@ -30,27 +29,30 @@ def gather_coins(state: State, account: int, *, listing: Listing, side: int) -> 
     for other in state.pools:
         if other is pool or other.coin_number(coin) is None:
             continue
-        amount = _free(other, account, coin)
+        amount = _free(state, other, account, coin=coin)
         if amount > 0:
             _move(state, account, coin, source=other, target=pool, amount=amount)
 
 
-def _free(pool: Pool, account: int, coin: str) -> int:
+def _free(state: State, pool: Pool, account: int, *, coin: str) -> int:
     """Return what of a coin nothing in a machine needs."""
     number = pool.coin_number(coin)
     assert number is not None, "asked of pools that have the coin"
     if number == 0:
-        state = pool.machine.state(account)
-        return max(0, min(int(state[told.S_FREE]), pool.machine.balances(account)[0]))
-    return max(0, pool.machine.balances(account)[number] - _locked(pool, account, coin))
+        shown = pool.machine.state(account)
+        return max(0, min(int(shown[told.S_FREE]), pool.machine.balances(account)[0]))
+    return max(0, pool.machine.balances(account)[number] - _locked(state, account, coin))
 
 
-def _resting_sells(pool: Pool, number: int, account: int) -> int:
-    rows = pool.machine.live_orders(number)
-    if not len(rows):
-        return 0
-    mine = rows[(rows[:, at.O_ACCT] == account) & (rows[:, at.O_SIDE] < 0)]
-    return int((mine[:, at.O_QTY] - mine[:, at.O_FILLED]).sum())
+def _locked(state: State, account: int, coin: str) -> int:
+    """Return what of a coin rests in sell orders of spot markets."""
+    record, locked = state.records[account], 0
+    for name in record.open_ids:
+        order = record.orders[name]
+        if order.side < 0 and order.listing.startswith("spot:"):
+            listing = state.listings[order.listing]
+            locked += order.leaves if listing.instrument.base == coin else 0
+    return locked
 
 
 def _move(
@@ -159,21 +161,12 @@ def _add_pool(
             sums.backing += shown[told.S_EQUITY] * price // scale
             sums.initial += initial * price // scale
         else:
-            locked = _locked(pool, account.number, name)
+            locked = _locked(state, account.number, name)
             coin.locked += locked
             coin.free += balance - locked
         sums.wallet += balance * price // scale
         sums.equity += equity * price // scale
         coin.usd = (coin.wallet + coin.upl) * price // scale
-
-
-def _locked(pool: Pool, account: int, coin: str) -> int:
-    """Return what of a coin rests in sell orders of a machine's spot markets."""
-    return sum(
-        _resting_sells(pool, one.number, account)
-        for one in pool.listings
-        if one.is_spot and one.instrument.base == coin
-    )
 
 
 @lru_cache(1 << 12)

@@ -49,7 +49,7 @@ class Session:
             self.close()
             return
         self.queue.append(text)
-        if self.wake is not None:
+        if len(self.queue) == 1 and self.wake is not None:
             self.wake()
 
     def say(self, message: dict[str, Any]) -> None:
