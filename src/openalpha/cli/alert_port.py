@@ -31,30 +31,36 @@ def port_of(settings: "AlertSettings") -> "AppriseAlerts":
 
 
 def alerts_of(settings: "AlertSettings", home: Path, *, environment: str) -> "Alerts":
-    """Return the alerts of an environment; one that fails becomes an incident in its journal.
+    """Return the alerts of an environment; one that does not arrive is an incident.
+
+    Where no address is set each is a line in the environment's journal instead.
 
     Raises
     ------
     ConfigError
         If an address is not understood.
     """
+    from openalpha.books.accounts import environment_of
     from openalpha.net.alerts import Alerts, Severity
     from openalpha.trading.emergency_lock import note
+    from openalpha.trading.incidents import IncidentBook
+    from openalpha.trading.side import Incident
+
+    is_set = bool(settings.urls.get_secret_value().split())
 
     def failed(alert: "Alert", where: "tuple[Undelivered, ...]") -> None:
-        row = {
-            "act": "incident",
-            "kind": "alert_failed",
-            "ts_ms": alert.ts_ms,
-            "words": alert.words,
-            "failed": [f"{one.where}: {one.why}" for one in where],
-        }
+        # The same words each time: it is counted, not repeated.
+        said = f"alerts do not arrive: {'; '.join(f'{one.where}: {one.why}' for one in where)}"
         try:
-            note(home, environment, row=row)
+            if is_set:
+                book = IncidentBook(home, environment_of(environment))
+                book.add(Incident("alert_failed", said, alert.ts_ms), run_id="")
+            else:
+                row = {"act": "alert", "ts_ms": alert.ts_ms, "words": alert.words, "failed": said}
+                note(home, environment, row=row)
         except OpenAlphaError:
             return  # neither people nor the disk can be told; the log said so already
 
-    is_set = bool(settings.urls.get_secret_value().split())
     return Alerts(
         port_of(settings) if is_set else None,
         least=Severity[settings.least.upper()],

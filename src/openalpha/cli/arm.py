@@ -77,6 +77,10 @@ def live(  # noqa: PLR0913, PLR0917 - the options of a command
     strategy: Annotated[
         list[str] | None, typer.Option("--strategy", "-s", help="What may trade; repeatable.")
     ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="[STRATEGY.]NAME=VALUE", help="Its parameters."),
+    ] = None,
     hours: Annotated[
         int, typer.Option("--for", metavar="HOURS", help="How long it stays armed.", min=1)
     ] = 24,
@@ -112,7 +116,7 @@ def live(  # noqa: PLR0913, PLR0917 - the options of a command
         raise InputError(f"--for was {hours} hours, the longest is {longest}")
     codes = _codes(home)
     persons = _persons(codes, loaded.settings.arming.persons, person, second_person)
-    terms = _terms(loaded, strategy or (), resume=resume)
+    terms = _terms(loaded, strategy or [], param or [], resume=resume)
     _show_terms(screen, loaded, terms, hours)
     require_typed("arm live", given=confirm, what=f"real money trades for {hours} hours")
     for name, digits in zip(persons, (code, second_code), strict=False):
@@ -221,22 +225,33 @@ def _persons(codes: "Codes", needed: int, first: str, second: str) -> list[str]:
     return wanted
 
 
-def _terms(loaded: "LoadedSettings", names: "list[str] | tuple[()]", *, resume: bool) -> "Terms":
+def _terms(
+    loaded: "LoadedSettings", names: list[str], params: list[str], *, resume: bool
+) -> "Terms":
+    from openalpha.cli.run import asked_of
+    from openalpha.engine.run import VenueSettings
+    from openalpha.engine.signals import EngineSettings
     from openalpha.risk.limits import limits_of
     from openalpha.strategy import load_strategy, source_hash
+    from openalpha.strategy.params import build_params
     from openalpha.trading.arming import Terms
 
     if not names:
         raise InputError("name what may trade, by --strategy; nothing else will")
-    folder = loaded.home / "strategies"
-    hashes = [(name, source_hash(load_strategy(name, folder=folder))) for name in names]
+    signed = []
+    for one in asked_of(names, params, ()):
+        cls = load_strategy(one.ref, folder=loaded.home / "strategies")
+        built = build_params(cls.Params, one.params, strategy=cls.name)
+        signed.append((cls.name, source_hash(cls), built.model_dump(mode="json")))
     settings = loaded.settings
+    costs = VenueSettings(settings.costs, settings.margin, settings.fills)
     return Terms.of(
         "live",
         vault_of(loaded.home).get("live"),
         limits=limits_of(settings.risk, settings.limits),
         breakers=settings.breakers,
-        strategies=hashes,
+        settings=EngineSettings(costs, settings.sizing, settings.risk),
+        strategies=signed,
         resume_after_restart=resume,
     )
 
@@ -247,8 +262,9 @@ def _show_terms(screen: Screen, loaded: "LoadedSettings", terms: "Terms", hours:
     key = vault_of(loaded.home).get("live")
     screen.show(f"Key         {masked(key.api_key)} at {key.url} {key.note}".rstrip())
     screen.show("            `openalpha keys show live` asks the exchange what it may do")
-    for name, source in terms.strategies:
+    for name, source, params in terms.strategies:
         screen.show(f"Strategy    {name}: {_evidence(loaded.home, name, source)}")
+        screen.show(f"            with {params}")
     for name, value in terms.limits.items():
         screen.show(f"Limit       {name:20}{Decimal(value):f}")
     how = "goes on by itself" if terms.resume_after_restart else "comes up halted"

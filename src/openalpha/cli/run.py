@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from openalpha.trading.starting import Asked
     from openalpha.trading.venue_driver import VenueDriver
 
-__all__ = ["app", "lead_paper", "led", "money_of", "show_books"]
+__all__ = ["app", "asked_of", "lead_paper", "led", "money_of", "show_books"]
 
 app = typer.Typer()
 
@@ -104,7 +104,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
             raise InputError("--resume goes on with a run as it is; leave the other options out")
         folder = _opened(loaded, resume)
     else:
-        asked = _asked(strategy or (), param or (), share or ())
+        asked = asked_of(strategy or (), param or (), share or ())
         typed = _Typed(
             environment, instrument or (), timeframe, feed, (since, until), capital, lasts
         )
@@ -291,9 +291,16 @@ def _begun(
     return folder
 
 
-def _asked(
+def asked_of(
     strategies: Sequence[str], params: Sequence[str], shares: Sequence[str]
 ) -> "list[Asked]":
+    """Return the strategies that were asked for, each with its parameters and share.
+
+    Raises
+    ------
+    InputError
+        If a parameter or share names none of them, or is no number.
+    """
     from openalpha.cli.strategy import parse_pairs
     from openalpha.trading.starting import Asked
 

@@ -1,8 +1,9 @@
 """`openalpha run` at a venue: the account's key, the venue's time, and the driver of the run."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     from openalpha.net import Transport
     from openalpha.settings import LoadedSettings
     from openalpha.store.exchange_key import ExchangeKey
+    from openalpha.trading.live_bars import LiveBars
     from openalpha.trading.run_folder import RunFolder
     from openalpha.trading.starting import Asked
     from openalpha.trading.venue_driver import VenueDriver
+    from openalpha.trading.venue_starting import VenueAccess
 
     Hear = Callable[[str], None]
 
@@ -79,6 +82,8 @@ def begin_at_venue(
                 parse_timeframe(timeframe),
                 money,
                 parse_timeframe(lasts) if lasts else 0,
+                groups.limits,
+                groups.breakers,
             ),
             settings=EngineSettings(
                 VenueSettings(groups.costs, groups.margin, groups.fills), groups.sizing, groups.risk
@@ -103,8 +108,9 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
     from openalpha.trading.lease import take_lease
     from openalpha.trading.venue_starting import VenueAccess, venue_clock, venue_driver
 
-    compile_kernel(screen)
     key = trader_key(loaded, folder.environment.name.lower())
+    waits = _waits_after_restart(loaded, folder, key)
+    compile_kernel(screen)
     is_lockstep = bool(folder.feed()["lockstep"])
     timeout_s = _LOCKSTEP_TIMEOUT_S if is_lockstep else _TIMEOUT_S
     environment = folder.environment.name.lower()
@@ -114,6 +120,7 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
     hear = Announcer(screen.remark, alerts, environment)
     hear(f"a run begins, or goes on after a restart: {folder.id}")
     with (
+        ExitStack() as stack,
         closing(alerts),
         open_books(loaded) as ledger,
         HttpTransport(timeout_s=timeout_s, total_s=2 * timeout_s) as network,
@@ -128,38 +135,85 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
         clock = venue_clock(network, key, is_lockstep=is_lockstep)
         broker = None if is_lockstep else broker_of(loaded.home)
         access = VenueAccess(network, key, clock, broker)
+        market = None if is_lockstep else stack.enter_context(_market(loaded, folder, access))
         while True:
             driver = venue_driver(
                 folder,
                 loaded.home,
                 access=access,
+                market=market,
                 ledger=ledger,
                 entity=loaded.settings.books.entity,
                 hear=hear,
             )
-            driver.post = post
+            driver.post, driver.halts_restarts = post, waits
             driver.incident_book = IncidentBook(loaded.home, folder.environment)
             count = driver.start()
             if count:
                 screen.remark(f"{count:,} inputs of the log were applied again")
-            with _listening(driver, key):
+            with _listening(driver, key, market):
                 asyncio.run(led(driver))
             if not driver.is_restarting:
                 break
     post.end(SystemClock().now_ms())
 
 
+def _waits_after_restart(loaded: "LoadedSettings", folder: "RunFolder", key: "ExchangeKey") -> bool:
+    """Refuse what needs to be armed and is not; return whether a restart waits for a person."""
+    from openalpha.core.clock import SystemClock
+    from openalpha.risk.limits import limits_of
+    from openalpha.strategy import load_strategy
+    from openalpha.trading.arming import Terms, require_armed
+    from openalpha.trading.arming_codes import Codes
+
+    plan, strategies = folder.plan(), loaded.home / "strategies"
+    terms = Terms.of(
+        folder.environment.name.lower(),
+        key,
+        limits=limits_of(plan.settings.risk, plan.limits),
+        breakers=plan.breakers,
+        settings=plan.settings,
+        strategies=[
+            (load_strategy(part.ref, folder=strategies).name, part.source_hash, part.params)
+            for part in plan.strategies
+        ],
+    )
+    armed = require_armed(
+        loaded.home,
+        terms,
+        codes=Codes(loaded.home, environ=os.environ),
+        now_ms=SystemClock().now_ms(),
+        environ=os.environ,
+    )
+    return armed is not None and not armed.terms.resume_after_restart
+
+
 @contextmanager
-def _listening(driver: "VenueDriver", key: "ExchangeKey") -> "Iterator[None]":
-    """Hear what the venue pushes of the account; in lock-step it is asked, in one order."""
+def _market(
+    loaded: "LoadedSettings", folder: "RunFolder", access: "VenueAccess"
+) -> "Iterator[LiveBars]":
+    """Yield the run's bars as they close, listened to and recorded."""
+    from openalpha.cli.live_market import listened
+    from openalpha.net import Priority
+
+    with listened(loaded, folder, access.channel(Priority.DATA)) as (_, bars):
+        yield bars
+
+
+@contextmanager
+def _listening(
+    driver: "VenueDriver", key: "ExchangeKey", market: "LiveBars | None"
+) -> "Iterator[None]":
+    """Hear what the venue pushes of account and market; in lock-step it is asked, in one order."""
     from openalpha.core.clock import SystemClock
     from openalpha.trading.bybit_pushes import PrivatePushes
 
-    if driver.clock.is_lockstep:
+    if market is None:
         yield
         return
-    driver.pushes = pushes = PrivatePushes(key, clock=SystemClock())
-    pushes.on_news = driver.turns.wake
+    pushes = PrivatePushes(key, clock=SystemClock())
+    driver.pushes = [pushes, market]
+    pushes.on_news = market.woken = driver.turns.wake
     pushes.start()
     try:
         yield
@@ -168,8 +222,9 @@ def _listening(driver: "VenueDriver", key: "ExchangeKey") -> "Iterator[None]":
 
 
 def _check(environment: str, feed: str) -> None:
-    if environment == "live":
-        raise InputError("--env live is not there yet: the loop does not ask for its arming")
+    from openalpha.trading.arming import refuse_live_here
+
+    refuse_live_here(environment, environ=os.environ)
     feeds = ("live", "lockstep") if environment == "twin" else ("live",)
     if feed not in feeds:
         raise InputError(f"--feed was '{feed}'; {environment} has {' and '.join(feeds)}")

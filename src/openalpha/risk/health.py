@@ -29,11 +29,14 @@ class Health:
         Since the guardian was last heard; None: there is none to be missed.
     release : Release or None
         A person's order to end what only a person may end.
+    is_restart : bool
+        The process was started again without having been armed to go on by itself.
     """
 
     lock: str = ""
     guardian_silent_ms: int | None = None
     release: Release | None = None
+    is_restart: bool = False
 
     def content(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -41,6 +44,7 @@ class Health:
         return {
             "lock": self.lock,
             "guardian_silent_ms": self.guardian_silent_ms,
+            "restart": self.is_restart,
             "release": None
             if release is None
             else [release.ts_ms, release.who, release.words, release.reset_high_water],
@@ -54,14 +58,16 @@ class Health:
             lock=str(content["lock"]),
             guardian_silent_ms=None if silent is None else int(silent),
             release=None if row is None else Release(int(row[0]), row[1], row[2], bool(row[3])),
+            is_restart=bool(content.get("restart", False)),
         )
 
 
 def heed(ladder: Ladder, health: Health, *, ts_ms: int) -> tuple[Step, ...]:
     """Lead a ladder by a look; return the steps it took.
 
-    A lock halts; that it was taken away releases nothing: that a person does, by `openalpha
-    unlock`. A release comes before the lock is looked at, so that one that came late still holds.
+    A lock halts, and so does a restart that was not armed; that a lock was taken away releases
+    nothing: that a person does, by `openalpha unlock`. A release comes before the lock is looked
+    at, so that one that came late still holds.
     """
     steps: list[Step | None] = []
     if health.release is not None:
@@ -74,6 +80,8 @@ def heed(ladder: Ladder, health: Health, *, ts_ms: int) -> tuple[Step, ...]:
                 reset_high_water=order.reset_high_water,
             )
         )
+    if health.is_restart:
+        steps.append(ladder.trip(Reason.NOT_ARMED, Stage.HALTED, ts_ms=ts_ms))
     if health.lock:
         steps.append(ladder.trip(Reason.LOCKED, Stage.HALTED, ts_ms=ts_ms, words=health.lock))
     if health.guardian_silent_ms is not None:

@@ -16,10 +16,12 @@ from typing import Any
 
 from openalpha.core.clock import format_ms
 from openalpha.core.errors import ConfigError, InputError, StorageError
+from openalpha.engine.signals import EngineSettings
 from openalpha.risk.limits import Limits
 from openalpha.risk.settings import BreakerSettings
 from openalpha.store.atomic import write_bytes
 from openalpha.store.exchange_key import ExchangeKey
+from openalpha.store.frames import canonical_json
 from openalpha.trading.arming_codes import Codes
 from openalpha.trading.emergency_lock import note, refuse_if_locked
 
@@ -47,7 +49,9 @@ class Terms:
     account_key : str
         Marks the exchange key without giving it away (`Terms.of` makes it).
     limits, breakers : mapping of str to str
-    strategies : tuple of (name, source hash)
+    settings : mapping of str to str
+        How large positions are made, and on what margin.
+    strategies : tuple of (name, source hash, parameters)
     resume_after_restart : bool
         Whether a restart goes on by itself; otherwise it comes up halted.
     """
@@ -56,7 +60,8 @@ class Terms:
     account_key: str
     limits: Mapping[str, str]
     breakers: Mapping[str, str]
-    strategies: tuple[tuple[str, str], ...]
+    settings: Mapping[str, str]
+    strategies: tuple[tuple[str, str, str], ...]
     resume_after_restart: bool = False
 
     @classmethod
@@ -67,16 +72,30 @@ class Terms:
         *,
         limits: Limits,
         breakers: BreakerSettings,
-        strategies: Sequence[tuple[str, str]],
+        settings: EngineSettings,
+        strategies: Sequence[tuple[str, str, Mapping[str, Any]]],
         resume_after_restart: bool = False,
     ) -> "Terms":
-        """Make the terms of a configuration; limits as they hold, within the bounds in code."""
+        """Make the terms of a configuration; limits as they hold, within the bounds in code.
+
+        Parameters
+        ----------
+        strategies : sequence of (name, source hash, parameters)
+        """
+        sized = {f"sizing.{name}": value for name, value in asdict(settings.sizing).items()}
+        sized |= {f"margin.{name}": value for name, value in asdict(settings.venue.margin).items()}
         return cls(
             environment,
             hashlib.sha256(f"openalpha {key.api_key} {key.url}".encode()).hexdigest()[:16],
             _texts(asdict(limits.held())),
             _texts(asdict(breakers)),
-            tuple(sorted((str(name), str(source)) for name, source in strategies)),
+            _texts(sized),
+            tuple(
+                sorted(
+                    (str(name), str(source), canonical_json(dict(params)).decode())
+                    for name, source, params in strategies
+                )
+            ),
             resume_after_restart,
         )
 
@@ -88,7 +107,7 @@ class Terms:
         said = []
         if self.account_key != other.account_key:
             said.append("the exchange key is another than the one armed")
-        for group in ("limits", "breakers"):
+        for group in ("limits", "breakers", "settings"):
             ours, theirs = getattr(self, group), getattr(other, group)
             said += [
                 f"{group}.{name} was armed at {ours.get(name, 'nothing')}, the run has "
@@ -96,12 +115,14 @@ class Terms:
                 for name in sorted({*ours, *theirs})
                 if ours.get(name) != theirs.get(name)
             ]
-        known = dict(self.strategies)
-        for name, source in other.strategies:
-            if name not in known:
+        for name, source, params in other.strategies:
+            known = [one for one in self.strategies if one[0] == name]
+            if not known:
                 said.append(f"strategy {name} was not armed")
-            elif known[name] != source:
+            elif source not in [one[1] for one in known]:
                 said.append(f"strategy {name} was edited since it was armed")
+            elif params not in [one[2] for one in known]:
+                said.append(f"strategy {name} was armed with {known[0][2]}, the run has {params}")
         return said
 
 
@@ -124,7 +145,7 @@ class Armed:
     persons: tuple[str, ...]
 
     def __str__(self) -> str:
-        names = ", ".join(name for name, _ in self.terms.strategies)
+        names = ", ".join(name for name, *_ in self.terms.strategies)
         return f"{names} until {format_ms(self.expires_ms)}, by {' and '.join(self.persons)}"
 
 
@@ -176,7 +197,7 @@ def arm(
         "ts_ms": armed_ms,
         "persons": list(persons),
         "expires_ms": expires_ms,
-        "strategies": [name for name, _ in terms.strategies],
+        "strategies": [name for name, *_ in terms.strategies],
         "resume_after_restart": terms.resume_after_restart,
     }
     note(home, terms.environment, row=row)
@@ -280,7 +301,9 @@ def _signature(content: Any, codes: Codes) -> str:
 
 def _read(row: Mapping[str, Any]) -> Armed:
     terms = Terms(**row["terms"])
-    strategies = tuple((str(name), str(source)) for name, source in terms.strategies)
+    strategies = tuple(
+        (str(name), str(source), str(params)) for name, source, params in terms.strategies
+    )
     persons = tuple(str(person) for person in row["persons"])
     terms = replace(terms, strategies=strategies)
     return Armed(terms, int(row["armed_ms"]), int(row["expires_ms"]), persons)

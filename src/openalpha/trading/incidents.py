@@ -25,6 +25,7 @@ from openalpha.trading.side import Incident
 __all__ = ["ADVICE", "IncidentBook", "KeptIncident"]
 
 ADVICE = {
+    "alert_failed": "look at the address (`openalpha alerts test`): nobody is told of anything",
     "foreign_order": "cancel it at the exchange or leave it; then settle this",
     "foreign_fill": "the position is what the exchange says; settle this if the trade was yours",
     "forced_fill": "the exchange reduced or closed the position itself; look at margin and stops",

@@ -1,7 +1,7 @@
 """What a run is to do, fixed before it starts: kept in its record, read again at every start."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, get_type_hints
@@ -12,7 +12,7 @@ from openalpha.core.messages import Environment
 from openalpha.engine.run import VenueSettings
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.rules_file import rules_of, rules_row
-from openalpha.risk.settings import RiskSettings, SizingSettings
+from openalpha.risk.settings import BreakerSettings, LimitSettings, RiskSettings, SizingSettings
 from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
 
 __all__ = ["RunPlan", "StrategyPlan", "circumstances", "under_live_limits"]
@@ -67,6 +67,8 @@ class RunPlan:
     settings : EngineSettings
     has_mark, has_index : tuple of bool
         Whether rows carry an instrument's mark and index price.
+    limits, breakers : LimitSettings and BreakerSettings
+        Of trading at a venue; paper has those of `settings` alone.
     """
 
     environment: Environment
@@ -77,6 +79,8 @@ class RunPlan:
     settings: EngineSettings
     has_mark: tuple[bool, ...]
     has_index: tuple[bool, ...]
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    breakers: BreakerSettings = field(default_factory=BreakerSettings)
 
     def __post_init__(self) -> None:
         """Refuse a plan that gives away more than there is, or names two books alike."""
@@ -104,7 +108,7 @@ class RunPlan:
             "has_mark": list(self.has_mark),
             "has_index": list(self.has_index),
             "strategies": [_strategy_row(part) for part in self.strategies],
-            "settings": {name: _group_row(group) for name, group in _groups(self.settings).items()},
+            "settings": {name: _group_row(group) for name, group in _groups(self).items()},
         }
 
     @classmethod
@@ -139,6 +143,8 @@ class RunPlan:
             settings,
             tuple(row["has_mark"]),
             tuple(row["has_index"]),
+            _group_of(LimitSettings, groups.get("limits", {})),
+            _group_of(BreakerSettings, groups.get("breakers", {})),
         )
 
 
@@ -169,13 +175,16 @@ def circumstances() -> dict[str, str]:
     return found
 
 
-def _groups(settings: EngineSettings) -> dict[str, Any]:
+def _groups(plan: RunPlan) -> dict[str, Any]:
+    settings = plan.settings
     return {
         "costs": settings.venue.costs,
         "margin": settings.venue.margin,
         "fills": settings.venue.fills,
         "sizing": settings.sizing,
         "risk": settings.risk,
+        "limits": plan.limits,
+        "breakers": plan.breakers,
     }
 
 

@@ -72,6 +72,8 @@ class VenueDriver:
         What this process does for safety beside its loop; set before `start`.
     incident_book : IncidentBook or None
         Where incidents are kept until a person settles them.
+    halts_restarts : bool
+        Whether a run that is started again waits for a person before it orders anything.
     past : callable or None
         Returns the rows before the run, from which indicators begin.
     pushes : list of Pushes
@@ -102,6 +104,7 @@ class VenueDriver:
         self.incident_book: IncidentBook | None = None
         self.pushes: list[Pushes] = []
         self.past: Callable[[], Sequence[Row]] | None = None
+        self.halts_restarts = False
         self._told_incidents = 0
         self._open_incidents = (0, 0)
         self._has_account = False
@@ -126,6 +129,9 @@ class VenueDriver:
         self._log = RunLog.open(self.folder.log)
         count = self._again(list(read(self.folder.log)))
         self._waiting.clear()
+        if count and self.halts_restarts:
+            health = Health(is_restart=True)
+            self.take(FrameKind.HEALTH, canonical_json({"what": "safety", **health.content()}))
         if count == 0 and self.post is not None:
             health = self.post.look(SystemClock().now_ms()) or Health()
             remembered = (self.post.memory.load() or {}).get("ladder")

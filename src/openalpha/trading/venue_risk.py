@@ -11,7 +11,6 @@ from openalpha.risk.gate import Gate, Refusal
 from openalpha.risk.health import Health, heed
 from openalpha.risk.ladder import Ladder, Step
 from openalpha.risk.limits import Limits, limits_of
-from openalpha.risk.settings import BreakerSettings, LimitSettings
 from openalpha.risk.view import AccountView, MarketNow, Stage, SubBook
 from openalpha.store.frames import FrameKind
 from openalpha.trading.bybit_requests import ask_market
@@ -37,8 +36,7 @@ class VenueRisk:
     books : sequence of VenueBook
         The run's sub-books; read, never changed.
     limits : Limits, optional
-        Else those of the plan's risk settings.
-    breakers : BreakerSettings, optional
+        Else those of the plan.
 
     Attributes
     ----------
@@ -52,15 +50,14 @@ class VenueRisk:
         books: Sequence[VenueBook],
         *,
         limits: Limits | None = None,
-        breakers: BreakerSettings | None = None,
     ) -> None:
-        limits = limits or limits_of(plan.settings.risk, LimitSettings())
+        limits = limits or limits_of(plan.settings.risk, plan.limits)
         self.now_ms = 0
         self.gauges = VenueGauges(plan.instruments)
         self._plan, self._closed_ms, self._asked_ms = plan, 0, 0
         self._books, self._leverage = books, plan.settings.venue.margin.leverage
         self.gate = Gate(limits)
-        self.ladder = Ladder(limits, breakers or BreakerSettings(), start=self.equity)
+        self.ladder = Ladder(limits, plan.breakers, start=self.equity)
 
     @property
     def equity(self) -> Decimal:

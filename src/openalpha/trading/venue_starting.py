@@ -1,7 +1,7 @@
 """Turns what a person asked for into a run at a venue, and its plan into a driver."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,16 @@ from typing import Any
 from openalpha.books.accounts import Book
 from openalpha.books.ledger import Ledger
 from openalpha.core.clock import timeframe_name
-from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument
 from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
 from openalpha.net import Priority, RateBroker, Transport
+from openalpha.risk.settings import BreakerSettings, LimitSettings
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.strategy import load_strategy, source_hash
 from openalpha.strategy.params import build_params
 from openalpha.trading.executor import Executor
+from openalpha.trading.live_starting import WARM_ROWS
 from openalpha.trading.plan import RunPlan, StrategyPlan, under_live_limits
 from openalpha.trading.preflight import check_account
 from openalpha.trading.run_folder import RunFolder, begin_run
@@ -42,6 +43,8 @@ class VenueTerms:
     timeframe_ms: int
     capital: Decimal
     lasts_ms: int = 0
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    breakers: BreakerSettings = field(default_factory=BreakerSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def begin_venue_run(
 ) -> RunFolder:
     """Check what was asked for and make the folder of a run at a venue.
 
-    One strategy trades all instruments; of several, the n-th trades the n-th.
+    As many strategies as instruments: the n-th trades the n-th. Else each trades all of them.
 
     Parameters
     ----------
@@ -93,15 +96,11 @@ def begin_venue_run(
     InputError
         If a strategy, a parameter, an instrument or a setting cannot be used.
     """
-    if len(asked) > 1 and len(asked) != len(instruments):
-        raise InputError(
-            f"{len(asked)} strategies and {len(instruments)} instruments do not pair; give each "
-            "strategy its own instrument"
-        )
     every = tuple(range(len(instruments)))
+    pairs = len(asked) > 1 and len(asked) == len(instruments)
     shares = shares_of(asked)
     parts = [
-        _part(home, one, instruments, every if len(asked) == 1 else (number,), share)
+        _part(home, one, instruments, (number,) if pairs else every, share)
         for number, (one, share) in enumerate(zip(asked, shares, strict=True))
     ]
     plan = RunPlan(
@@ -113,6 +112,8 @@ def begin_venue_run(
         under_live_limits(settings),
         tuple(False for _ in instruments),
         tuple(False for _ in instruments),
+        terms.limits,
+        terms.breakers,
     )
     VenueDesk(plan, run_id="", folder=home / "strategies")
     now_ms = clock.now_ms()
@@ -164,16 +165,21 @@ def venue_driver(
     if ledger is not None:
         book = Book(plan.environment, entity)
         poster = VenuePoster(ledger, book, run_id=folder.id, instruments=plan.instruments)
-    return VenueDriver(
+    bars = Bars(channel, plan.instruments, plan.timeframe_ms)
+    driver = VenueDriver(
         folder,
         VenueDesk(plan, run_id=folder.id, folder=home / "strategies"),
         carrier=Executor(channel),
-        market=market or Bars(channel, plan.instruments, plan.timeframe_ms),
+        market=market or bars,
         clock=access.clock,
         poster=poster,
         end_ms=int(folder.feed()["end_ms"]),
         hear=hear,
     )
+    since_ms = int(folder.feed()["since_ms"])
+    anchor_ms = since_ms - WARM_ROWS * plan.timeframe_ms
+    driver.past = lambda: bars.closed(anchor_ms - 1, since_ms)
+    return driver
 
 
 def _part(

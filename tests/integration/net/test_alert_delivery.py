@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from openalpha.net.alerts import Alert, AppriseAlerts, Severity
 
@@ -84,17 +85,32 @@ def test_the_command_says_what_arrived(inbox: Inbox, home: Path) -> None:
     assert told(home, "").returncode == 1
 
 
-def test_a_guardian_s_alert_that_fails_is_an_incident_in_its_journal(home: Path) -> None:
+def test_an_alert_that_fails_is_an_incident(inbox: Inbox, home: Path) -> None:
     from openalpha.cli.alert_port import alerts_of
+    from openalpha.core.messages import Environment
+    from openalpha.net.alert_settings import AlertSettings
+    from openalpha.trading.incidents import IncidentBook
+
+    inbox.status = 500
+    alerts = alerts_of(AlertSettings(urls=SecretStr(inbox.url)), home, environment="twin")
+    for words in ("the trader is silent", "risk is halted"):
+        alerts.tell(Alert(words, Severity.CRITICAL, 7, "twin"))
+    alerts.close()
+    (incident,) = IncidentBook(home, Environment.TWIN).open_ones()
+    assert (incident.code, incident.count) == ("alert_failed", 2)
+
+
+def test_without_an_address_an_alert_is_a_line_of_the_journal(home: Path) -> None:
+    from openalpha.cli.alert_port import alerts_of
+    from openalpha.core.messages import Environment
     from openalpha.net.alert_settings import AlertSettings
     from openalpha.trading.emergency_lock import notes
+    from openalpha.trading.incidents import IncidentBook
 
     alerts = alerts_of(AlertSettings(), home, environment="twin")
     alerts.tell(Alert("the trader is silent", Severity.CRITICAL, 7, "twin"))
     alerts.close()
     (row,) = notes(home, "twin")
-    assert (row["act"], row["kind"], row["words"]) == (
-        "incident",
-        "alert_failed",
-        "the trader is silent",
-    )
+    assert (row["act"], row["words"]) == ("alert", "the trader is silent")
+    assert "no alert address is set" in row["failed"]
+    assert IncidentBook(home, Environment.TWIN).open_ones() == []

@@ -61,6 +61,25 @@ def test_a_breaker_closes_everything_locks_and_is_remembered(place: Place, home:
     assert sum(book.fills for book in again.desk.books) == 0
 
 
+def test_a_restart_that_was_not_armed_orders_nothing_until_a_person_says_so(
+    place: Place, home: Path
+) -> None:
+    folder = place.begun(30)
+    driver: Any = place.driver(folder, None)
+    driver.start()
+    while not held(place):
+        driver.turns.step()
+    driver._log.close()
+    again: Any = place.driver(folder, None)
+    again.halts_restarts = True
+    assert again.start()
+    assert again.desk.risk.ladder.standing.stage is Stage.HALTED
+    fills = again.desk.books[0].fills
+    asyncio.run(again.lead())
+    assert again.desk.books[0].fills <= fills + 1, "its stop at most"
+    assert replay(folder).is_same
+
+
 def test_a_lock_that_comes_while_it_runs_stops_every_order(place: Place, home: Path) -> None:
     driver = led(place, home, lock_at=8)
     assert driver.desk.risk.ladder.standing.stage is Stage.HALTED

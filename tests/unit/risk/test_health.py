@@ -21,10 +21,20 @@ def ladder() -> Ladder:
 
 
 @pytest.mark.parametrize(
-    "health", [Health(), Health("why"), Health("", 5_000), Health("a", 0, RELEASE)]
+    "health",
+    [Health(), Health("why"), Health("", 5_000), Health("a", 0, RELEASE), Health(is_restart=True)],
 )
 def test_it_survives_the_tape(health: Health) -> None:
     assert Health.of(json.loads(json.dumps(health.content()))) == health
+
+
+def test_a_restart_that_was_not_armed_waits_for_a_person() -> None:
+    led = ladder()
+    (step,) = heed(led, Health(is_restart=True), ts_ms=1)
+    assert (step.after, step.reason) == (Stage.HALTED, Reason.NOT_ARMED)
+    assert heed(led, Health(), ts_ms=2) == ()
+    (step,) = heed(led, Health(release=RELEASE), ts_ms=3)
+    assert step.after is Stage.ACTIVE
 
 
 def test_a_lock_halts_until_a_release_and_not_by_going_away() -> None:

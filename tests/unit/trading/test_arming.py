@@ -13,8 +13,9 @@ import pytest
 
 from openalpha.core.clock import HOUR_MS, MINUTE_MS
 from openalpha.core.errors import ConfigError, InputError
+from openalpha.engine.signals import EngineSettings
 from openalpha.risk.limits import Limits
-from openalpha.risk.settings import BreakerSettings
+from openalpha.risk.settings import BreakerSettings, SizingSettings
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import KEY_VARIABLE
 from openalpha.trading.arming import (
@@ -51,7 +52,8 @@ def terms(**more: Any) -> Terms:
     given: dict[str, Any] = {
         "limits": Limits(),
         "breakers": BreakerSettings(),
-        "strategies": [("ma_cross", "a1"), ("rsi", "b2")],
+        "settings": EngineSettings(),
+        "strategies": [("ma_cross", "a1", {"fast": 2}), ("rsi", "b2", {})],
     }
     return Terms.of("live", more.pop("key", KEY), **given | more)
 
@@ -131,8 +133,13 @@ def test_what_was_signed_may_trade_until_it_ends(tmp_path: Path, codes: Codes) -
     [
         ({"limits": Limits(max_position=Decimal("0.2"))}, "limits.max_position was armed at 0.10"),
         ({"breakers": BreakerSettings(loss_streak=9)}, "breakers.loss_streak was armed at 8"),
-        ({"strategies": [("macd", "c3")]}, "strategy macd was not armed"),
-        ({"strategies": [("rsi", "b3")]}, "strategy rsi was edited"),
+        ({"strategies": [("macd", "c3", {})]}, "strategy macd was not armed"),
+        ({"strategies": [("rsi", "b3", {})]}, "strategy rsi was edited"),
+        ({"strategies": [("ma_cross", "a1", {"fast": 3})]}, 'armed with {"fast":2}, the run has'),
+        (
+            {"settings": EngineSettings(sizing=SizingSettings(fraction=Decimal("0.2")))},
+            "settings.sizing.fraction was armed at 0.10, the run has 0.2",
+        ),
         ({"key": replace(KEY, api_key="other")}, "the exchange key is another"),
     ],
 )
@@ -148,7 +155,7 @@ def test_fewer_strategies_may_trade_and_bounds_in_code_are_no_difference(
     tmp_path: Path, codes: Codes
 ) -> None:
     armed(tmp_path, codes)
-    assert required(tmp_path, codes, terms(strategies=[("rsi", "b2")])) is not None
+    assert required(tmp_path, codes, terms(strategies=[("rsi", "b2", {})])) is not None
     assert required(tmp_path, codes, terms(limits=Limits(max_drawdown=Decimal(1)))) is not None
 
 

@@ -16,12 +16,19 @@ from openalpha.risk.gate import Refusal
 from openalpha.risk.health import Health
 from openalpha.risk.limits import Limits
 from openalpha.risk.memory import Release
+from openalpha.risk.settings import BreakerSettings, LimitSettings
 from openalpha.risk.view import Stage
 from openalpha.trading.venue_risk import VenueRisk, told
 from tests.fakes.gate_view import BTC, WIDE, buy, sell
 from tests.fakes.small_market import START_MS
 
-PLAN = SimpleNamespace(settings=EngineSettings(), instruments=(BTC,), timeframe_ms=60_000)
+PLAN = SimpleNamespace(
+    settings=EngineSettings(),
+    instruments=(BTC,),
+    timeframe_ms=60_000,
+    limits=LimitSettings(),
+    breakers=BreakerSettings(),
+)
 
 
 def closing(ts_ms: int) -> Row:
