@@ -33,7 +33,7 @@ RUN = (
     "--param", "ma_cross.fast=2", "--param", "ma_cross.slow=5", "--param", "rsi_reversion.period=3",
 )  # fmt: skip
 _MARKETS = ("--market", "linear:BTCUSDT=60000", "--market", "linear:ETHUSDT=3000")
-_PATIENCE_S = 120.0
+_PATIENCE_S = 300.0
 
 
 def free_port() -> int:
@@ -71,7 +71,12 @@ class Tree:
         self.home.mkdir(parents=True)
         (self.home / "LAYOUT").write_text("1\n")
         self._said: IO[bytes] = (self.folder / "said.txt").open("ab")
-        self.environment = {**os.environ, "OPENALPHA_HOME": str(self.home)}
+        self.environment = {
+            **os.environ,
+            "OPENALPHA_HOME": str(self.home),
+            # On a busy machine a trader may be down for a minute; stepping in is tried elsewhere.
+            "OPENALPHA_GUARDIAN__SILENT_CANCEL_MS": "600000",
+        }
         if self.database is not None:
             self.environment["OPENALPHA_BOOKS__DATABASE_URL"] = self.database.url
 
@@ -137,7 +142,7 @@ class Tree:
 
     def finish(self) -> None:
         """Let the run come to its end by itself."""
-        self._until(lambda: self.is_over, "the run did not end", patience_s=600.0)
+        self._until(lambda: self.is_over, "the run did not end", patience_s=1200.0)
 
     def written(self) -> int:
         """Bytes of the run's log."""
@@ -185,8 +190,11 @@ class Tree:
         )
 
     def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        try:
+            with urllib.request.urlopen(f"{self.url}/v5/market/time", timeout=0.2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
     def _goes_on(self, before: int) -> Any:
         return lambda: self.is_over or self.written() > before + 300
