@@ -15,6 +15,7 @@ from openalpha.cli.backtest import (
     UntilOption,
     WhatArgument,
 )
+from openalpha.cli.border import STOPPED
 from openalpha.cli.conventions import (
     ConfigOption,
     JsonOption,
@@ -25,8 +26,10 @@ from openalpha.cli.conventions import (
 )
 from openalpha.cli.study import (
     HtmlOption,
+    PdfOption,
     SeedOption,
     WorkersOption,
+    counting,
     data_of,
     groups_of,
     say_verdict,
@@ -67,11 +70,12 @@ def montecarlo(  # noqa: PLR0913, PLR0917 - the options of a command
     data: DataOption = None,
     json_to: JsonOption = None,
     html: HtmlOption = None,
+    pdf: PdfOption = None,
     family: FamilyOption = "",
     settings: SetOption = None,
     config: ConfigOption = None,
     quiet: QuietOption = False,
-) -> None:
+) -> int:
     """Ask how else a backtest could have gone."""
     from openalpha import judging
     from openalpha.cli.strategy import parse_pairs
@@ -84,16 +88,17 @@ def montecarlo(  # noqa: PLR0913, PLR0917 - the options of a command
         screen, loaded, [*(instrument or ()), *more], files=data or (), timeframe=timeframe,
         span=(since, until), capital=capital,
     )  # fmt: skip
-    with screen.progress("running it again"):
+    with counting(screen, "running it again", unit="runs") as told:
         result = judging.montecarlo(
             strategy, histories, paths=paths, reruns=reruns, jitter=jitter, ruin=ruin, seed=seed,
             workers=workers, params=params, capital=capital, home=loaded.home, family=family,
-            **groups_of(loaded),
+            progress=told, **groups_of(loaded),
         )  # fmt: skip
     header = ["what", "5 %", "return", "95 %", "deepest fall", "loss", "ruin"]
     show_rows(screen, result.headline, header, _rows(result))
     say_verdict(screen, result.sentences)
-    write_pages(screen, result, html=html, document=result.to_json())
+    write_pages(screen, result, html=html, pdf=pdf, document=result.to_json())
+    return 0 if result.is_complete else STOPPED
 
 
 def _rows(result: "MonteCarloResult") -> list[list[Any]]:

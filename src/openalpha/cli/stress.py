@@ -13,6 +13,7 @@ from openalpha.cli.backtest import (
     UntilOption,
     WhatArgument,
 )
+from openalpha.cli.border import STOPPED
 from openalpha.cli.conventions import (
     ConfigOption,
     JsonOption,
@@ -23,6 +24,8 @@ from openalpha.cli.conventions import (
 )
 from openalpha.cli.study import (
     HtmlOption,
+    PdfOption,
+    counting,
     data_of,
     groups_of,
     say_verdict,
@@ -48,11 +51,12 @@ def stress(  # noqa: PLR0913, PLR0917 - the options of a command
     data: DataOption = None,
     json_to: JsonOption = None,
     html: HtmlOption = None,
+    pdf: PdfOption = None,
     family: FamilyOption = "",
     settings: SetOption = None,
     config: ConfigOption = None,
     quiet: QuietOption = False,
-) -> None:
+) -> int:
     """Lead a strategy through the crises its data holds, and through shocks."""
     from openalpha import judging
     from openalpha.cli.strategy import parse_pairs
@@ -65,10 +69,10 @@ def stress(  # noqa: PLR0913, PLR0917 - the options of a command
         screen, loaded, [*(instrument or ()), *more], files=data or (), timeframe=timeframe,
         span=(since, until), capital=capital,
     )  # fmt: skip
-    with screen.progress("running it again"):
+    with counting(screen, "running it again", unit="shocks") as told:
         result = judging.stress(
             strategy, histories, params=params, capital=capital, home=loaded.home, family=family,
-            **groups_of(loaded),
+            progress=told, **groups_of(loaded),
         )  # fmt: skip
     header = ["what", "when", "return", "deepest fall", "distance to liquidation"]
     rows = [
@@ -77,4 +81,5 @@ def stress(  # noqa: PLR0913, PLR0917 - the options of a command
     ]
     show_rows(screen, result.headline, header, rows)
     say_verdict(screen, result.sentences)
-    write_pages(screen, result, html=html, document=result.to_json())
+    write_pages(screen, result, html=html, pdf=pdf, document=result.to_json())
+    return 0 if result.is_complete else STOPPED

@@ -1,6 +1,8 @@
 """What the commands that run a strategy many times share: their options and how they begin."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,13 +14,16 @@ from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
     from openalpha.market.history import History
+    from openalpha.research.study import Shown
+    from openalpha.research.sweep import Progress
     from openalpha.settings import LoadedSettings
 
 __all__ = [
-    "CsvFileOption", "GridOption", "HtmlOption", "MethodOption", "ObjectiveOption", "SeedOption",
-    "TrialsOption", "WorkersOption", "data_of", "groups_of", "parse_grid", "say_verdict",
-    "show_rows", "strategy_of", "write_pages",
+    "CsvFileOption", "GridOption", "HtmlOption", "MethodOption", "ObjectiveOption",
+    "PdfOption", "SeedOption", "TrialsOption", "WorkersOption", "counting", "data_of", "groups_of",
+    "parse_grid", "say_verdict", "show_rows", "strategy_of", "write_pages",
 ]  # fmt: skip
+
 
 GridOption = Annotated[
     list[str] | None,
@@ -42,6 +47,9 @@ WorkersOption = Annotated[
 ]
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML file.")
+]
+PdfOption = Annotated[
+    Path | None, typer.Option("--pdf", metavar="FILE", help="Write the report as PDF.")
 ]
 CsvFileOption = Annotated[
     Path | None, typer.Option("--csv", metavar="FILE", help="Write one row a trial as CSV.")
@@ -116,11 +124,33 @@ def parse_grid(texts: Sequence[str] | None) -> Mapping[str, str]:
     return parse_pairs(texts, "--grid")
 
 
-def write_pages(screen: Screen, result: Any, *, html: Path | None, document: str) -> None:
-    """Write what was asked for: a page, the document as JSON."""
+@contextmanager
+def counting(screen: Screen, what: str, *, unit: str) -> "Iterator[Progress]":
+    """Show how many runs are done, at what rate, and how long the rest will take."""
+    with screen.progress(what, None, unit=unit) as advance:
+        seen = 0
+
+        def told(done: int, total: float) -> None:
+            nonlocal seen
+            advance(done - seen, total=total if math.isfinite(total) else None)
+            seen = done
+
+        yield told
+
+
+def write_pages(
+    screen: Screen,
+    result: "Shown",
+    *,
+    html: Path | None,
+    document: str,
+    pdf: Path | None = None,
+) -> None:
+    """Write what was asked for: a page, the same on paper, the document as JSON."""
     if html is not None:
-        result.to_html(html)
-        screen.remark(f"Report written to {html}")
+        screen.remark(f"Report written to {result.to_html(html)}")
+    if pdf is not None:
+        screen.remark(f"PDF written to {result.to_pdf(pdf)}")
     if screen.json_to == "-":
         typer.echo(document)
     elif screen.json_to is not None:
@@ -135,7 +165,7 @@ def show_rows(
     from rich.markup import escape
     from rich.table import Table
 
-    from openalpha.research.study_page import number_text
+    from openalpha.research.report.listing import number_text
 
     table = Table(title=escape(title), title_justify="left")
     for name in header:

@@ -1,6 +1,5 @@
 """`openalpha sweep`: try many configurations of a strategy, every one counted."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +16,7 @@ from openalpha.cli.backtest import (
     UntilOption,
     WhatArgument,
 )
+from openalpha.cli.border import STOPPED
 from openalpha.cli.conventions import (
     ConfigOption,
     JsonOption,
@@ -31,9 +31,11 @@ from openalpha.cli.study import (
     HtmlOption,
     MethodOption,
     ObjectiveOption,
+    PdfOption,
     SeedOption,
     TrialsOption,
     WorkersOption,
+    counting,
     data_of,
     groups_of,
     parse_grid,
@@ -48,7 +50,6 @@ __all__ = ["app"]
 
 app = typer.Typer()
 
-STOPPED = 130
 _TOP = 10
 
 PruneOption = Annotated[
@@ -80,6 +81,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of a command
     data: DataOption = None,
     json_to: JsonOption = None,
     html: HtmlOption = None,
+    pdf: PdfOption = None,
     csv: CsvFileOption = None,
     parquet: ParquetOption = None,
     family: FamilyOption = "",
@@ -108,21 +110,14 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of a command
     for path, write in ((csv, result.to_csv), (parquet, result.to_parquet)):
         if path is not None:
             screen.remark(f"Trials written to {write(path)}")
-    write_pages(screen, result, html=html, document=result.to_json())
+    write_pages(screen, result, html=html, pdf=pdf, document=result.to_json())
     return 0 if result.is_complete else STOPPED
 
 
 def _run(screen: Screen, strategy: str, histories: Any, choices: dict[str, Any]) -> "SweepResult":
     from openalpha import studies
 
-    with screen.progress("trying", None, unit="configurations") as advance:
-        seen = 0
-
-        def told(done: int, total: float) -> None:
-            nonlocal seen
-            advance(done - seen, total=total if math.isfinite(total) else None)
-            seen = done
-
+    with counting(screen, "trying", unit="configurations") as told:
         return studies.sweep(strategy, histories, progress=told, **choices)
 
 
@@ -130,7 +125,7 @@ def _show(screen: Screen, result: "SweepResult") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from openalpha.research.study_page import number_text
+    from openalpha.research.report.listing import number_text
 
     name = result.objectives[0].name
     shown = list(dict.fromkeys((name, "total_return", "max_drawdown", "round_trips")))

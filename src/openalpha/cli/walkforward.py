@@ -15,6 +15,7 @@ from openalpha.cli.backtest import (
     UntilOption,
     WhatArgument,
 )
+from openalpha.cli.border import STOPPED
 from openalpha.cli.conventions import (
     ConfigOption,
     JsonOption,
@@ -26,9 +27,12 @@ from openalpha.cli.conventions import (
 from openalpha.cli.study import (
     GridOption,
     HtmlOption,
+    MethodOption,
+    PdfOption,
     SeedOption,
     TrialsOption,
     WorkersOption,
+    counting,
     data_of,
     groups_of,
     parse_grid,
@@ -39,11 +43,29 @@ from openalpha.cli.study import (
 )
 
 if TYPE_CHECKING:
-    from openalpha.research.walkforward import WalkForwardResult
+    from openalpha.research.walkforward_result import WalkForwardResult
 
 __all__ = ["app"]
 
 app = typer.Typer()
+
+
+PurgeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--purge",
+        metavar="BARS",
+        help="Left out at the end of each training; else the longest holding before it.",
+    ),
+]
+EmbargoOption = Annotated[
+    int | None,
+    typer.Option(
+        "--embargo",
+        metavar="BARS",
+        help="Left out besides before each test; else as much as the strategy remembers.",
+    ),
+]
 
 
 @app.command()
@@ -57,16 +79,12 @@ def walkforward(  # noqa: PLR0913, PLR0917 - the options of a command
     anchored: Annotated[
         bool, typer.Option("--anchored", help="Every training begins at the first bar.")
     ] = False,
-    purge: Annotated[
-        int, typer.Option("--purge", metavar="BARS", help="Left out at the end of each training.")
-    ] = 0,
-    embargo: Annotated[
-        int, typer.Option("--embargo", metavar="BARS", help="Left out besides before each test.")
-    ] = 0,
+    purge: PurgeOption = None,
+    embargo: EmbargoOption = None,
     objective: Annotated[
         str, typer.Option("--objective", metavar="METRIC", help="What to optimise.")
     ] = "sharpe",
-    method: Annotated[str, typer.Option("--method", help="grid or random.")] = "grid",
+    method: MethodOption = "grid",
     trials: TrialsOption = None,
     seed: SeedOption = 1,
     workers: WorkersOption = None,
@@ -79,11 +97,12 @@ def walkforward(  # noqa: PLR0913, PLR0917 - the options of a command
     data: DataOption = None,
     json_to: JsonOption = None,
     html: HtmlOption = None,
+    pdf: PdfOption = None,
     family: FamilyOption = "",
     settings: SetOption = None,
     config: ConfigOption = None,
     quiet: QuietOption = False,
-) -> None:
+) -> int:
     """Optimise on a stretch of time, test the best on the next, move on."""
     from openalpha import judging
     from openalpha.cli.strategy import parse_pairs
@@ -96,15 +115,17 @@ def walkforward(  # noqa: PLR0913, PLR0917 - the options of a command
         screen, loaded, [*(instrument or ()), *more], files=data or (), timeframe=timeframe,
         span=(since, until), capital=capital,
     )  # fmt: skip
-    with screen.progress("training and testing"):
+    with counting(screen, "training and testing", unit="runs") as told:
         result = judging.walkforward(
             strategy, histories, grid=parse_grid(grid), folds=folds, train=train,
             anchored=anchored, purge_bars=purge, embargo_bars=embargo, objective=objective,
             method=method, trials=trials, seed=seed, workers=workers, params=params,
-            capital=capital, home=loaded.home, family=family, **groups_of(loaded),
+            capital=capital, home=loaded.home, family=family, progress=told,
+            **groups_of(loaded),
         )  # fmt: skip
     _show(screen, result)
-    write_pages(screen, result, html=html, document=result.to_json())
+    write_pages(screen, result, html=html, pdf=pdf, document=result.to_json())
+    return 0 if result.is_complete else STOPPED
 
 
 def _show(screen: Screen, result: "WalkForwardResult") -> None:

@@ -8,14 +8,17 @@ one to three bars late. Nothing here chooses parameters, so no path counts as a 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from openalpha.research.montecarlo_paths import Paths, interval
+from openalpha.research.definitions import definition
+from openalpha.research.montecarlo_paths import BANDS, Paths, interval
+from openalpha.research.report.listing import Listing
 from openalpha.research.strict_json import strict_json
-from openalpha.store.atomic import write_bytes
+from openalpha.research.study import STOPPED, Shown
+from openalpha.research.study_page import Chart, Page
+from openalpha.research.wording import figure, percent
 
 __all__ = ["MonteCarloResult", "Rerun"]
 
@@ -30,7 +33,7 @@ class Rerun:
 
 
 @dataclass(frozen=True, eq=False)
-class MonteCarloResult:
+class MonteCarloResult(Shown):
     """What else could have come of a run.
 
     Parameters
@@ -42,6 +45,8 @@ class MonteCarloResult:
     trades, days : Paths or None
         None where there were too few round trips or days to draw from.
     reruns : tuple of Rerun
+    is_complete : bool
+        False where it was stopped: then it holds what was done by then.
     """
 
     record: Mapping[str, Any]
@@ -49,6 +54,7 @@ class MonteCarloResult:
     trades: Paths | None
     days: Paths | None
     reruns: tuple[Rerun, ...]
+    is_complete: bool = True
 
     def of_kind(self, kind: str) -> tuple[Rerun, ...]:
         """Return the reruns of a kind: `bars`, `parameters`, `costs`, `delay`."""
@@ -100,12 +106,15 @@ class MonteCarloResult:
                     f"{reach['high']:+.1%} in nine of ten runs, median {reach['median']:+.1%}."
                 )
                 found.append(("note", words))
+        if not self.is_complete:
+            found.append(("caution", STOPPED))
         return tuple(found) or (("caution", self.headline + "."),)
 
     def document(self) -> dict[str, Any]:
         """Return the result as JSON can hold it."""
         return {
             "schema_version": 1, "kind": "montecarlo", "run": dict(self.record),
+            "is_complete": self.is_complete,
             "headline": self.headline, "verdict": [words for _, words in self.sentences],
             "base": dict(self.base),
             "trades": None if self.trades is None else self.trades.summary(),
@@ -119,18 +128,94 @@ class MonteCarloResult:
         """Return the document as JSON text; NaN is null."""
         return strict_json(self.document())
 
-    def to_html(self, path: Path | str) -> Path:
-        """Write the report as one self-contained page.
+    def page(self) -> Page:
+        """Return the page, part by part."""
+        names = ", ".join(self.record["instruments"])
+        page = Page(
+            f"Monte Carlo of {self.record['strategy']}",
+            f"Monte Carlo · {self.record['strategy']} · {names}",
+            self.headline,
+            list(self.record["instruments"]),
+            "Shuffling keeps what happened and changes its order; it knows no market that was not "
+            "recorded. Nothing here was used to choose parameters, so no path counts as a trial.",
+        )
+        page.verdict(self.sentences)
+        for paths, title in (
+            (self.days, "Days put together again in blocks"),
+            (self.trades, "Round trips drawn again"),
+        ):
+            if paths is not None:
+                note = f"{len(paths.final):,} paths; the middle half is dark, nine of ten light."
+                page.chart(title, _fan(paths), note=note, below=_odds(paths))
+        for kind in ("bars", "parameters"):
+            if reach := self.intervals(kind):
+                rows = [[definition(name).label, self._told(name, self.base[name]),
+                         *(self._told(name, reach[name][at]) for at in ("low", "median", "high"))]
+                        for name in _SHOWN]  # fmt: skip
+                count = len(self.of_kind(kind))
+                listing = Listing(["figure", "the run", "5 %", "median", "95 %"], rows)
+                page.block(_NAMES[kind], listing, note=f"{count:,} runs; the run itself beside.")
+        for kind in ("costs", "delay"):
+            if found := self.of_kind(kind):
+                every = [("as it was", self.base), *((one.change, one.metrics) for one in found)]
+                cells = [[what, *(self._told(name, made[name]) for name in _SHOWN)]
+                         for what, made in every]  # fmt: skip
+                page.block(_NAMES[kind], Listing(["change", *_SHOWN], cells))
+        return page
 
-        Raises
-        ------
-        StorageError
-            If it cannot be written.
-        """
-        from openalpha.research.montecarlo_html import montecarlo_html
+    def _told(self, name: str, value: float) -> str:
+        return figure(name, value, currency=str(self.record.get("currency", "")))
 
-        write_bytes(Path(path), montecarlo_html(self).encode())
-        return Path(path)
+
+_SHOWN = ("total_return", "sharpe", "max_drawdown", "profit_factor", "round_trips")
+_NAMES = {
+    "bars": "Run again on resampled bars", "parameters": "Run again with parameters a little off",
+    "costs": "Run again with higher costs", "delay": "Run again with every decision late",
+}  # fmt: skip
+
+
+def _fan(paths: Paths) -> Chart:
+    x = paths.steps.tolist()
+    percents = 100 * (paths.bands - 1)
+    traces: list[dict[str, Any]] = []
+    for low, high, shade in ((0, 4, 0.16), (1, 3, 0.3)):
+        traces += [
+            {"type": "scatter", "mode": "lines", "x": x, "y": percents[:, low].tolist(),
+             "line": {"width": 0}, "hoverinfo": "skip"},
+            {"type": "scatter", "mode": "lines", "x": x, "y": percents[:, high].tolist(),
+             "line": {"width": 0}, "fill": "tonexty", "fillcolor": f"rgba(110,125,140,{shade})",
+             "hoverinfo": "skip"},
+        ]  # fmt: skip
+    traces.append(
+        {"type": "scatter", "mode": "lines", "x": x, "y": percents[:, BANDS.index(0.5)].tolist(),
+         "line": {"color": "@gain", "width": 1.6},
+         "hovertemplate": "median %{y:+.2f} %<extra></extra>"}
+    )  # fmt: skip
+    unit = "days" if paths.kind == "days" else "round trips"
+    layout = {"xaxis": {"title": {"text": unit}}, "yaxis": {"ticksuffix": " %"}}
+    rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), 12)).astype(np.int64)).tolist()
+    behind = Listing(
+        [unit, *(f"{share:.0%} of paths below" for share in BANDS)],
+        [[x[row], *(percent(value - 1, signed=True) for value in paths.bands[row].tolist())]
+         for row in rows],
+    )  # fmt: skip
+    return Chart(
+        f"fan-{paths.kind}", traces, layout, f"Equity over {unit}, bands of the paths",
+        behind=behind, heading=f"Change of the account after so many {unit}, %",
+    )  # fmt: skip
+
+
+def _odds(paths: Paths) -> Listing:
+    made = paths.summary()
+    rows: list[list[Any]] = [
+        ["ends below its start", percent(made["probability_of_loss"])],
+        [f"falls to {paths.ruin:.0%} of its start", percent(made["probability_of_ruin"])],
+    ]
+    rows += [
+        [f"falls more than {depth} below a high", percent(part)]
+        for depth, part in made["drawdown_beyond"].items()
+    ]
+    return Listing(["a path", "share of paths"], rows)
 
 
 def _share(part: float) -> str:

@@ -1,24 +1,72 @@
-"""The page of a study (sweep, walk-forward, Monte Carlo, stress): words, charts and tables."""
+"""The page of a study (sweep, walk-forward, Monte Carlo, stress): words, charts and tables.
+
+It is put together once, part by part; what is laid out on a screen or on paper is the same.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
-from openalpha.research.report.page import page, section
+from openalpha.research.report.behind import folded
+from openalpha.research.report.listing import Listing
+from openalpha.research.report.page import page, section, synthetic_banner
 
-__all__ = ["Chart", "Page", "number_text", "table"]
+__all__ = ["Block", "Chart", "Charted", "Page", "Said"]
+
+Sentences = Sequence[tuple[str, str]]
+"""Words with their tone: `alarm`, `caution` or `note`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A figure and where it stands: traces and layout as plotly reads them, what it shows."""
+    """A figure: traces and layout as plotly reads them, and what it shows in words.
+
+    Colours are names of the page's own ("@gain", "@soft"): the theme decides what they are.
+
+    Parameters
+    ----------
+    id : str
+    traces, layout
+    label : str
+        What it shows, for those who cannot see it.
+    behind : Listing
+        The same as a table.
+    heading : str
+        Above the vertical axis: what is measured, in which unit.
+    is_tall : bool
+    """
 
     id: str
     traces: Sequence[Mapping[str, Any]]
     layout: Mapping[str, Any]
     label: str
+    behind: Listing | None = None
+    heading: str = ""
     is_tall: bool = False
+
+
+class Said(NamedTuple):
+    """The verdict."""
+
+    sentences: Sentences
+
+
+class Charted(NamedTuple):
+    """A chart with a title; `below` stands under it, unfolded."""
+
+    title: str
+    chart: Chart
+    note: str = ""
+    below: Listing | None = None
+
+
+class Block(NamedTuple):
+    """A table with a title."""
+
+    title: str
+    listing: Listing
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -32,87 +80,88 @@ class Page:
     kicker : str
         The small line above the headline.
     headline : str
+    instruments : sequence of str
+        What it was run on: a made-up market is called so.
+    footer : str
     """
 
     title: str
     kicker: str
     headline: str
-    parts: list[str] = field(default_factory=list)
-    figures: dict[str, Any] = field(default_factory=dict)
+    instruments: Sequence[str] = ()
+    footer: str = ""
+    parts: list[Said | Charted | Block] = field(default_factory=list)
 
-    def verdict(self, sentences: Sequence[tuple[str, str]]) -> None:
-        """Add the verdict: sentences with their tone, `alarm`, `caution` or `note`."""
-        if not sentences:
-            return
-        signs = {"alarm": "!", "caution": "?", "note": "i"}
-        tones = [tone for tone, _ in sentences]
-        tone = "alarm" if "alarm" in tones else "caution" if "caution" in tones else "note"
-        rows = "".join(
-            f'<li class="{kind}"><b aria-hidden="true">{signs[kind]}</b>'
-            f"<span>{escape(words)}</span></li>"
-            for kind, words in sentences[1:]
-        )
-        opinion = f'<p class="opinion">{escape(sentences[0][1])}</p>'
-        self.parts.append(
-            f'<section class="card verdict {tone}"><header><h2>Verdict</h2></header>'
-            f"{opinion}<ul>{rows}</ul></section>"
-        )
+    @property
+    def is_synthetic(self) -> bool:
+        """Say whether a market of it was made by a generator."""
+        return any(name.startswith("synthetic") for name in self.instruments)
 
-    def chart(self, title: str, chart: Chart, *, note: str = "", below: str = "") -> None:
-        """Add a chart with a title; `below` is HTML under it."""
-        self.figures[chart.id] = {"data": chart.traces, "layout": chart.layout}
-        tall = " tall" if chart.is_tall else ""
-        place = (
-            f'<div id="{chart.id}" class="chart{tall}" role="img" '
-            f'aria-label="{escape(chart.label)}"></div>{below}'
-        )
-        self.parts.append(section(title, place, note=note))
+    def verdict(self, sentences: Sentences) -> None:
+        """Add the verdict; nothing where nothing is said."""
+        if sentences:
+            self.parts.append(Said(sentences))
 
-    def block(self, title: str, content: str, *, note: str = "") -> None:
-        """Add HTML with a title."""
-        self.parts.append(section(title, content, note=note))
+    def chart(
+        self, title: str, chart: Chart, *, note: str = "", below: Listing | None = None
+    ) -> None:
+        """Add a chart."""
+        self.parts.append(Charted(title, chart, note, below))
 
-    def html(self, footer: str) -> str:
-        """Return the page; `footer` is plain text."""
+    def block(self, title: str, listing: Listing, *, note: str = "") -> None:
+        """Add a table."""
+        self.parts.append(Block(title, listing, note))
+
+    def html(self) -> str:
+        """Return it as one self-contained HTML document."""
         head = (
             f'<header class="head"><p class="kicker">{escape(self.kicker)}</p>'
             f"<h1>{escape(self.headline)}</h1></header>"
         )
+        charts = [part.chart for part in self.parts if isinstance(part, Charted)]
+        figures = {
+            one.id: {"data": one.traces, "layout": one.layout, "heading": one.heading}
+            for one in charts
+        }
         return page(
             title=self.title,
-            body=head + "".join(self.parts),
-            data={"figures": self.figures},
-            footer=f"<p>{escape(footer)}</p>",
+            body=synthetic_banner(self.instruments) + head + "".join(map(_html, self.parts)),
+            data={"figures": figures},
+            footer=f"<p>{escape(self.footer)}</p>",
             more="study.js",
         )
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "") -> str:
-    """Return an HTML table; numbers are written short, NaN as a dash."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(number_text(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
+def _tone_of(sentences: Sentences) -> str:
+    """Return the heaviest tone."""
+    tones = [tone for tone, _ in sentences]
+    return "alarm" if "alarm" in tones else "caution" if "caution" in tones else "note"
+
+
+def _html(part: Said | Charted | Block) -> str:
+    if isinstance(part, Said):
+        return _verdict(part.sentences)
+    if isinstance(part, Block):
+        return section(escape(part.title), part.listing.html(), note=part.note)
+    chart = part.chart
+    tall = " tall" if chart.is_tall else ""
+    place = (
+        f'<div id="{chart.id}" class="chart{tall}" role="img" '
+        f'aria-label="{escape(chart.label)}"></div>'
     )
-    words = f"<caption>{escape(caption)}</caption>" if caption else ""
+    below = part.below.html() if part.below else ""
+    table = folded(chart.behind.html()) if chart.behind else ""
+    return section(escape(part.title), place + below + table, note=part.note)
+
+
+def _verdict(sentences: Sentences) -> str:
+    signs = {"alarm": "✕", "caution": "!", "note": "i"}
+    rows = "".join(
+        f'<li class="{kind}"><b aria-hidden="true">{signs[kind]}</b>'
+        f"<div><em>{kind.capitalize()}</em> {escape(words)}</div></li>"
+        for kind, words in sentences[1:]
+    )
     return (
-        f'<div class="scroll" tabindex="0"><table class="list">{words}<thead><tr>{head}</tr>'
-        f"</thead><tbody>{body}</tbody></table></div>"
+        f'<section class="verdict {_tone_of(sentences)}"><h2>Verdict</h2>'
+        f'<p class="opinion">{escape(sentences[0][1])}</p><ul>{rows}</ul></section>'
     )
-
-
-def number_text(value: Any) -> str:
-    """Return a number as people read it.
-
-    Examples
-    --------
-    >>> number_text(1234567.0), number_text(0.123456), number_text(float("nan")), number_text(7)
-    ('1,234,567', '0.1235', '–', '7')
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if value != value:  # noqa: PLR0124 - only NaN is not itself
-        return "–"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"

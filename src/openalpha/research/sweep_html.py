@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openalpha.engine.batch import FIGURES
-from openalpha.research.report.page import synthetic_banner
-from openalpha.research.study_page import Chart, Page, table
+from openalpha.research.report.listing import Listing
+from openalpha.research.study_page import Chart, Page
 from openalpha.research.sweep_space import Axis
 
 if TYPE_CHECKING:
     from openalpha.research.sweep_result import SweepResult
 
-__all__ = ["sweep_html"]
+__all__ = ["sweep_page"]
 
 _LINES = 1_000
 _SHOWN = ("sharpe", "total_return", "max_drawdown", "round_trips", "cost_share")
 _TOP = 20
 
 
-def sweep_html(result: "SweepResult") -> str:
-    """Return the report as one self-contained HTML document: no request leaves the page."""
+def sweep_page(result: "SweepResult") -> Page:
+    """Return the page, part by part."""
     record, counts = result.record, result.counts
     tried = counts["complete"] + counts["pruned"]
     page = Page(
@@ -29,9 +29,11 @@ def sweep_html(result: "SweepResult") -> str:
         f"Sweep · {record['strategy']} · {', '.join(record['instruments'])} · {record['method']} · "
         f"{tried:,} tried",
         result.headline,
+        list(record["instruments"]),
+        "Every configuration that was run is counted in the trial ledger, given up or not. Figures "
+        "are net of costs. The best of many is chosen by luck as well as by merit: test it on days "
+        "the sweep has not seen.",
     )
-    if banner := synthetic_banner(list(record["instruments"])):
-        page.parts.append(banner)
     page.verdict(_toned(result))
     if (heat := _heat_map(result)) is not None:
         page.chart("Two parameters at a time", heat, note=_heat_note(result))
@@ -48,11 +50,7 @@ def sweep_html(result: "SweepResult") -> str:
         note = "No other trial is better in every objective."
         page.block("The front", _rows_table(result, result.front), note=note)
     page.block("What became of them", _counts(result))
-    return page.html(
-        "Every configuration that was run is counted in the trial ledger, given up or not. Figures "
-        "are net of costs. The best of many is chosen by luck as well as by merit: test it on days "
-        "the sweep has not seen."
-    )
+    return page
 
 
 def _toned(result: "SweepResult") -> list[tuple[str, str]]:
@@ -150,9 +148,9 @@ def _plain(values: Any) -> Any:
     return [float(value) if math.isfinite(value) else None for value in values]
 
 
-def _rows_table(result: "SweepResult", rows: list[int]) -> str:
+def _rows_table(result: "SweepResult", rows: list[int]) -> Listing:
     names = list(dict.fromkeys([*(item.name for item in result.objectives), *_SHOWN]))
-    header = ["trial", *result.space.names, *(name.replace("_", " ") for name in names)]
+    header = ["trial", *result.space.names, *names]
     places = [FIGURES.index(name) for name in names]
     cells = [
         [
@@ -162,10 +160,10 @@ def _rows_table(result: "SweepResult", rows: list[int]) -> str:
         ]
         for row in rows
     ]
-    return table(header, cells)
+    return Listing(header, cells)
 
 
-def _counts(result: "SweepResult") -> str:
+def _counts(result: "SweepResult") -> Listing:
     words = {
         "complete": "run to the end",
         "pruned": "given up early, kept with the returns so far",
@@ -175,4 +173,4 @@ def _counts(result: "SweepResult") -> str:
     }
     rows = [[words[name], count] for name, count in result.counts.items() if count]
     rows.append(["configurations the strategy's family has tried here", result.family])
-    return table(["what", "configurations"], rows)
+    return Listing(["what", "configurations"], rows)

@@ -15,6 +15,8 @@ from openalpha.core.errors import InputError
 from openalpha.engine.batch import FIGURES
 from openalpha.research.definitions import DEFINITIONS
 from openalpha.research.strict_json import strict_json
+from openalpha.research.study import Shown
+from openalpha.research.study_page import Page
 from openalpha.research.sweep_space import Config, Space
 from openalpha.research.sweep_store import Batch
 from openalpha.store.atomic import write_bytes
@@ -97,7 +99,7 @@ class Trials:
 
 
 @dataclass(eq=False)
-class SweepResult:
+class SweepResult(Shown):
     """A finished sweep, or the part of it that was done when it was stopped.
 
     Parameters
@@ -286,18 +288,11 @@ class SweepResult:
         write_bytes(Path(path), held.getvalue())
         return Path(path)
 
-    def to_html(self, path: Path | str) -> Path:
-        """Write the report as one self-contained page.
+    def page(self) -> Page:
+        """Return the page, part by part."""
+        from openalpha.research.sweep_html import sweep_page
 
-        Raises
-        ------
-        StorageError
-            If it cannot be written.
-        """
-        from openalpha.research.sweep_html import sweep_html
-
-        write_bytes(Path(path), sweep_html(self).encode())
-        return Path(path)
+        return sweep_page(self)
 
 
 def joined(batches: Sequence[Batch], days: int) -> Trials:

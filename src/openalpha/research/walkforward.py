@@ -8,96 +8,72 @@ trained on, and the test begins `embargo` bars later still.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from openalpha.core.clock import format_ms
-from openalpha.core.errors import InputError
+from openalpha.core.clock import HOUR_MS
+from openalpha.core.errors import InputError, OpenAlphaError
 from openalpha.engine.batch import FIGURES
-from openalpha.research.drawdown import drawdowns
-from openalpha.research.metrics import sharpe_ratio
-from openalpha.research.strict_json import strict_json
-from openalpha.research.sweep import Evaluates, SweepPlan, search_of
+from openalpha.research.sweep import Evaluates, Progress, SweepPlan, search_of
 from openalpha.research.sweep_evaluate import Outcomes, Span, Subject
-from openalpha.research.sweep_result import Objective
 from openalpha.research.sweep_space import Config
+from openalpha.research.targets import targets_of
 from openalpha.research.trials import TrialBatch, TrialLedger
 from openalpha.research.walkforward_folds import Fold
-from openalpha.store.atomic import write_bytes
+from openalpha.research.walkforward_result import FoldOutcome, WalkForwardResult
+from openalpha.strategy.bars import Bars
+from openalpha.strategy.base import NO_OPINION_E6
 from openalpha.strategy.params import StrategyParams
 
-__all__ = ["FoldOutcome", "WalkForwardResult", "run_walkforward"]
+__all__ = ["label_span", "memory", "run_walkforward"]
 
 _SHOWN = ("sharpe", "total_return", "max_drawdown")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FoldOutcome:
-    """What a fold chose, and what came of it.
-
-    Parameters
-    ----------
-    fold : Fold
-    config : dict
-        The best of its training; empty if none had a score: then the test stays in cash.
-    trained, tested : dict of str to float
-        Metrics of the chosen one in training and in the test.
-    train_daily, daily : float64
-        Daily returns of the chosen one in training and in the test.
-    day : int64
-        Days of the test's returns.
-    """
-
-    fold: Fold
-    config: Config
-    trained: dict[str, float]
-    tested: dict[str, float]
-    train_daily: NDArray[np.float64]
-    daily: NDArray[np.float64]
-    day: NDArray[np.int64]
+_FIXED = ("grid", "random")
+_AT_ONCE = 256
+_LONGEST = FIGURES.index("max_hold_hours")
 
 
 def run_walkforward(
-    plan: SweepPlan, evaluator: Evaluates, *, folds: Sequence[Fold], ledger: TrialLedger
-) -> "WalkForwardResult":
+    plan: SweepPlan,
+    evaluator: Evaluates,
+    *,
+    folds: Sequence[Fold],
+    ledger: TrialLedger,
+    progress: Progress | None = None,
+) -> WalkForwardResult:
     """Optimise and test fold by fold; every configuration evaluated is counted.
+
+    A grid, or a random draw, is the same in each fold and evaluated on all of them together. A
+    method that learns begins anew in each: what a fold tries follows from its training alone.
+    Ctrl-C ends it after the runs under way, and what is done is put together.
 
     Parameters
     ----------
     plan : SweepPlan
-        Its method is `grid` or `random`: the same configurations are tried in each fold.
+        With one objective.
     evaluator : Evaluates
     folds : sequence of Fold
     ledger : TrialLedger
+    progress : callable, optional
+        Told how many runs are done, and of how many.
 
     Raises
     ------
     InputError
-        If the method learns: then what a fold tries would depend on the fold before.
+        If the plan cannot be searched, or was stopped before anything was tested.
     """
-    if plan.method not in ("grid", "random"):
-        raise InputError(f"a walk-forward searches by grid or random, not by {plan.method}")
+    work = _Work(plan, evaluator, folds, ledger, progress)
+    found = work.shared() if plan.method in _FIXED else work.apart()
+    if not found:
+        raise InputError("it was stopped before the first test; what ran is in the trial ledger")
     subject = evaluator.subject
-    configs, params = _built(plan)
-    train = [_span(subject, fold.train_start_ms, fold.train_end_ms) for fold in folds]
-    trained = evaluator.evaluate(params, train)
-    for span, outcomes in zip(train, trained, strict=True):
-        _count(plan, ledger, span, params, outcomes)
-    found = [
-        _test(plan, evaluator, fold, configs, params, outcomes)
-        for fold, outcomes in zip(folds, trained, strict=True)
-    ]
     return WalkForwardResult(
         record=dict(plan.record),
         objective=plan.objectives[0],
         outcomes=tuple(found),
-        configurations=len(configs),
-        is_complete=not evaluator.is_stopped,
+        configurations=work.tried,
+        is_complete=not work.is_stopped,
         family=ledger.count(
             plan.common.strategy, plan.common.instruments, start_ms=subject.start_ms,
             end_ms=subject.end_ms,
@@ -105,179 +81,185 @@ def run_walkforward(
     )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class WalkForwardResult:
-    """The folds of a walk-forward, and their tests put together.
+def label_span(
+    plan: SweepPlan,
+    evaluator: Evaluates,
+    *,
+    configs: Sequence[Config],
+    until_ms: int,
+    ledger: TrialLedger,
+) -> int:
+    """Return how many bars the outcome of a decision reaches ahead: the longest holding.
 
-    Parameters
-    ----------
-    record : mapping
-        What was searched and how.
-    objective : Objective
-    outcomes : tuple of FoldOutcome
-    configurations : int
-        Tried in each fold.
-    is_complete : bool
-    family : int
-        Configurations the strategy's family has tried on this data, these included.
+    Measured on the time before the first test with some configurations of the space; they count as
+    trials, as all that is evaluated does. 0 where none of them closed a position.
     """
+    params = _built(plan, configs)[1]
+    subject = evaluator.subject
+    span = Span(subject, start_ms=subject.start_ms, end_ms=until_ms)
+    (made,) = evaluator.evaluate(params, [span])
+    _count(plan, ledger, span, params, made)
+    held = made.figures[:, _LONGEST]
+    longest = float(np.nanmax(held, initial=0.0))
+    frame = next(iter(subject.histories.values())).timeframe_ms
+    return math.ceil(longest * HOUR_MS / frame)
 
-    record: dict[str, Any]
-    objective: Objective
-    outcomes: tuple[FoldOutcome, ...]
-    configurations: int
-    is_complete: bool
-    family: int
 
-    @cached_property
-    def stitched(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Days and daily returns of the tests, end to end; a day two tests share has both."""
-        every = np.concatenate([one.day for one in self.outcomes])
-        logs = np.concatenate(
-            [np.log1p(np.maximum(one.daily, -1 + 1e-12)) for one in self.outcomes]
-        )
-        day = np.arange(every.min(), every.max() + 1)
-        total = np.bincount(every - day[0], weights=logs, minlength=len(day))
-        return day, np.expm1(total)
+def memory(plan: SweepPlan, evaluator: Evaluates, *, configs: Sequence[Config]) -> int:
+    """Return how many bars a signal strategy needs before its first opinion: what it remembers.
 
-    @cached_property
-    def equity(self) -> NDArray[np.float64]:
-        """What one unit of money becomes over the tests, at each day's end."""
-        return np.asarray(np.cumprod(1 + self.stitched[1]))
+    The most of some configurations of the space; 0 for event strategies, whose tests begin with
+    nothing remembered.
+    """
+    subject = evaluator.subject
+    if subject.strategy is None:
+        return 0
+    bars = {name: Bars.of(history) for name, history in subject.histories.items()}
+    longest = 0
+    for params in _built(plan, configs)[1]:
+        try:
+            targets = targets_of(subject.strategy, params, bars=bars)
+        except OpenAlphaError:
+            continue
+        for wanted in targets:
+            known = np.flatnonzero(wanted != NO_OPINION_E6)
+            longest = max(longest, int(known[0]) if len(known) else 0)
+    return longest
 
-    @cached_property
-    def metrics(self) -> dict[str, float]:
-        """Figures of the tests put together."""
-        returns, equity = self.stitched[1], self.equity
-        return {
-            "total_return": float(equity[-1] - 1),
-            "sharpe": sharpe_ratio(returns),
-            "max_drawdown": float(drawdowns(equity, 1.0).max()),
-            "mean_daily_return": float(returns.mean()),
-            "trained_mean_daily_return": self._trained_mean,
-            "efficiency": self.efficiency,
-            "folds_with_profit": float(
-                np.mean([float(np.prod(1 + one.daily) > 1) for one in self.outcomes])
-            ),
-        }
 
-    @property
-    def _trained_mean(self) -> float:
-        return float(np.mean(np.concatenate([one.train_daily for one in self.outcomes])))
+@dataclass(slots=True)
+class _Tried:
+    """The configurations of one training, with what came of each."""
 
-    @property
-    def efficiency(self) -> float:
-        """Mean daily return of the tests over that of the trainings; NaN if training lost."""
-        trained = self._trained_mean
-        return float(self.stitched[1].mean()) / trained if trained > 0 else math.nan
+    configs: list[Config]
+    params: list[StrategyParams]
+    figures: list[NDArray[np.float64]]
+    daily: list[NDArray[np.float32]]
 
-    @property
-    def headline(self) -> str:
-        """Return one sentence."""
-        made = self.metrics
-        return (
-            f"{len(self.outcomes)} tests on unseen time, end to end: {made['total_return']:+.1%}, "
-            f"Sharpe ratio {made['sharpe']:.2f}"
-        )
+    def add(
+        self, configs: Sequence[Config], *, params: Sequence[StrategyParams], made: Outcomes
+    ) -> None:
+        for row, config in enumerate(configs):
+            if made.done[row] and row not in made.faults:
+                self.configs.append(config)
+                self.params.append(params[row])
+                self.figures.append(made.figures[row])
+                self.daily.append(made.daily[row])
 
-    @property
-    def sentences(self) -> tuple[tuple[str, str], ...]:
-        """The verdict: tone and words."""
-        made, share = self.metrics, self.metrics["folds_with_profit"]
-        if math.isnan(made["efficiency"]):
-            first = ("alarm", "Training itself lost money: there was nothing to choose.")
-        elif made["total_return"] <= 0:
-            first = ("alarm", "What training chose lost money on the time that followed.")
-        elif made["efficiency"] < 0.5:
-            words = (
-                f"Tests kept {made['efficiency']:.0%} of what training promised: less than half."
-            )
-            first = ("caution", words)
-        else:
-            words = f"Tests kept {made['efficiency']:.0%} of what training promised."
-            first = ("note", words)
-        moved = self.drift
-        jumps = [name for name, value in moved.items() if value > 0.33]
-        second = ("note", "The parameters chosen stay near each other from fold to fold.")
-        if jumps:
-            words = (
-                f"What training chooses jumps about: {', '.join(jumps)}; it may be fitting noise."
-            )
-            second = ("caution", words)
-        return (first, ("note", f"{share:.0%} of the tests made a profit."), second)
 
-    @cached_property
-    def drift(self) -> dict[str, float]:
-        """Mean change of each number chosen from fold to fold, over the width of its axis."""
-        found = {}
-        names = [name for one in self.outcomes for name in one.config]
-        for name in dict.fromkeys(names):
-            values = [one.config[name] for one in self.outcomes if name in one.config]
-            spread = self._width(name)
-            if spread and len(values) > 1 and all(isinstance(v, int | float) for v in values):
-                found[name] = float(np.mean(np.abs(np.diff(values)))) / spread
+class _Work:
+    """A walk-forward under way."""
+
+    def __init__(
+        self,
+        plan: SweepPlan,
+        evaluator: Evaluates,
+        folds: Sequence[Fold],
+        ledger: TrialLedger,
+        progress: Progress | None,
+    ) -> None:
+        self.plan, self.evaluator, self.folds = plan, evaluator, folds
+        self.ledger, self.progress = ledger, progress
+        self.spans = [_span(evaluator.subject, f.train_start_ms, f.train_end_ms) for f in folds]
+        self.tried = self.done = 0
+        self._was_stopped = False
+
+    def shared(self) -> list[FoldOutcome]:
+        """Try the same configurations in every fold, all folds of a configuration together."""
+        configs, params = _built(self.plan, search_of(self.plan).ask(int(self.plan.budget)))
+        if not configs:
+            raise InputError("the strategy refuses every configuration of the grid")
+        self.tried = len(configs)
+        every = [_Tried([], [], [], []) for _ in self.folds]
+        for start in range(0, len(configs), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            made = self.evaluator.evaluate(params[part], self.spans)
+            for tried, span, outcomes in zip(every, self.spans, made, strict=True):
+                tried.add(configs[part], params=params[part], made=outcomes)
+                _count(self.plan, self.ledger, span, params[part], outcomes)
+            self._told(len(configs[part]) * len(self.folds), len(configs) * len(self.folds))
+            if self.is_stopped:
+                break
+        tests = zip(self.folds, every, self.spans, strict=True)
+        return [kept for one in tests if (kept := self._test(*one)) is not None]
+
+    def apart(self) -> list[FoldOutcome]:
+        """Let a method that learns search each fold's training on its own."""
+        found = []
+        for fold, span in zip(self.folds, self.spans, strict=True):
+            tried = self._searched(span)
+            self.tried = max(self.tried, len(tried.configs))
+            if self.is_stopped:
+                break
+            if (made := self._test(fold, tried, span)) is not None:
+                found.append(made)
         return found
 
-    def _width(self, name: str) -> float:
-        axis = self.record["space"][name]
-        values = axis["values"] if isinstance(axis, dict) else axis
-        if not all(isinstance(value, int | float) for value in values):
-            return 0.0
-        return float(max(values) - min(values))
+    def _searched(self, span: Span) -> _Tried:
+        search, budget = search_of(self.plan), int(self.plan.budget)
+        tried, asked = _Tried([], [], [], []), 0
+        known: dict[str, tuple[float, ...] | None] = {}
+        while asked < budget and not self.is_stopped:
+            wanted = search.ask(min(self.plan.batch, budget - asked))
+            if not wanted:
+                break
+            asked += len(wanted)
+            fresh = {repr(one): one for one in wanted if repr(one) not in known}
+            configs, params = _built(self.plan, list(fresh.values()))
+            known |= dict.fromkeys(fresh)
+            if configs:
+                (made,) = self.evaluator.evaluate(params, [span])
+                tried.add(configs, params=params, made=made)
+                _count(self.plan, self.ledger, span, params, made)
+                score = self.plan.objectives[0].scores(made.figures)
+                for row, config in enumerate(configs):
+                    if np.isfinite(score[row]):
+                        known[repr(config)] = (float(score[row]),)
+            search.tell(wanted, [known[repr(one)] for one in wanted])
+            self._told(len(wanted), budget * len(self.folds))
+        return tried
 
-    @cached_property
-    def frame(self) -> pl.DataFrame:
-        """One row a fold: its times, what it chose, and its metrics in training and test."""
-        rows = []
-        for one in self.outcomes:
-            fold = one.fold
-            rows.append(
-                {
-                    "fold": fold.number,
-                    "train_start": format_ms(fold.train_start_ms),
-                    "train_end": format_ms(fold.train_end_ms),
-                    "test_start": format_ms(fold.test_start_ms),
-                    "test_end": format_ms(fold.test_end_ms),
-                    **one.config,
-                    **{f"trained_{name}": one.trained.get(name, math.nan) for name in _SHOWN},
-                    **{f"tested_{name}": one.tested.get(name, math.nan) for name in _SHOWN},
-                }
+    def _test(self, fold: Fold, tried: _Tried, trained: Span) -> FoldOutcome | None:
+        """Run the best of a training on the time that follows; None where that was not reached."""
+        span = _span(self.evaluator.subject, fold.test_start_ms, fold.test_end_ms)
+        nothing = np.zeros(len(span.days))
+        score = np.empty(0)
+        if tried.figures:
+            score = self.plan.objectives[0].scores(np.array(tried.figures))
+        if not np.isfinite(score).any():
+            if self.is_stopped:
+                return None
+            return FoldOutcome(
+                fold, {}, {}, {}, np.zeros(len(trained.days)), nothing, span.days.day
             )
-        return pl.DataFrame(rows, infer_schema_length=None)
+        best = int(np.nanargmax(score))
+        (tested,) = self.evaluator.evaluate([tried.params[best]], [span])
+        if not tested.done[0]:
+            return None
+        return FoldOutcome(
+            fold,
+            tried.configs[best],
+            dict(zip(FIGURES, tried.figures[best].tolist(), strict=True)),
+            dict(zip(FIGURES, tested.figures[0].tolist(), strict=True)),
+            tried.daily[best].astype(np.float64),
+            tested.daily[0].astype(np.float64),
+            span.days.day,
+        )
 
-    def document(self) -> dict[str, Any]:
-        """Return the result as JSON can hold it."""
-        day, returns = self.stitched
-        return {
-            "schema_version": 1, "kind": "walkforward", "is_complete": self.is_complete,
-            "sweep": self.record, "objective": self.objective.name,
-            "configurations": self.configurations, "family": self.family,
-            "headline": self.headline, "metrics": self.metrics, "drift": self.drift,
-            "verdict": [words for _, words in self.sentences],
-            "folds": self.frame.to_dicts(),
-            "first_day": int(day[0]), "daily_returns": returns.tolist(),
-        }  # fmt: skip
+    def _told(self, more: int, total: int) -> None:
+        self.done += more
+        try:
+            if self.progress is not None:
+                self.progress(self.done, total)
+        except KeyboardInterrupt:  # between two evaluations: what is done is whole
+            self._was_stopped = True
 
-    def to_json(self) -> str:
-        """Return the document as JSON text; NaN is null."""
-        return strict_json(self.document())
-
-    def to_html(self, path: Path | str) -> Path:
-        """Write the report as one self-contained page.
-
-        Raises
-        ------
-        StorageError
-            If it cannot be written.
-        """
-        from openalpha.research.walkforward_html import walkforward_html
-
-        write_bytes(Path(path), walkforward_html(self).encode())
-        return Path(path)
+    @property
+    def is_stopped(self) -> bool:
+        return self._was_stopped or self.evaluator.is_stopped
 
 
-def _built(plan: SweepPlan) -> tuple[list[Config], list[StrategyParams]]:
-    asked = search_of(plan).ask(int(plan.budget))
+def _built(plan: SweepPlan, asked: Sequence[Config]) -> tuple[list[Config], list[StrategyParams]]:
     configs, params = [], []
     for config in asked:
         try:
@@ -285,39 +267,11 @@ def _built(plan: SweepPlan) -> tuple[list[Config], list[StrategyParams]]:
         except InputError:
             continue
         configs.append(config)
-    if not configs:
-        raise InputError("the strategy refuses every configuration of the grid")
     return configs, params
 
 
 def _span(subject: Subject, start_ms: int, end_ms: int) -> Span:
     return Span(subject, start_ms=start_ms, end_ms=end_ms)
-
-
-def _test(
-    plan: SweepPlan,
-    evaluator: Evaluates,
-    fold: Fold,
-    configs: Sequence[Config],
-    params: Sequence[StrategyParams],
-    trained: Outcomes,
-) -> FoldOutcome:
-    span = _span(evaluator.subject, fold.test_start_ms, fold.test_end_ms)
-    score = plan.objectives[0].scores(trained.figures)
-    if evaluator.is_stopped or not np.isfinite(score).any():
-        nothing = np.zeros(len(span.days))
-        return FoldOutcome(fold, {}, {}, {}, np.zeros(1), nothing, span.days.day)
-    best = int(np.nanargmax(score))
-    (tested,) = evaluator.evaluate([params[best]], [span])
-    return FoldOutcome(
-        fold,
-        configs[best],
-        dict(zip(FIGURES, trained.figures[best].tolist(), strict=True)),
-        dict(zip(FIGURES, tested.figures[0].tolist(), strict=True)),
-        trained.daily[best].astype(np.float64),
-        tested.daily[0].astype(np.float64),
-        span.days.day,
-    )
 
 
 def _count(

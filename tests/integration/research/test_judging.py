@@ -2,19 +2,26 @@
 
 import json
 import math
+import re
+from dataclasses import replace
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pypdf import PdfReader
 
 import openalpha
 from openalpha import studies
 from openalpha.core.errors import InputError
+from openalpha.core.instruments import RiskTier
 from openalpha.engine.batch import FIGURES
-from openalpha.research import stress, variations
+from openalpha.research import stress_shocks, variations
+from openalpha.research.liquidation import distances, nearest
 from openalpha.research.montecarlo_paths import block_paths, trade_paths
+from openalpha.research.report.page import data_of
 from openalpha.research.sweep_evaluate import Evaluator, Span
 from openalpha.research.trials import TrialLedger
 from openalpha.research.walkforward_folds import folds_of
@@ -116,11 +123,64 @@ def test_an_edge_is_kept_and_noise_is_not(tmp_path: Path) -> None:
     assert none.sentences[0][0] in ("alarm", "caution")
 
 
-def test_a_learning_method_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="grid or random"):
-        openalpha.walkforward(
-            "ma_cross", noise(900), grid=GRID, home=tmp_path, method="genetic", trials=5
-        )
+@pytest.mark.parametrize("method", ["tpe", "nsga2", "cmaes", "genetic"])
+def test_a_method_that_learns_begins_anew_in_each_fold(tmp_path: Path, method: str) -> None:
+    history = noise(1_600)
+    asked = {"method": method, "trials": 12, "grid": {"fast": "3:12", "slow": "16:60"}}
+    whole = openalpha.walkforward("ma_cross", history, home=tmp_path / "a", folds=3, **asked)
+    assert whole.is_complete and len(whole.outcomes) == 3 and whole.configurations <= 12
+    first = openalpha.walkforward(
+        "ma_cross", history.window(0, 960), home=tmp_path / "b", folds=1,
+        train=0.4 * 1_600 / 960, **asked,
+    )  # fmt: skip
+    assert first.outcomes[0].config == whole.outcomes[0].config
+    assert np.array_equal(first.outcomes[0].daily, whole.outcomes[0].daily)
+    assert len(TrialLedger(tmp_path / "a")) > len(TrialLedger(tmp_path / "b"))
+
+
+def test_the_gap_is_measured_unless_it_is_given(tmp_path: Path) -> None:
+    result = openalpha.walkforward("ma_cross", noise(2_000), grid=GRID, home=tmp_path, folds=3)
+    assert result.embargo_bars == 48 - 1 or result.embargo_bars >= 47  # the slowest average
+    assert result.purge_bars > 0
+    for one in result.outcomes:
+        gap = one.fold.test_start_ms - one.fold.train_end_ms
+        assert gap == (result.purge_bars + result.embargo_bars) * 3_600_000
+    # A tested time that ends before the first test knows nothing of what follows it.
+    cut = openalpha.walkforward(
+        "ma_cross", noise(2_000).window(0, 1_200), grid=GRID, home=tmp_path / "b", folds=1,
+        train=800 / 1_200,
+    )  # fmt: skip
+    assert (cut.purge_bars, cut.embargo_bars) == (result.purge_bars, result.embargo_bars)
+
+
+class Stopping:
+    """Presses Ctrl-C after so many calls."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __call__(self, done: int, total: float) -> None:
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+def test_a_stop_keeps_what_is_done(tmp_path: Path) -> None:
+    history = noise(1_500)
+    made = openalpha.montecarlo(
+        "ma_cross", history, home=tmp_path, paths=50, reruns=20, progress=Stopping(3), **RUN
+    )
+    assert not made.is_complete and 0 < len(made.reruns) < 40 and made.days is not None
+    assert made.sentences[-1][1].startswith("It was stopped")
+    shaken = openalpha.stress("ma_cross", history, home=tmp_path, progress=Stopping(2), **RUN)
+    assert not shaken.is_complete and len(shaken.shocks) == 2
+    walked = openalpha.walkforward(
+        "ma_cross", history, home=tmp_path, folds=4, method="genetic", trials=10,
+        grid={"fast": "3:12", "slow": "16:60"}, progress=Stopping(2),
+    )  # fmt: skip
+    assert not walked.is_complete and 1 <= len(walked.outcomes) < 4
+    assert "stopped" in walked.sentences[-1][1] and walked.page().html()
+    assert TrialLedger(tmp_path).verify() is None
 
 
 def test_trade_paths_have_the_odds_of_a_coin() -> None:
@@ -208,10 +268,10 @@ def rerun_of(histories: Any) -> Any:
 
 
 def test_a_crisis_one_instrument_did_not_see_is_none(tmp_path: Path) -> None:
-    crisis = stress.Crisis("made up", "2023-12-10", "2023-12-12")
+    crisis = stress_shocks.Crisis("made up", "2023-12-10", "2023-12-12")
     late = noise(1_500, symbol="ETHUSDT").window(200, 1_500)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stress, "CRISES", (crisis,))
+        patch.setattr(stress_shocks, "CRISES", (crisis,))
         both = openalpha.stress("buy_and_hold", [noise(1_500), late], home=tmp_path)
         one = openalpha.stress("buy_and_hold", noise(1_500), home=tmp_path)
     assert both.crises == () and len(one.crises) == 1
@@ -243,9 +303,9 @@ def test_nothing_held_is_nothing_to_stress(tmp_path: Path) -> None:
 
 
 def test_a_crisis_is_measured_on_its_days(tmp_path: Path) -> None:
-    crisis = stress.Crisis("made up", "2023-12-20", "2023-12-28")
+    crisis = stress_shocks.Crisis("made up", "2023-12-20", "2023-12-28")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stress, "CRISES", (crisis,))
+        patch.setattr(stress_shocks, "CRISES", (crisis,))
         result = openalpha.stress("buy_and_hold", noise(1_500), home=tmp_path)
     base = openalpha.backtest("buy_and_hold", noise(1_500), home=tmp_path)
     days = base.daily
@@ -262,4 +322,44 @@ def test_pages_work_offline(tmp_path: Path, study: str) -> None:
     run = getattr(openalpha, study)
     result = run("ma_cross", noise(1_500), home=tmp_path, **grids, **more, **SETTINGS)
     text = result.to_html(tmp_path / "page.html").read_text("utf-8")
-    assert "Verdict" in text and 'src="http' not in text and "NaN" not in text.split("<script")[1]
+    assert "Verdict" in text and 'src="http' not in text
+    assert data_of(text)["figures"] and not re.search(r"<td[^>]*>nan", text.lower())
+
+
+@pytest.mark.parametrize("study", ["sweep", "walkforward", "montecarlo", "stress"])
+def test_pages_are_written_on_paper_too(tmp_path: Path, study: str) -> None:
+    grids = {"grid": GRID} if study in ("sweep", "walkforward") else {"params": RUN["params"]}
+    more = {"reruns": 3, "paths": 100} if study == "montecarlo" else {}
+    result = getattr(openalpha, study)(
+        "ma_cross", noise(1_500), home=tmp_path, **grids, **more, **SETTINGS
+    )
+    pages = PdfReader(result.to_pdf(tmp_path / "page.pdf")).pages
+    words = " ".join(page.extract_text() for page in pages)
+    assert result.sentences[0][1].split()[0] in words if study != "sweep" else "The best" in words
+    assert "nan" not in words.lower().split()
+    again = tmp_path / "again.pdf"
+    assert result.to_pdf(again).read_bytes() == (tmp_path / "page.pdf").read_bytes()
+
+
+def test_the_distance_to_liquidation_knows_every_tier(tmp_path: Path) -> None:
+    # Ten thousand at five times its equity, in a tier that keeps a tenth from 20,000 up.
+    rows = ((20_000, "0.01", 0), (10**9, "0.10", 1_800))
+    tiers = tuple(RiskTier(*map(Decimal, (a, b, 1, 10, c))) for a, b, c in rows)
+    history = noise(300, sigma=0.0001)
+    steep = replace(history, instrument=replace(history.instrument, tiers=tiers))
+    asked: dict[str, Any] = {
+        "margin": {"leverage": 10}, "sizing": {"kind": "fixed_amount", "amount": "50000"},
+        "costs": {"preset": "none"},
+    }  # fmt: skip
+    low = openalpha.backtest("buy_and_hold", steep, home=tmp_path, **asked)
+    # 10,000 − 50,000 d = 50,000 (1 − d) 0.1 − 1,800
+    expected = (10_000 - (5_000 - 1_800)) / (50_000 - 5_000)
+    held = distances(low)
+    assert held[np.isfinite(held)][0] == pytest.approx(expected, rel=0.02)
+    short = openalpha.backtest(
+        "buy_and_hold", steep, home=tmp_path, params={"share": -1.0}, **asked
+    )
+    found = distances(short)
+    expected = (10_000 - (5_000 - 1_800)) / (50_000 + 5_000)
+    assert found[np.isfinite(found)][0] == pytest.approx(expected, rel=0.02)
+    assert nearest(low) <= held[np.isfinite(held)][0]

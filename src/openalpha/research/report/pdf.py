@@ -1,7 +1,7 @@
 """The report of one run as PDF, drawn without a browser; the same run gives the same bytes."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from openalpha.research.reconsider import reconsider
 from openalpha.research.report import pdf_charts as draw
 from openalpha.research.report import robust
 from openalpha.research.report.origins import bands_sentence, hour_listing, origins
+from openalpha.research.report.sheet import CAUTION, INK, grid, marked, plain, say
 from openalpha.research.report.thinning import keep_extremes
 from openalpha.research.wording import after_tax_line, count, figure, money, percent, plural, ratio
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["report_pdf"]
 
-_INK, _CAUTION = (0.11, 0.11, 0.10), (0.54, 0.38, 0.0)
-_COLOURS = {Severity.ALARM: ALARM, Severity.CAUTION: _CAUTION, Severity.NOTE: SOFT}
+_COLOURS = {Severity.ALARM: ALARM, Severity.CAUTION: CAUTION, Severity.NOTE: SOFT}
 _LINE_POINTS, _TRIPS = 900, 32
 # From there on the strategy's own ups and downs cannot be seen beside buying and holding.
 _DWARFED = 4.0
@@ -48,8 +48,8 @@ def report_pdf(result: "JudgedRun") -> bytes:
     is_synthetic = any(name.startswith("synthetic") for name in result.context.histories)
     foot = f"{result.context.strategy} on {names} · made {made} by OpenAlpha · UTC"
     paper = Paper(
-        title=_plain(f"{result.context.strategy} on {names}"),
-        foot=_plain(foot if len(foot) < 120 else foot[:117] + "…"),
+        title=plain(f"{result.context.strategy} on {names}"),
+        foot=plain(foot if len(foot) < 120 else foot[:117] + "…"),
         watermark="SYNTHETIC" if is_synthetic else "",
     )
     paper.turn(PORTRAIT)
@@ -64,38 +64,29 @@ def report_pdf(result: "JudgedRun") -> bytes:
     return paper.bytes()
 
 
-def _plain(text: str) -> str:
-    """Return text in characters the built-in fonts have: a minus is a dash there."""
-    return text.replace("\u2212", "\u2013").replace("≥", "at least ").replace("√", "root of ")
-
-
-def _say(paper: Paper, text: str, **style: Any) -> None:
-    paper.text(_plain(text), **style)
-
-
 def _first_page(paper: Paper, result: "JudgedRun", *, is_synthetic: bool) -> None:
     span = f"{format_ms(result.start_ms)[:10]} to {format_ms(result.end_ms)[:10]} UTC"
     names = ", ".join(result.context.histories)
     frame = timeframe_name(result.run.timeframe_ms)
     paper.canvas.bookmarkHorizontal("first", 0, paper.y)
     paper.canvas.addOutlineEntry("In short", "first", 0)
-    _say(paper, f"{result.context.strategy} · {names} · {frame} · {span}", size=9, colour=SOFT)
-    _say(paper, result.verdict.headline, size=17, font=BOLD, gap=6)
+    say(paper, f"{result.context.strategy} · {names} · {frame} · {span}", size=9, colour=SOFT)
+    say(paper, result.verdict.headline, size=17, font=BOLD, gap=6)
     if is_synthetic:
         words = "SYNTHETIC market: made by a generator, not recorded anywhere."
-        _say(paper, words, colour=ALARM, gap=4)
+        say(paper, words, colour=ALARM, gap=4)
     _tiles(paper, _key_figures(result))
     paper.heading("Verdict", key="verdict")
-    _say(paper, result.verdict.opinion, size=11, font=BOLD, gap=3)
+    say(paper, result.verdict.opinion, size=11, font=BOLD, gap=3)
     for check in result.verdict.checks:
         colour = _COLOURS[check.severity]
-        _marked(paper, check.severity.name.capitalize(), check.sentence, colour=colour)
+        marked(paper, check.sentence, mark=check.severity.name.capitalize(), colour=colour)
     paper.heading("Money", key="money", note=f"Equity at bar closes, {result.currency}.")
     _equity(paper, result)
     paper.heading("Months", key="months", note="Return in %, calendar months, UTC.")
     months = list(zip(result.by_month["month"], result.by_month["return"], strict=True))
     draw.months(paper, months)
-    _say(paper, f"After tax: {after_tax_line(result.after_tax)}.", size=8, colour=SOFT, gap=2)
+    say(paper, f"After tax: {after_tax_line(result.after_tax)}.", size=8, colour=SOFT, gap=2)
 
 
 def _key_figures(result: "JudgedRun") -> list[tuple[str, str, str]]:
@@ -120,37 +111,19 @@ def _key_figures(result: "JudgedRun") -> list[tuple[str, str, str]]:
 def _tiles(paper: Paper, tiles: Sequence[tuple[str, str, str]]) -> None:
     step = paper.width / len(tiles)
     paper.y -= 4
-    paper.rule(colour=_INK, weight=1.2)
+    paper.rule(colour=INK, weight=1.2)
     canvas = paper.canvas
     for at, (name, value, words) in enumerate(tiles):
         x = MARGIN + at * step
         canvas.setFillColorRGB(*SOFT)
         canvas.setFont(PLAIN, 7)
         canvas.drawString(x, paper.y - 11, name)
-        for row, line in enumerate(wrapped(_plain(words), font=PLAIN, size=6.4, room=step - 8)):
+        for row, line in enumerate(wrapped(plain(words), font=PLAIN, size=6.4, room=step - 8)):
             canvas.drawString(x, paper.y - 39 - 8 * row, line)
-        canvas.setFillColorRGB(*_INK)
+        canvas.setFillColorRGB(*INK)
         canvas.setFont(BOLD, 13)
-        canvas.drawString(x, paper.y - 27, _plain(value))
+        canvas.drawString(x, paper.y - 27, plain(value))
     paper.y -= 50
-
-
-def _marked(paper: Paper, mark: str, words: str, *, colour: tuple[float, float, float]) -> None:
-    """Write a sentence with a word before it, the sentence in a column of its own."""
-    size, indent = 8.5, 46.0
-    lines = wrapped(_plain(words), font=PLAIN, size=size, room=paper.width - indent)
-    paper.need(len(lines) * size * 1.35)
-    canvas = paper.canvas
-    for at, line in enumerate(lines):
-        paper.y -= size * 1.35
-        if at == 0:
-            canvas.setFillColorRGB(*colour)
-            canvas.setFont(BOLD, size)
-            canvas.drawString(MARGIN, paper.y, mark)
-        canvas.setFillColorRGB(*_INK)
-        canvas.setFont(PLAIN, size)
-        canvas.drawString(MARGIN + indent, paper.y, line)
-    paper.y -= 2.5
 
 
 def _equity(paper: Paper, result: "JudgedRun") -> None:
@@ -161,7 +134,7 @@ def _equity(paper: Paper, result: "JudgedRun") -> None:
     span = (result.start_ms, result.end_ms)
     draw.curves(paper, span, t=closes, equity=run.equity[rows], held=worth)
     if np.ptp(worth) > _DWARFED * np.ptp(run.equity[rows]) > 0:
-        _say(paper, "The strategy alone:", size=7.5, colour=SOFT, gap=2)
+        say(paper, "The strategy alone:", size=7.5, colour=SOFT, gap=2)
         draw.alone(paper, span, t=closes, equity=run.equity[rows])
 
 
@@ -176,7 +149,7 @@ def _risk(paper: Paper, result: "JudgedRun") -> None:
     draw.under_water(paper, span, t=closes[rows], falls=falls[rows])
     paper.need(120)
     note = "Gross exposure, multiples of equity."
-    _say(paper, note, size=7.5, colour=SOFT, gap=2)
+    say(paper, note, size=7.5, colour=SOFT, gap=2)
     rows = keep_extremes(run.exposure, _LINE_POINTS)
     draw.exposure(paper, span, t=closes[rows], values=run.exposure[rows])
 
@@ -188,7 +161,7 @@ def _trades(paper: Paper, result: "JudgedRun") -> None:
     paper.need(190)
     paper.heading("Trades", key="trades", note=note if len(trips) else "")
     if not len(trips):
-        _say(paper, "No round trip was completed.", colour=SOFT)
+        say(paper, "No round trip was completed.", colour=SOFT)
         return
     adverse, _ = result.excursions
     draw.trades(
@@ -218,10 +191,14 @@ def _trades(paper: Paper, result: "JudgedRun") -> None:
         for at in shown
     ]
     if len(rows) < len(trips):
-        _say(paper, f"The last {len(rows)} of {plural(len(trips), 'round trip')}:", size=7.5,
+        say(paper, f"The last {len(rows)} of {plural(len(trips), 'round trip')}:", size=7.5,
              colour=SOFT, gap=2)  # fmt: skip
-    _table(
-        paper, head, rows, widths=(1.5, 1.5, 1.2, 1, 1.1, 1.1, 1.1, 0.9, 1.2), numbers=range(3, 8)
+    grid(
+        paper,
+        rows,
+        head=head,
+        widths=(1.5, 1.5, 1.2, 1, 1.1, 1.1, 1.1, 0.9, 1.2),
+        numbers=range(3, 8),
     )
 
 
@@ -249,14 +226,14 @@ def _origins(paper: Paper, result: "JudgedRun") -> None:
         if not found.rows:
             continue
         paper.need(60)
-        _say(paper, found.title, size=9, font=BOLD, gap=1)
+        say(paper, found.title, size=9, font=BOLD, gap=1)
         if found.note:
-            _say(paper, found.note, size=7.5, colour=SOFT)
+            say(paper, found.note, size=7.5, colour=SOFT)
         count_of = len(found.header)
         last = 2.4 if found.header[-1] == "which is" else 1.0
         numbers = range(1, count_of - 1 if last > 1 else count_of)
         widths = (1.5, *[1.0] * (count_of - 2), last)
-        _table(paper, found.heads, found.cells, widths=widths, numbers=numbers)
+        grid(paper, found.cells, head=found.heads, widths=widths, numbers=numbers)
 
 
 def _robustness(paper: Paper, result: "JudgedRun") -> None:
@@ -266,12 +243,12 @@ def _robustness(paper: Paper, result: "JudgedRun") -> None:
     draw.steadiness(paper, result.days.returns, t=(result.days.day + 1) * DAY_MS)
     if len(result.days) > 1:
         draw.bands(paper, robust.bands_chart(result))
-        _say(paper, bands_sentence(result), size=8, gap=2)
+        say(paper, bands_sentence(result), size=8, gap=2)
     found = reconsider(result.metrics, result.verdict)
     paper.heading("What would change my mind", key="mind")
     for title, sentences in (("For it", found.more), ("Against it", found.less)):
         for sentence in sentences:
-            _marked(paper, title, sentence, colour=SOFT)
+            marked(paper, sentence, mark=title, colour=SOFT)
 
 
 def _figures(paper: Paper, result: "JudgedRun") -> None:
@@ -287,7 +264,7 @@ def _figures(paper: Paper, result: "JudgedRun") -> None:
             (*left, *(rows[half + at] if half + at < len(rows) else ("", "")))
             for at, left in enumerate(rows[:half])
         ]
-        _table(paper, (title, "", "", ""), pairs, widths=(2, 1.3, 2, 1.3), numbers=(1, 3))
+        grid(paper, pairs, head=(title, "", "", ""), widths=(2, 1.3, 2, 1.3), numbers=(1, 3))
 
 
 def _made_from(paper: Paper, result: "JudgedRun") -> None:
@@ -303,45 +280,10 @@ def _made_from(paper: Paper, result: "JudgedRun") -> None:
         *(("Note", note) for note in record["notes"]),
     ]  # fmt: skip
     for name, words in rows:
-        _say(paper, f"{name}: {words}", size=7.5, gap=1.5)
-    _say(paper, "A backtest is what would have happened under the stated assumptions, not a "
+        say(paper, f"{name}: {words}", size=7.5, gap=1.5)
+    say(paper, "A backtest is what would have happened under the stated assumptions, not a "
          "promise.", size=7.5, colour=SOFT)  # fmt: skip
 
 
 def _pairs(values: Any) -> str:
     return ", ".join(f"{name} = {value}" for name, value in values.items()) or "none"
-
-
-def _table(
-    paper: Paper,
-    head: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    widths: Sequence[float],
-    numbers: Iterable[int],
-) -> None:
-    """Draw a small table of short cells; `numbers` are the columns that end at their right."""
-    size, leading, right = 7.4, 10.6, set(numbers)
-    edges = MARGIN + np.concatenate(([0.0], np.cumsum(widths))) / sum(widths) * paper.width
-    canvas = paper.canvas
-
-    def put(row: Sequence[str], colour: tuple[float, float, float]) -> None:
-        paper.y -= leading
-        canvas.setFont(PLAIN, size)
-        canvas.setFillColorRGB(*colour)
-        for at, cell in enumerate(row):
-            if at in right:
-                canvas.drawRightString(edges[at + 1] - 10, paper.y, _plain(cell))
-            else:
-                canvas.drawString(edges[at], paper.y, _plain(cell))
-
-    paper.need(4 * leading)
-    put(head, SOFT)
-    paper.y -= 3
-    paper.rule(colour=SOFT)
-    for row in rows:
-        paper.need(leading + 4)
-        put(row, _INK)
-        paper.y -= 2.2
-        paper.rule(weight=0.3)
-    paper.y -= 8

@@ -141,6 +141,27 @@ class Plot:
         self._canvas.drawPath(path, stroke=0, fill=1)
         self.line(x, y, colour=colour, width=0.6)
 
+    def between(self, x: Floats, *, low: Floats, high: Floats, colour: Colour) -> None:
+        """Fill between two lines."""
+        path = self._canvas.beginPath()
+        there, back = self.at(x, low), self.at(x[::-1], high[::-1])
+        corners = [*zip(*map(list, there), strict=True), *zip(*map(list, back), strict=True)]
+        path.moveTo(*corners[0])
+        for corner in corners[1:]:
+            path.lineTo(*corner)
+        path.close()
+        self._canvas.setFillColorRGB(*colour)
+        self._canvas.drawPath(path, stroke=0, fill=1)
+
+    def columns(self, x: Floats, height: Floats, *, width: float, colour: Colour) -> None:
+        """Draw bars from zero in one colour."""
+        self._canvas.setFillColorRGB(*colour)
+        for middle, level in zip(x.tolist(), height.tolist(), strict=True):
+            if math.isfinite(level):
+                left, bottom = self.at(middle - width / 2, 0.0)
+                right, top = self.at(middle + width / 2, level)
+                self._canvas.rect(left, bottom, right - left, top - bottom, stroke=0, fill=1)
+
     def bars(self, x: Floats, height: Floats, *, width: float) -> None:
         """Draw bars from zero, those right of zero as gains and the others as losses."""
         for middle, level in zip(x.tolist(), height.tolist(), strict=True):

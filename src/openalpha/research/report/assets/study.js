@@ -20,9 +20,12 @@ unpacked.then((data) => {
       const layout = Object.assign({
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
         font: { family: getComputedStyle(document.body).fontFamily, color: colour("ink") },
-        margin: { l: 8, r: 8, t: 10, b: 8 }, hoverlabel: {
+        margin: { l: 8, r: 8, t: figure.heading ? 26 : 10, b: 8 }, hoverlabel: {
           bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink") } },
       }, painted(figure.layout));
+      if (figure.heading) layout.annotations = [...(layout.annotations || []), {
+        text: figure.heading, x: 0, y: 1.005, xref: "paper", yref: "paper", xanchor: "left",
+        yanchor: "bottom", showarrow: false, font: { size: 12.5, color: colour("soft") } }];
       for (const name of ["xaxis", "yaxis"]) layout[name] = Object.assign(axis(), layout[name]);
       if (innerWidth < 620) layout.dragmode = false;
       Plotly.react(id, painted(figure.data), layout, { displayModeBar: false, responsive: true });
