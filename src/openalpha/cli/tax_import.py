@@ -260,7 +260,7 @@ def _say_read(screen: Screen, name: str, read: "ReadFile", added: "Added") -> in
         f"{added.known} known" + (f", {strange} not understood" if strange else "")
     )
     if read.zone:
-        screen.remark(f"{name}: its times name no zone and were read in {read.zone}")
+        screen.remark(f"{name}: times in it that name no zone were read in {read.zone}")
     return strange
 
 

@@ -28,6 +28,7 @@ _FORMATS = (
     "%d/%m/%Y %I:%M %p",
 )
 _ZONE = re.compile(r"(?:UTC|GMT)\s*(?:([+-])\s*(\d{1,2})(?::?(\d{2}))?)?", re.IGNORECASE)
+_CLOCK = re.compile(r"\d{1,2}:\d{2}")
 _ZONED = re.compile(r"\d{2}:\d{2}.*(Z|UTC|[+-]\d{2}:?\d{2})$")
 
 
@@ -103,11 +104,12 @@ class Sheet:
 
     @property
     def is_bare(self) -> bool:
-        """Whether neither the file nor a column nor a cell of it names a time zone."""
+        """Whether neither the file nor a column names a time zone, nor a time in some row."""
         if self.stated_zone or any(zone_in(name) for name in self.header):
             return False
-        cells = (cell for row in self.rows[:3] for cell in row.cells.values())
-        return not any(_ZONED.search(cell) for cell in cells)
+        rows = [list(row.cells.values()) for row in self.rows]
+        bare = [row for row in rows if not any(map(_ZONED.search, row))]
+        return len(bare) == len(rows) or any(_CLOCK.search(cell) for row in bare for cell in row)
 
     def column(self, *starts: str) -> str:
         """Return the first column whose name begins so, `Time` for `Time(UTC+8)`; '' if none."""

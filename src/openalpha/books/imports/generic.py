@@ -26,13 +26,14 @@ TYPES = (
 )  # fmt: skip
 """What a row may be."""
 
+_OURS = "generic"
 _INCOME = ("airdrop", "staking", "interest", "reward", "rebate")
 _CONTRACT = ("pnl", "funding", "fee", "liquidation", "settlement")
 
 
 @dataclass(frozen=True, slots=True)
 class _Mapping:
-    venue: str = "generic"
+    venue: str = _OURS
     columns: Mapping[str, str] = field(default_factory=lambda: {name: name for name in COLUMNS})
     types: Mapping[str, str] = field(default_factory=dict)
 
@@ -98,7 +99,11 @@ def _one(sheet: Sheet, row: Row, here: Record, mapping: _Mapping) -> Record:
 
     def move(side: str) -> Move:
         name = mapping.columns.get(f"{side}_amount", "")
-        return Move(text(f"{side}_coin").upper(), abs(row.number(name)) if name else row.number(""))
+        amount = row.number(name)
+        # Many files give what was sent, or paid, with a minus; our own columns have no fee so.
+        if amount < 0 and (side == "received" or (side == "fee" and mapping.venue == _OURS)):
+            raise BadCell(f"the {side} amount is below zero; a rebate is a row of that type")
+        return Move(text(f"{side}_coin").upper(), abs(amount))
 
     said = text("type").lower()
     kind = mapping.types.get(said, said)
