@@ -120,7 +120,6 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
     hear = Announcer(screen.remark, alerts, environment)
     hear(f"a run begins, or goes on after a restart: {folder.id}")
     with (
-        ExitStack() as stack,
         closing(alerts),
         open_books(loaded) as ledger,
         HttpTransport(timeout_s=timeout_s, total_s=2 * timeout_s) as network,
@@ -131,6 +130,7 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
             run_id=folder.id,
             now_ms=SystemClock().now_ms(),
         ),
+        ExitStack() as stack,
     ):
         clock = venue_clock(network, key, is_lockstep=is_lockstep)
         broker = None if is_lockstep else broker_of(loaded.home)

@@ -42,8 +42,9 @@ def check_account(
     found = _margin_mode(channel, plan)
     found += _money(channel, plan) if is_new else []
     for item in plan.instruments:
-        found += _rules(channel, item)
-        if item.kind is Kind.SPOT:
+        wrong = _rules(channel, item)
+        found += wrong
+        if wrong or item.kind is Kind.SPOT:
             continue  # coins of before stay: a sub-book sells what it bought
         rows = _ask(channel, "/v5/position/list", item)
         if any(int(row.get("positionIdx") or 0) for row in rows):
