@@ -100,7 +100,6 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
     from openalpha.cli.emergency_act import stop_act
     from openalpha.cli.kernel import compile_kernel
     from openalpha.cli.ledger_open import open_books
-    from openalpha.cli.run import led
     from openalpha.core.clock import SystemClock
     from openalpha.net import HttpTransport
     from openalpha.trading.emergency_post import SafetyPost
@@ -148,14 +147,20 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
             )
             driver.post, driver.halts_restarts = post, waits
             driver.incident_book = IncidentBook(loaded.home, folder.environment)
-            count = driver.start()
-            if count:
-                screen.remark(f"{count:,} inputs of the log were applied again")
             with _listening(driver, key, market):
-                asyncio.run(led(driver))
+                _lead_once(screen, driver)
             if not driver.is_restarting:
                 break
     post.end(SystemClock().now_ms())
+
+
+def _lead_once(screen: Screen, driver: "VenueDriver") -> None:
+    from openalpha.cli.run import led
+
+    count = driver.start()
+    if count:
+        screen.remark(f"{count:,} inputs of the log were applied again")
+    asyncio.run(led(driver))
 
 
 def _waits_after_restart(loaded: "LoadedSettings", folder: "RunFolder", key: "ExchangeKey") -> bool:

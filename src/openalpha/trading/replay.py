@@ -111,6 +111,8 @@ def _outputs(
         return
     desk = VenueDesk(plan, run_id=folder.id, folder=strategies)
     for frame in frames:
+        if frame.kind is FrameKind.STATE:
+            continue  # what a segment begins with follows from the tape
         item = Input(frame.kind, frame.payload, frame.ts_ms)
         yield from desk.apply(frame.seq, item).outputs
 

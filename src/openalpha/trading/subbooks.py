@@ -189,7 +189,7 @@ class Thinker:
         instruments: Sequence[Instrument],
         plan: RunPlan,
     ) -> None:
-        self._strategy, self._params, self._keys = strategy, params, tuple(keys)
+        self.strategy, self.params, self._keys = strategy, params, tuple(keys)
         self._so_far = [BarsSoFar(item, plan.timeframe_ms) for item in instruments]
         self._sizing, self._leverage = plan.settings.sizing, plan.settings.venue.margin.leverage
         self._known: deque[tuple[int, list[int], list[int]]] = deque()
@@ -237,13 +237,13 @@ class Thinker:
             for key, part in zip(self._keys, self._so_far, strict=True)
             if len(part)
         }
-        if isinstance(self._strategy, PortfolioStrategy):
+        if isinstance(self.strategy, PortfolioStrategy):
             if len(bars) < len(self._keys) or not _share_a_bar(self._so_far):
                 return [{} for _ in self._keys]
             bars = together(bars)
         if not bars:
             return [{} for _ in self._keys]
-        found = evaluate_e6(self._strategy, bars, params=self._params)
+        found = evaluate_e6(self.strategy, bars, params=self.params)
         return [
             _tail(bars[key].ts_ms, found[key], count) if key in bars else {} for key in self._keys
         ]

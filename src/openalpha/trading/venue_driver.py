@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from openalpha.core.clock import SystemClock
+from openalpha.core.clock import DAY_MS, SystemClock
 from openalpha.core.errors import DataError, VenueUnavailable
 from openalpha.engine.rows import Row
 from openalpha.risk.health import Health
-from openalpha.store.run_log import INPUTS, Frame, FrameKind, RunLog, canonical_json, read
+from openalpha.store.frames import LARGEST_PAYLOAD
+from openalpha.store.run_log import INPUTS, Frame, FrameKind, RunLog, canonical_json, read, tail
 from openalpha.trading.commands import Command, CommandPort
 from openalpha.trading.desk import Mode
 from openalpha.trading.desk_notes import Output
@@ -23,6 +24,7 @@ from openalpha.trading.incidents import IncidentBook
 from openalpha.trading.run_folder import RunFolder
 from openalpha.trading.side import Input, Request
 from openalpha.trading.venue_desk import VenueDesk
+from openalpha.trading.venue_keeping import freeze_desk, thaw_desk
 from openalpha.trading.venue_market import VenueClock
 from openalpha.trading.venue_posting import VenuePoster
 from openalpha.trading.venue_state import VenueOutcome
@@ -32,6 +34,7 @@ from openalpha.trading.venue_turns import LiveTurns, LockstepTurns, Market, Push
 __all__ = ["Carrier", "Market", "Reconciled", "VenueDriver"]
 
 _STATUS_ROWS = 20
+_LARGEST_SEGMENT = 1 << 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class VenueDriver:
         Where incidents are kept until a person settles them.
     halts_restarts : bool
         Whether a run that is started again waits for a person before it orders anything.
+    largest_segment : int
+        Size beyond which the log begins a new segment, bytes; it begins one each UTC day besides.
     past : callable or None
         Returns the rows before the run, from which indicators begin.
     pushes : list of Pushes
@@ -105,6 +110,8 @@ class VenueDriver:
         self.pushes: list[Pushes] = []
         self.past: Callable[[], Sequence[Row]] | None = None
         self.halts_restarts = False
+        self.largest_segment = _LARGEST_SEGMENT
+        self._day = -1
         self._told_incidents = 0
         self._open_incidents = (0, 0)
         self._has_account = False
@@ -127,7 +134,7 @@ class VenueDriver:
             If the log does not follow from its inputs.
         """
         self._log = RunLog.open(self.folder.log)
-        count = self._again(list(read(self.folder.log)))
+        count = self._again(self._frames())
         self._waiting.clear()
         if count and self.halts_restarts:
             health = Health(is_restart=True)
@@ -243,6 +250,24 @@ class VenueDriver:
             self.hear(f"NOT EQUAL: {words}")
         self.take(FrameKind.TIMER, canonical_json({"end": "the time asked for is over"}))
 
+    def roll_now_and_then(self) -> None:
+        """Begin a new segment of the log with each UTC day, and when one has grown large.
+
+        A restart goes on from the last segment alone.
+        """
+        log = self._log
+        assert log is not None
+        day = self._last_ts_ms // DAY_MS
+        self._day = day if self._day < 0 else self._day
+        is_due = day != self._day or log.segment_bytes > self.largest_segment
+        if self._waiting or not is_due:
+            return
+        self._day = day
+        log.sync()
+        state = freeze_desk(self.desk)
+        if len(state) < LARGEST_PAYLOAD:
+            log.roll(state, ts_ms=self._last_ts_ms)
+
     def say(self, *, is_led: bool = True) -> None:
         """Keep where the run stands, for those who ask while nobody leads it."""
         if self.post is not None:
@@ -268,6 +293,21 @@ class VenueDriver:
         if self.poster is not None:
             self.poster.post(outcomes)
 
+    def _frames(self) -> list[Frame]:
+        """Take the last segment's state over; return the frames since, or all without a state."""
+        frames = list(tail(self.folder.log))
+        if not frames or frames[0].kind is not FrameKind.STATE:
+            return list(read(self.folder.log))
+        desk = thaw_desk(frames[0].payload, self.desk)
+        if desk is None:
+            self.hear("the program changed since the log's last segment: all of it is gone through")
+            return list(read(self.folder.log))
+        self.desk, self._last_ts_ms = desk, frames[0].ts_ms
+        self._has_account = desk.account is not None
+        if self.poster is not None and self._has_account:
+            self.poster.is_opened = True
+        return frames
+
     def _again(self, frames: Sequence[Frame]) -> int:
         """Apply the inputs of a log again; what it lacks of outputs is written now."""
         log = self._log
@@ -278,6 +318,8 @@ class VenueDriver:
             if frame.kind not in INPUTS:
                 continue
             count += 1
+            if frame.kind is FrameKind.STATE:
+                continue
             item = Input(frame.kind, frame.payload, frame.ts_ms)
             self._last_ts_ms = frame.ts_ms
             outcome = self.desk.apply(frame.seq, item)

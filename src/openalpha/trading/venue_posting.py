@@ -34,7 +34,7 @@ class VenuePoster:
     ) -> None:
         self._ledger, self._book, self.run_id = ledger, book, run_id
         self._instruments = {str(item.id): item for item in instruments}
-        self._is_opened = False
+        self.is_opened = False
 
     def post(self, outcomes: Sequence[VenueOutcome]) -> int:
         """Post what outcomes say in one transaction; returns how many entries were new."""
@@ -66,11 +66,11 @@ class VenuePoster:
 
     def _of(self, outcome: VenueOutcome) -> Iterator[Draft | FillDraft]:
         heard = outcome.heard
-        if not self._is_opened and (heard.accounts or heard.effects):
+        if not self.is_opened and (heard.accounts or heard.effects):
             # Before the first effect the balance is what the account began with.
             state = next(iter(heard.accounts), None)
             if state is not None:
-                self._is_opened = True
+                self.is_opened = True
                 yield from self._opening(state.balances, state.ts_ms)
         for told in heard.fills:
             instrument = self._instruments.get(told.fill.instrument)

@@ -62,6 +62,7 @@ class LockstepTurns:
     def step(self) -> None:
         """Lead the rows that have closed, else let time pass."""
         driver = self._driver
+        driver.roll_now_and_then()
         driver.look()
         self._carry_out()
         if driver.desk.mode is Mode.CLOSING:
@@ -153,6 +154,7 @@ class LiveTurns:
     async def turn(self) -> None:
         """Take in all there is, send what follows from it, then wait for news or a tick."""
         driver = self._driver
+        driver.roll_now_and_then()
         driver.look()
         for pushes in driver.pushes:
             for kind, payload in pushes.take():
