@@ -75,9 +75,10 @@ class MonteCarloResult(Shown):
         if paths is None:
             return "Too few round trips and days to say how else it could have gone"
         made = paths.summary()
+        fall = percent(made["max_drawdown"]["median"], digits=_fine(made))
         return (
             f"{_share(made['probability_of_loss']).capitalize()} of {made['paths']:,} paths lose "
-            f"money; half fall {made['max_drawdown']['median']:.0%} or more below a high"
+            f"money; half fall {fall} or more below a high"
         )
 
     @property
@@ -92,7 +93,8 @@ class MonteCarloResult(Shown):
             found.append(
                 (tone, f"The account ends below its start in {_share(loss)} of the paths.")
             )
-            words = f"It falls to {paths.ruin:.0%} of its start or less in {_share(ruin)} of them."
+            floor = percent(paths.ruin, digits=0)
+            words = f"It falls to {floor} of its start or less in {_share(ruin)} of them."
             found.append(("alarm" if ruin > 0.05 else "note", words))
         for kind, many in (("costs", "costs"), ("delay", "delay")):
             lost = [one for one in self.of_kind(kind) if one.metrics["total_return"] <= 0]
@@ -101,9 +103,11 @@ class MonteCarloResult(Shown):
         for kind, what in (("parameters", "parameters a little off"), ("bars", "resampled bars")):
             reach = self.intervals(kind).get("total_return")
             if reach and not math.isnan(reach["median"]):
+                low, middle, high = (
+                    percent(reach[at], signed=True) for at in ("low", "median", "high")
+                )
                 words = (
-                    f"With {what} it returns {reach['low']:+.1%} to "
-                    f"{reach['high']:+.1%} in nine of ten runs, median {reach['median']:+.1%}."
+                    f"With {what} it returns {low} to {high} in nine of ten runs, median {middle}."
                 )
                 found.append(("note", words))
         if not self.is_complete:
@@ -195,7 +199,7 @@ def _fan(paths: Paths) -> Chart:
     layout = {"xaxis": {"title": {"text": unit}}, "yaxis": {"ticksuffix": " %"}}
     rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), 12)).astype(np.int64)).tolist()
     behind = Listing(
-        [unit, *(f"{share:.0%} of paths below" for share in BANDS)],
+        [unit, *(f"{percent(share, digits=0)} of paths below" for share in BANDS)],
         [[x[row], *(percent(value - 1, signed=True) for value in paths.bands[row].tolist())]
          for row in rows],
     )  # fmt: skip
@@ -209,10 +213,13 @@ def _odds(paths: Paths) -> Listing:
     made = paths.summary()
     rows: list[list[Any]] = [
         ["ends below its start", percent(made["probability_of_loss"])],
-        [f"falls to {paths.ruin:.0%} of its start", percent(made["probability_of_ruin"])],
+        [
+            f"falls to {percent(paths.ruin, digits=0)} of its start",
+            percent(made["probability_of_ruin"]),
+        ],
     ]
     rows += [
-        [f"falls more than {depth} below a high", percent(part)]
+        [f"falls more than {depth.replace('%', ' %')} below a high", percent(part)]
         for depth, part in made["drawdown_beyond"].items()
     ]
     return Listing(["a path", "share of paths"], rows)
@@ -222,4 +229,9 @@ def _share(part: float) -> str:
     """Say a share of paths; the smallest as what it is, not as 0 %."""
     if part == 0:
         return "none"
-    return "fewer than one in a thousand" if part < 0.001 else f"{part:.1%}"
+    return "fewer than one in a thousand" if part < 0.001 else percent(part)
+
+
+def _fine(made: Mapping[str, Any]) -> int:
+    """Return how many decimals a fall needs so that it does not read as none."""
+    return 0 if made["max_drawdown"]["median"] >= 0.02 else 2

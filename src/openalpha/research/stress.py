@@ -48,8 +48,8 @@ class StressResult(Shown):
             return "Nothing was ever held, so there is nothing to stress"
         worst = min(self.shocks, key=lambda one: one.total_return)
         return (
-            f"The worst shock, {worst.name}, leaves {worst.total_return:+.1%} "
-            f"instead of {self.base['total_return']:+.1%}"
+            f"The worst shock, {worst.name}, leaves {percent(worst.total_return, signed=True)} "
+            f"instead of {percent(self.base['total_return'], signed=True)}"
         )
 
     @property
@@ -62,17 +62,19 @@ class StressResult(Shown):
         elif self.shocks:
             found.append(("note", "No shock liquidates it."))
         if 1 <= self.distance < math.inf:
-            words = "It is never so exposed that a fall of the price could liquidate it."
+            words = "Even at its most exposed no move short of 100 % against it would liquidate it."
             found.append(("note", words))
         elif math.isfinite(self.distance):
             tone = "alarm" if self.distance < 0.1 else "caution" if self.distance < 0.3 else "note"
-            words = f"At its most exposed a move of {self.distance:.0%} against it ends it."
+            size = percent(self.distance, digits=0)
+            words = f"At its most exposed a move of {size} against it begins its liquidation."
             found.append((tone, words))
         if not self.crises:
             found.append(("caution", "The data holds none of the crises of the catalogue."))
         else:
             worst = min(self.crises, key=lambda one: one.total_return)
-            found.append(("note", f"Its worst crisis was {worst.name}: {worst.total_return:+.1%}."))
+            made = percent(worst.total_return, signed=True)
+            found.append(("note", f"Its worst crisis was {worst.name}: {made}."))
         if not self.is_complete:
             found.append(("caution", STOPPED))
         return tuple(found)

@@ -138,7 +138,7 @@ def shocks(
         moved = {
             name: _gapped(h, at_ms + run.timeframe_ms, factor) for name, h in histories.items()
         }
-        found.append(Shock(f"gap of {-side * size:+d} %", when, moved, settings))
+        found.append(Shock(f"gap of {'−' if side > 0 else '+'}{size} %", when, moved, settings))
     costs = settings.venue.costs
     spread = costs.spread_bps if costs.spread_bps is not None else REALISTIC_SPREAD_BPS
     wide = replace(costs, spread_bps=min(Decimal(5_000), Decimal(spread) * 10))

@@ -30,7 +30,7 @@ def folds_of(
     purge_bars: int = 0,
     embargo_bars: int = 0,
 ) -> tuple[Fold, ...]:
-    """Cut a subject's time into folds of whole bars.
+    """Cut the time that every instrument of a subject has bars for into folds of whole bars.
 
     Parameters
     ----------
@@ -52,8 +52,10 @@ def folds_of(
             "a walk-forward needs at least one fold, a train share between 0 and 1, and purge and "
             "embargo of 0 bars or more"
         )
-    frame = next(iter(subject.histories.values())).timeframe_ms
-    bars = (subject.end_ms - subject.start_ms) // frame
+    every = list(subject.histories.values())
+    frame = every[0].timeframe_ms
+    begin_ms = max(int(history.ts_ms[0]) for history in every)
+    bars = (min(history.end_ms for history in every) - begin_ms) // frame
     first = int(train * bars)
     edges = np.linspace(first, bars, folds + 1).astype(np.int64)
     gap = purge_bars + embargo_bars
@@ -64,7 +66,7 @@ def folds_of(
         )
 
     def at(bar: int) -> int:
-        return int(subject.start_ms + bar * frame)
+        return int(begin_ms + bar * frame)
 
     found = []
     for number, (start, stop) in enumerate(

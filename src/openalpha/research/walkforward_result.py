@@ -19,7 +19,7 @@ from openalpha.research.study_page import Chart, Page
 from openalpha.research.sweep_result import Objective
 from openalpha.research.sweep_space import Config
 from openalpha.research.walkforward_folds import Fold
-from openalpha.research.wording import day, figure, percent
+from openalpha.research.wording import day, figure, percent, ratio
 
 __all__ = ["FoldOutcome", "WalkForwardResult"]
 
@@ -127,8 +127,8 @@ class WalkForwardResult(Shown):
         """Return one sentence."""
         made = self.metrics
         return (
-            f"{len(self.outcomes)} tests on unseen time, end to end: {made['total_return']:+.1%}, "
-            f"Sharpe ratio {made['sharpe']:.2f}"
+            f"{len(self.outcomes)} tests on unseen time, end to end: "
+            f"{percent(made['total_return'], signed=True)}, Sharpe ratio {ratio(made['sharpe'])}"
         )
 
     @property
@@ -140,12 +140,11 @@ class WalkForwardResult(Shown):
         elif made["total_return"] <= 0:
             first = ("alarm", "What training chose lost money on the time that followed.")
         elif made["efficiency"] < 0.5:
-            words = (
-                f"Tests kept {made['efficiency']:.0%} of what training promised: less than half."
-            )
+            kept = percent(made["efficiency"], digits=0)
+            words = f"Tests kept {kept} of what training promised: less than half."
             first = ("caution", words)
         else:
-            words = f"Tests kept {made['efficiency']:.0%} of what training promised."
+            words = f"Tests kept {percent(made['efficiency'], digits=0)} of what training promised."
             first = ("note", words)
         moved = self.drift
         jumps = [name for name, value in moved.items() if value > 0.33]
@@ -155,7 +154,7 @@ class WalkForwardResult(Shown):
                 f"What training chooses jumps about: {', '.join(jumps)}; it may be fitting noise."
             )
             second = ("caution", words)
-        third = ("note", f"{share:.0%} of the tests made a profit.")
+        third = ("note", f"{percent(share, digits=0)} of the tests made a profit.")
         if self.is_complete:
             return (first, third, second)
         return (first, third, second, ("caution", STOPPED))

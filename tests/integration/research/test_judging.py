@@ -59,6 +59,14 @@ def test_time_too_short_is_said(tmp_path: Path, scheme: dict[str, Any]) -> None:
         folds_of(subject(tmp_path), **{"folds": 4, "train": 0.4, **scheme})
 
 
+def test_folds_lie_where_every_instrument_has_bars(tmp_path: Path) -> None:
+    early, late = noise(1_000), noise(1_000, symbol="ETHUSDT").window(300, 900)
+    on = studies.study_of("momentum", [early, late], home=tmp_path).evaluator(1).subject
+    found = folds_of(on, folds=3, train=0.5)
+    assert found[0].train_start_ms == int(late.ts_ms[0])
+    assert found[-1].test_end_ms == late.end_ms
+
+
 def test_the_future_of_a_fold_changes_nothing_it_chose(tmp_path: Path) -> None:
     history = noise(2_000)
     whole = openalpha.walkforward("ma_cross", history, grid=GRID, home=tmp_path, folds=4)
@@ -284,7 +292,7 @@ def test_shocks_strike_where_it_hurts(tmp_path: Path) -> None:
         sizing={"kind": "fixed_amount", "amount": "25000"},
     )  # fmt: skip
     found = {one.name: one for one in result.shocks}
-    assert found["gap of -50 %"].is_liquidated and found["gap of -20 %"].change < -0.4
+    assert found["gap of −50 %"].is_liquidated and found["gap of −20 %"].change < -0.4
     assert found["funding of 0.5 % every 8 h for three days"].change < 0
     assert result.distance < 0.4 and result.sentences[0][0] == "alarm"
     short = openalpha.stress("buy_and_hold", noise(1_500), home=tmp_path, params={"share": -1.0})

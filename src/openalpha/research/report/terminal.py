@@ -132,7 +132,7 @@ def _origins(result: "JudgedRun") -> Rows:
     if len(result.instruments) > 1:
         rows = result.by_instrument.sort("pnl").to_dicts()
         for words, row in (("worst", rows[0]), ("best", rows[-1])):
-            yield f"{words}: {row['instrument'].partition(':')[2][:16]}", *_signed(row["pnl"])
+            yield f"{words} {row['instrument']}"[:26], *_signed(row["pnl"])
     hours = [row for row in result.by_hour.sort("pnl").to_dicts() if row["round_trips"]]
     if len(hours) > 1:
         for words, row in (("worst", hours[0]), ("best", hours[-1])):
