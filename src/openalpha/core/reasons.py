@@ -89,6 +89,7 @@ class Reason(IntEnum):
     NOT_ARMED = 87
     LOCKED = 88
     BREAKER_LOSS_STREAK = 89
+    INSTRUMENT_HALTED = 90
 
 
 _WORDS: dict[Reason, str] = {
@@ -163,6 +164,7 @@ _WORDS: dict[Reason, str] = {
     Reason.ORDERED_BY_PERSON: "a person ordered it",
     Reason.NOT_ARMED: "trading was not armed to go on after a restart",
     Reason.LOCKED: "trading is locked until a person unlocks it",
+    Reason.INSTRUMENT_HALTED: "the exchange does not trade the instrument, or soon will not",
 }
 
 

@@ -38,6 +38,7 @@ ADVICE = {
     "overfilled": "look at the order's executions at the exchange",
     "unknown_status": "the exchange uses a word nobody has described; look at the order there",
     "vanished": "the exchange took the order and denies it; look for it there by its id",
+    "instrument_halted": "look at the exchange's announcement; settle this once it is traded again",
     "id_mismatch": "an id of ours names another order at the exchange; stop and look",
 }
 """What a person can do, by code."""

@@ -22,6 +22,7 @@ __all__ = ["FeedReading", "LiveBars"]
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 5.0
 _STATUS_EVERY_S = 30.0
+_NORMAL = ("Trading", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class LiveBars:
         self._wanted: tuple[int, int] | None = None
         self._next_ms, self._count, self._trouble = 0, 0, ""
         self._notes: list[tuple[FrameKind, bytes]] = []
-        self._statuses: dict[str, str] = {}
+        self._statuses: dict[str, tuple[str, int]] = {}
         self._is_over = False
         self._up: dict[str, bool] = {}
         self._lines = [self._line(url, category) for category in sorted(self._categories())]
@@ -256,11 +257,16 @@ class LiveBars:
         except OpenAlphaError:
             return
         with self._lock:
-            for name, status in found.items():
-                if self._statuses.get(name, "Trading") != status:
-                    content = {"what": "instrument", "id": name, "status": status}
+            for name, (status, delivery_ms) in found.items():
+                if self._statuses.get(name, _NORMAL) != (status, delivery_ms):
+                    content = {
+                        "what": "instrument",
+                        "id": name,
+                        "status": status,
+                        "delivery_ms": delivery_ms,
+                    }
                     self._notes.append((FrameKind.HEALTH, canonical_json(content)))
-                self._statuses[name] = status
+                self._statuses[name] = (status, delivery_ms)
             has_news = bool(self._notes)
         if has_news:
             self.woken()

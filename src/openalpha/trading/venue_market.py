@@ -163,8 +163,10 @@ class Bars:
         last_ms = now_ms // self.timeframe_ms * self.timeframe_ms - self.timeframe_ms
         return self.closed(after_ms, now_ms), last_ms
 
-    def statuses(self) -> dict[str, str]:
-        """Return each instrument's status by its id, in the venue's word; unlisted: Closed.
+    def statuses(self) -> dict[str, tuple[str, int]]:
+        """Return each instrument's status in the venue's word, and when it is delisted (0: never).
+
+        One that is not listed any more is Closed.
 
         Raises
         ------
@@ -176,7 +178,8 @@ class Bars:
             params = {"category": item.market.removeprefix("bybit_"), "symbol": item.symbol}
             call = Call("/v5/market/instruments-info", params, is_public=True)
             rows = self._channel.call(call).rows
-            found[str(item.id)] = str(rows[0].get("status", "")) if rows else "Closed"
+            row = rows[0] if rows else {"status": "Closed"}
+            found[str(item.id)] = (str(row.get("status", "")), int(row.get("deliveryTime") or 0))
         return found
 
     def funding(self, number: int, *, after_ms: int, until_ms: int) -> list[tuple[int, int]]:
