@@ -8,7 +8,7 @@ import pytest
 
 from openalpha.books.tax import Refused, worked
 from openalpha.books.tax.worked import known_event_types, known_figures
-from openalpha.books.tax.worked.reading import read_events
+from openalpha.books.tax.worked.events_read import read_events
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(__file__).parents[4] / "docs" / "tax" / "example-schema.json").read_text("utf-8")

@@ -1,9 +1,9 @@
 """Worked examples: events with expected figures, run through the engine and compared exactly."""
 
 from openalpha.books.tax.worked.checking import Verdict, check_example, check_examples
+from openalpha.books.tax.worked.events_read import known_event_types
 from openalpha.books.tax.worked.figures import known_figures
 from openalpha.books.tax.worked.outcome import Outcome, run_example
-from openalpha.books.tax.worked.reading import known_event_types
 
 __all__ = [
     "Outcome",

@@ -222,6 +222,14 @@ def _shortage(field: str) -> Figure:
     return total
 
 
+def _trust(outcome: Outcome, _: Any) -> Group:
+    def part(name: str, value: Any) -> Any:
+        plain = {"gain": "trust_gain", "net": "net_capital_gain"}.get(name, name)
+        return figure(outcome, plain, expected=value)
+
+    return Group(outcome.statement.gross, part)
+
+
 def _by_method(outcome: Outcome, expected: Any) -> Any:
     if not isinstance(expected, Mapping):
         raise Unsupported("by_method must be an object: method to figures")
@@ -241,6 +249,7 @@ _FIGURES: dict[str, Figure] = {
     **SLICE_FIGURES,
     **REFORM_FIGURES,
     **TRUST_FIGURES,
+    "trust": _trust,
     "labels": _labels,
     "18A": lambda outcome, _: outcome.statement.net,
     "18H": lambda outcome, _: outcome.statement.gross,

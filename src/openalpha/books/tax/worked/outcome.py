@@ -18,8 +18,9 @@ from openalpha.books.tax.minimum_tax import MinimumTax, minimum_tax
 from openalpha.books.tax.rates import Tables
 from openalpha.books.tax.slices import OpenItem, Slice
 from openalpha.books.tax.trusts import Share, TrustGain, attribute
+from openalpha.books.tax.worked.events_read import read_events
 from openalpha.books.tax.worked.index_lines import add_indexed_gain
-from openalpha.books.tax.worked.reading import Reading, read_events
+from openalpha.books.tax.worked.reading import Reading
 from openalpha.books.tax.worked.row import (
     HOME_ZONE,
     Row,

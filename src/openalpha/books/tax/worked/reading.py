@@ -1,24 +1,16 @@
-"""Reads a worked example's events into the engine's neutral events and the facts beside them.
+"""What the events of a worked example are read into, and the fields that readers share."""
 
-Each event type has one reader in a table; a type that is not in it makes the example fail by name.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from openalpha.books.tax.amounts import ZERO
-from openalpha.books.tax.dates import BOUNDARY, REFORM_START, income_year
+from openalpha.books.tax.dates import REFORM_START, income_year
 from openalpha.books.tax.entity import Residency
-from openalpha.books.tax.events import (
-    Acquire,
-    CoinFee,
-    Event,
-)
+from openalpha.books.tax.events import Acquire, CoinFee, Event
 from openalpha.books.tax.gains import BoundaryValue
-from openalpha.books.tax.worked.row import HOME_ZONE, Row, Unsupported
+from openalpha.books.tax.worked.row import HOME_ZONE, Row
 from openalpha.core.errors import InputError
 
 __all__ = [
@@ -27,9 +19,7 @@ __all__ = [
     "asset_of",
     "coin_fee_of",
     "fee_of",
-    "known_event_types",
     "quantity_of",
-    "read_events",
 ]
 
 ANY_ASSET = "ASSET"
@@ -76,69 +66,6 @@ class Reading:
     def fact(self, row: Row) -> None:
         """Keep an event that no parcel is made of."""
         self.facts.setdefault(row.type, []).append(row)
-
-
-def known_event_types() -> list[str]:
-    """List every event type that is understood, in alphabetical order."""
-    return sorted(_readers())
-
-
-def read_events(
-    rows: list[Mapping[str, Any]], *, regime: str = "pre-2027", zone: str = HOME_ZONE
-) -> Reading:
-    """Read the events of one example.
-
-    Raises
-    ------
-    Unsupported
-        If an event's type is not known; the message names it.
-    InputError
-        If a field is missing or cannot be read.
-    """
-    readers = _readers()
-    found = Reading(regime=regime, zone=zone)
-    for index, fields in enumerate(rows):
-        if not isinstance(fields, Mapping):
-            raise InputError(f"event {index + 1} is {fields!r}, not an object")
-        row = Row(fields, index, zone=zone)
-        reader = readers.get(row.type)
-        if reader is None:
-            raise Unsupported(f"unknown event type {row.type!r} (event {row.id})")
-        reader(row, found)
-    _settle_boundary(found)
-    return found
-
-
-def _readers() -> dict[str, Callable[[Row, Reading], None]]:
-    # The tables stand beside their readers, which need what this module offers.
-    from openalpha.books.tax.worked.fills import FILL_READERS
-    from openalpha.books.tax.worked.stated import STATED_READERS
-
-    return {**FILL_READERS, **STATED_READERS}
-
-
-def _settle_boundary(found: Reading) -> None:
-    """Give a boundary value without an asset to every asset, and a stated indexed cost a factor."""
-    value = found.boundary.pop("*", None)
-    assets = {event.asset for event in found.events if isinstance(event, Acquire)}
-    if value is not None:
-        for asset in assets or {ANY_ASSET}:
-            found.boundary.setdefault(asset, value)
-    if found.indexed_total is None:
-        return
-    base = ZERO
-    for event in found.events:
-        if not isinstance(event, Acquire):
-            continue
-        known = found.boundary.get(event.asset)
-        is_old = event.day is not None and event.day <= BOUNDARY
-        if known is not None and known.unit is not None and is_old:
-            base += known.unit * event.qty
-        else:
-            base += (event.cost or ZERO) + event.fee
-    if base <= 0:
-        raise InputError("an indexed_cost_base needs an acquisition whose cost was indexed")
-    found.factor = found.indexed_total / base
 
 
 def amount_of(row: Row) -> Decimal | None:

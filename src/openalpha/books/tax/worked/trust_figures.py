@@ -87,22 +87,11 @@ def _share_part(share: Share, name: str, expected: Any) -> Any:
     return values[name]
 
 
-def _trust(outcome: Outcome, _: Any) -> Group:
-    from openalpha.books.tax.worked.figures import figure
-
-    def part(name: str, value: Any) -> Any:
-        plain = {"gain": "trust_gain", "net": "net_capital_gain"}.get(name, name)
-        return figure(outcome, plain, expected=value)
-
-    return Group(outcome.statement.gross, part)
-
-
 TRUST_FIGURES: dict[str, Callable[[Outcome, Any], Any]] = {
     "grossed_up": _grossed_up,
     "grossed_up_discount": _grossed_up,
     "individual": _beneficiary("individual"),
     "company": _beneficiary("company"),
-    "trust": _trust,
     "trust_gain": lambda outcome, _: outcome.statement.gross,
     "trust_net_capital_gain": lambda outcome, _: outcome.statement.net,
 }
