@@ -38,7 +38,9 @@ def status(
     config: ConfigOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Show each run: what it does, its last bar, equity and positions."""
+    """Show each run: what holds it back, equity, feed, venue, decision, positions and stops."""
+    from openalpha.trading.run_folder import run_folders
+
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
 
@@ -47,29 +49,20 @@ def status(
             loaded.home, environment=environment, is_everywhere=everywhere, run=run
         )
         found = [current(folder) for folder in folders]
-        _show(screen, found)
+        _show(screen, found, [folder.id for folder in run_folders(loaded.home)])
         screen.result({"schema": "openalpha.status/1", "runs": found})
 
     show_again(screen, show, is_watched=watch)
 
 
-def _show(screen: Screen, found: list[dict[str, Any]]) -> None:
-    from rich.table import Table
+def _show(screen: Screen, found: list[dict[str, Any]], known: list[str]) -> None:
+    from rich.markup import escape
 
-    from openalpha.core.clock import format_ms
+    from openalpha.cli.status_page import page_of, short_ids
 
     if not found:
         screen.show("There is no run yet; `openalpha run` begins one.")
         return
-    table = Table(title="Runs")
-    for name in ("environment", "run", "doing", "last bar", "book", "equity", "", "positions"):
-        table.add_column(name, justify="right" if name == "equity" else "left")
+    names = short_ids(known)
     for row in found:
-        last_ms = row.get("last_row_ms", -1)
-        head = [row["environment"], row["run"], row["mode"]]
-        head.append(format_ms(last_ms) if last_ms >= 0 else "")
-        for book in row["books"] or [{"name": "", "equity": "", "currency": "", "positions": []}]:
-            held = ", ".join(f"{part['qty']} {part['instrument']}" for part in book["positions"])
-            table.add_row(*head, book["name"], book["equity"], book["currency"], held or "flat")
-            head = ["", "", "", ""]
-    screen.show(table)
+        screen.show(escape("\n".join(page_of(row, name=names.get(row["run"], row["run"])))))

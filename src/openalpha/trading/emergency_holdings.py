@@ -16,7 +16,7 @@ from openalpha.trading.emergency_lock import safety_folder
 from openalpha.venue.bybit.client import BybitClient
 from openalpha.venue.bybit.rows import TradingRules
 
-__all__ = ["Bought", "Sales", "keep_bought", "read_bought", "sales_of"]
+__all__ = ["Bought", "Purchases", "Sales", "keep_bought", "read_bought", "sales_of"]
 
 _FILE = "bought.json"
 _QUOTES = ("USDT", "USDC")
@@ -83,6 +83,39 @@ def read_bought(home: Path, environment: str) -> Bought:
         return Bought({}, trouble=words)
     known = {symbol: qty for symbol, qty in bought.items() if qty.is_finite() and qty > 0}
     return Bought(known, mark)
+
+
+class Purchases:
+    """What one run's sub-books hold on spot, kept beside what earlier runs bought and left.
+
+    Parameters
+    ----------
+    home : Path
+    environment : str
+    held : mapping of symbol to Decimal
+        What the run holds as it starts or goes on.
+    """
+
+    def __init__(self, home: Path, environment: str, held: Mapping[str, Decimal]) -> None:
+        self._home, self._environment = home, environment
+        before = read_bought(home, environment).qty
+        self._left = {name: max(qty - held.get(name, _ZERO), _ZERO) for name, qty in before.items()}
+        self._held = dict(held)
+
+    def keep(self, held: Mapping[str, Decimal]) -> None:
+        """Keep what the run holds now.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses; the old file stands.
+        """
+        if dict(held) == self._held:
+            return
+        self._held = dict(held)
+        names = {*self._left, *held}
+        total = {name: self._left.get(name, _ZERO) + held.get(name, _ZERO) for name in names}
+        keep_bought(self._home, self._environment, bought=total)
 
 
 def sales_of(

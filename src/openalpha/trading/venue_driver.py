@@ -1,14 +1,17 @@
 """Leads a run at a venue: bars in, orders out, every input logged before it is acted on."""
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from openalpha.core.clock import DAY_MS, SystemClock
 from openalpha.core.errors import DataError, VenueUnavailable
+from openalpha.core.instruments import Kind
 from openalpha.engine.rows import Row
 from openalpha.risk.health import Health
 from openalpha.store.frames import LARGEST_PAYLOAD
@@ -16,6 +19,7 @@ from openalpha.store.run_log import INPUTS, Frame, FrameKind, RunLog, canonical_
 from openalpha.trading.commands import Command, CommandPort
 from openalpha.trading.desk import Mode
 from openalpha.trading.desk_notes import Output
+from openalpha.trading.emergency_holdings import Purchases
 from openalpha.trading.emergency_lock import Lock, lock
 from openalpha.trading.emergency_post import SafetyPost
 from openalpha.trading.feed_rows import warm_payload
@@ -115,6 +119,8 @@ class VenueDriver:
         self._told_incidents = 0
         self._open_incidents = (0, 0)
         self._has_account = False
+        self._decided = b""
+        self._purchases: Purchases | None = None
         kind = LockstepTurns if clock.is_lockstep else LiveTurns
         self.turns: LockstepTurns | LiveTurns = kind(self, carrier, market)
 
@@ -146,6 +152,7 @@ class VenueDriver:
             self.take(FrameKind.HEALTH, canonical_json(content))
         if count == 0 and self.past is not None:
             self.take(FrameKind.FEED, warm_payload(self.past()))
+        self._purchases = Purchases(*self._place, held=self._coins())
         self.take(FrameKind.TIMER, canonical_json({"recover": 1}))
         self.turns.begin()
         self.say()
@@ -198,6 +205,7 @@ class VenueDriver:
         outcome = self.desk.apply(seq, item)
         for out_kind, out in outcome.outputs:
             log.append(out_kind, out, ts_ms=item.ts_ms)
+            self._decided = out if out_kind is FrameKind.DECISION else self._decided
         self._waiting.extend(outcome.requests)
         for words in outcome.notices:
             self.hear(words)
@@ -210,6 +218,8 @@ class VenueDriver:
             # What the books hold stands in the log; decisions are synced with their orders.
             log.sync()
             self._post([outcome])
+        if heard.fills and self._purchases is not None:
+            self._purchases.keep(self._coins())
         return outcome
 
     def requests(self) -> list[Request]:
@@ -286,8 +296,21 @@ class VenueDriver:
                 self.incident_book.add(incident, run_id=self.folder.id)
         self._told_incidents = len(self.desk.incidents)
         if outcome.locks:
-            home, environment = self.folder.path.parents[2], self.folder.environment.name.lower()
-            lock(home, environment, why=Lock(outcome.locks, "a breaker", self.clock.now_ms()))
+            lock(*self._place, why=Lock(outcome.locks, "a breaker", self.clock.now_ms()))
+
+    @property
+    def _place(self) -> tuple[Path, str]:
+        """Home and environment."""
+        return self.folder.path.parents[2], self.folder.environment.name.lower()
+
+    def _coins(self) -> dict[str, Decimal]:
+        """Return what the sub-books hold on spot, by symbol."""
+        found: dict[str, Decimal] = {}
+        for book in self.desk.books:
+            for item, held in zip(book.instruments, book.held, strict=True):
+                if item.kind is Kind.SPOT:
+                    found[item.symbol] = found.get(item.symbol, Decimal(0)) + held.qty
+        return found
 
     def _post(self, outcomes: Sequence[VenueOutcome]) -> None:
         if self.poster is not None:
@@ -349,6 +372,12 @@ class VenueDriver:
         found = venue_status(
             self.desk, said_ms=self.clock.now_ms(), last_ts_ms=self._last_ts_ms, is_led=is_led
         )
+        if self._decided:
+            decided = json.loads(self._decided)
+            book = self.desk.books[decided["book"]]
+            names = [str(item.id) for item in book.instruments]
+            targets = dict(zip(names, decided["targets"], strict=True))
+            found["decided"] = {"ts": decided["ts"], "book": book.part.name, "targets": targets}
         if self.reconciled is not None:
             found["reconciliation"] = {
                 "cash": list(self.reconciled.cash),

@@ -33,6 +33,8 @@ def venue_status(desk: VenueDesk, *, said_ms: int, last_ts_ms: int, is_led: bool
         "last_row_ms": desk.last_row_ms,
         "rows": desk.rows,
         "incidents": len(desk.incidents),
+        "risk": _risk_row(desk),
+        "health": _health_row(desk, said_ms),
         "prices": {
             str(item.id): f"{mark:f}"
             for book in desk.books
@@ -40,6 +42,31 @@ def venue_status(desk: VenueDesk, *, said_ms: int, last_ts_ms: int, is_led: bool
             if mark
         },
         "books": [_book_row(desk, number) for number in range(len(desk.books))],
+    }
+
+
+def _risk_row(desk: VenueDesk) -> dict[str, Any]:
+    ladder = desk.risk.ladder
+    track = ladder.breakers.equity
+    return {
+        "stage": ladder.standing.stage.name.lower(),
+        "reasons": [words for _, _, words in ladder.reasons],
+        "equity": f"{desk.risk.equity_now:f}",
+        "peak": f"{track.peak:f}",
+        "drawdown": f"{track.drawdown:.6f}",
+        "daily_loss": f"{track.daily_loss:.6f}",
+    }
+
+
+def _health_row(desk: VenueDesk, said_ms: int) -> dict[str, Any]:
+    gauges = desk.risk.gauges
+    open_ones, left = gauges.open_incidents, gauges.rate_left
+    closed_ms = desk.last_row_ms + desk.plan.timeframe_ms
+    return {
+        "lines": dict(gauges.lines),
+        "rate_left": None if left is None else f"{left:f}",
+        "open_incidents": len(desk.incidents) if open_ones is None else open_ones,
+        "feed_age_ms": said_ms - closed_ms if desk.last_row_ms >= 0 else None,
     }
 
 

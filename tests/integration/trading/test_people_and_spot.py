@@ -22,6 +22,7 @@ from openalpha.market.catalogue import instrument_for
 from openalpha.net import HttpTransport
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.trading.commands import Command
+from openalpha.trading.emergency_holdings import keep_bought, read_bought
 from openalpha.trading.replay import replay
 from openalpha.trading.run_folder import RunFolder
 from openalpha.trading.venue_driver import VenueDriver
@@ -172,6 +173,7 @@ def test_an_order_that_cannot_be_is_answered_in_words(place, home, wish, words):
 
 
 def test_a_strategy_trades_spot_and_the_sub_books_add_up(place, home):
+    keep_bought(home, "twin", bought={"BTCUSDT": Decimal(5)})
     folder = begun(place, FAST, minutes=30)
     with books(home) as ledger:
         driver = place.led(folder, ledger)
@@ -179,4 +181,7 @@ def test_a_strategy_trades_spot_and_the_sub_books_add_up(place, home):
     (book,) = driver.desk.books
     assert book.fills >= 2 and driver.desk.incidents == []
     assert coins(place) - BEFORE == book.held[0].qty
+    # What an emergency stop may sell, kept beside what another run bought and left.
+    kept = read_bought(home, "twin").qty
+    assert kept == {"BTCUSDT": book.held[0].qty + 5}
     assert replay(folder).is_same

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from openalpha.cli.status_page import page_of
 from openalpha.core.clock import SystemClock
 from openalpha.core.messages import Environment
 from openalpha.engine.rows import Row
@@ -153,6 +154,9 @@ def test_it_trades_by_what_is_pushed_while_every_question_hangs(run: Run) -> Non
         await run.until(lambda: run.held < 0 and desk.is_settled)
         exchange_stops = {order.link_id for order in desk.side.record.open_orders()}
         assert long_stop.link_id not in exchange_stops
+        page = "\n".join(page_of(run.driver.command(Command("STATUS")), name="r"))
+        for words in ("ACTIVE", "private socket up", "rate limit left", "decided", ", stop "):
+            assert words in page, page
         run.exchange.faults.clear()
 
     run.led(story)
