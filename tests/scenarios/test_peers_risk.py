@@ -1,5 +1,7 @@
-"""What went wrong with limits elsewhere, one test a story; each names the guard that holds here."""
+"""What went wrong with limits elsewhere, one test a story; without its guard each is red."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -7,6 +9,9 @@ import pytest
 
 from openalpha.core.clock import HOUR_MS, MINUTE_MS
 from openalpha.core.reasons import Reason
+from openalpha.risk.equity import EquityTrack
+from openalpha.risk.gate import Gate, _Asked
+from openalpha.risk.gauges import FailureGauge
 from openalpha.risk.ladder import Ladder
 from openalpha.risk.limits import Limits
 from openalpha.risk.reading import Reading
@@ -117,3 +122,69 @@ def test_the_bot_decides_on_bars_three_and_a_half_days_old() -> None:
     ladder.observe(Reading(ts_ms=START_MS + 1, data_age_ms=0))
     step = ladder.observe(Reading(ts_ms=START_MS + 60_001, data_age_ms=0))
     assert step is not None and step.after is Stage.ACTIVE, "it sees again without being reloaded"
+
+
+Removal = Callable[[pytest.MonkeyPatch], None]
+
+
+def _sees_one_strategy(patch: pytest.MonkeyPatch) -> None:
+    made = _Asked.of.__func__  # type: ignore[attr-defined]
+
+    def alone(cls: Any, intent: Any, view: Any) -> Any:
+        asked = made(cls, intent, view)
+        own_view = replace(view, books=[b for b in view.books if b.strategy == intent.strategy])
+        return replace(asked, account_after=asked.own_after, view=own_view)
+
+    patch.setattr(_Asked, "of", classmethod(alone))
+
+
+def _counts_no_tries(patch: pytest.MonkeyPatch) -> None:
+    observe = FailureGauge.observe
+
+    def always_enough(self: FailureGauge, ts_ms: int, **more: int) -> tuple[int, Decimal]:
+        return 1_000, observe(self, ts_ms, **more)[1]
+
+    patch.setattr(FailureGauge, "observe", always_enough)
+
+
+GUARDS: dict[str, tuple[Callable[[], None], Removal]] = {
+    "the drawdown of equity with open profit (EquityTrack.is_fallen)": (
+        test_stopped_at_ten_percent_yet_the_account_went_to_minus_forty,
+        lambda patch: patch.setattr(EquityTrack, "is_fallen", lambda self, share: False),
+    ),
+    "money moved in or out is no profit (EquityTrack._flow)": (
+        test_a_deposit_does_not_lift_the_stop,
+        lambda patch: patch.setattr(EquityTrack, "_flow", lambda self, moved, after: None),
+    ),
+    "HALTED and FLATTEN refuse everything (Gate._closed)": (
+        test_orders_went_on_after_the_kill_switch,
+        lambda patch: patch.setattr(Gate, "_closed", lambda self, asked, *, by_risk: None),
+    ),
+    "a share needs enough tries (FailureGauge)": (
+        test_the_kill_switch_fired_although_nothing_was_traded,
+        _counts_no_tries,
+    ),
+    "the gate adds up every book of the account (_Asked.of)": (
+        test_two_strategies_together_exceed_what_the_account_may_hold,
+        _sees_one_strategy,
+    ),
+    "an exit is of what its own strategy holds (Gate._not_its_own)": (
+        lambda: test_one_strategy_closes_what_another_holds(
+            sell("5", strategy="b", is_reduce_only=True), Reason.REDUCE_ONLY_NO_POSITION
+        ),
+        lambda patch: patch.setattr(Gate, "_not_its_own", lambda self, asked: None),
+    ),
+    "nothing is opened on old data (Gate._stale)": (
+        test_the_bot_decides_on_bars_three_and_a_half_days_old,
+        lambda patch: patch.setattr(Gate, "_stale", lambda self, asked: None),
+    ),
+}
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_without_its_guard_a_story_happens(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    story, remove = GUARDS[guard]
+    story()
+    remove(monkeypatch)
+    with pytest.raises(AssertionError):
+        story()
