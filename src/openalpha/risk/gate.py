@@ -4,7 +4,7 @@ It is the only maker of an `ApprovedIntent`. It never enlarges: an intent leaves
 the stop an entry must carry. Pure: it reads a view of the account and keeps two counts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,10 @@ from openalpha.core.reasons import Reason, explain
 from openalpha.risk.limits import Limits
 from openalpha.risk.view import AccountView, MarketNow, Stage, SubBook, floored
 
-__all__ = ["Gate", "Refusal"]
+__all__ = ["NETTED", "Gate", "Refusal"]
+
+NETTED = "net"
+"""The name of an order that several sub-books share."""
 
 _MILLION = 1_000_000
 
@@ -74,6 +77,40 @@ class Gate:
         if asked.is_opening:
             self._trades += 1
             intent = self._protected(intent)
+        self._seq += 1
+        return ApprovedIntent(intent, self._seq)
+
+    def netted(
+        self, approved: Sequence[ApprovedIntent], *, signed: Decimal, is_reduce_only: bool
+    ) -> ApprovedIntent:
+        """Give leave to one order that does no more than several approved ones do together.
+
+        Parameters
+        ----------
+        approved : sequence of ApprovedIntent
+            On one instrument, of one or several strategies.
+        signed : Decimal
+            The order's quantity, negative to sell.
+        is_reduce_only : bool
+            Whether it only reduces what the account holds.
+
+        Raises
+        ------
+        AssertionError
+            If it would do more: a bug, as it follows from them.
+        """
+        first = approved[0].intent
+        assert all(one.intent.instrument == first.instrument for one in approved)
+        net = sum((one.intent.qty * one.intent.side for one in approved), Decimal(0))
+        assert 0 < signed <= net or net <= signed < 0, f"{signed} is more than {net}"
+        names = {one.intent.strategy for one in approved}
+        intent = replace(
+            first,
+            side=Side.BUY if signed > 0 else Side.SELL,
+            qty=abs(signed),
+            is_reduce_only=is_reduce_only,
+            strategy=first.strategy if len(names) == 1 else NETTED,
+        )
         self._seq += 1
         return ApprovedIntent(intent, self._seq)
 

@@ -42,11 +42,16 @@ _ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class Standing:
-    """The protective stop of a position: the order that is there, and what it covers."""
+    """The protective stop of a position: the order that is there, what it covers, what it replaces.
+
+    `refusals` counts how often in a row the venue took none.
+    """
 
     link_id: str = ""
     qty: Decimal = _ZERO
     trigger: Decimal = _ZERO
+    before: "Standing | None" = None
+    refusals: int = 0
 
 
 @dataclass(slots=True)
@@ -173,6 +178,7 @@ class VenueBook:
             self.cash -= fill.fee
         elif item.kind is Kind.SPOT and fill.fee_coin == item.base:
             held.qty -= fill.fee  # a fee in the coin itself leaves less of it
+        self.marks[number] = fill.price  # newer than the last close
         self.fills += 1
         return number
 

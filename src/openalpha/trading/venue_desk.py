@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from openalpha.core.errors import InputError
+from openalpha.engine.mirror import Decided
 from openalpha.engine.rows import Row
 from openalpha.risk.ladder import Step
 from openalpha.risk.limits import Limits
@@ -31,8 +31,9 @@ __all__ = ["VenueDesk"]
 class VenueDesk:
     """The state machine of a run at a venue.
 
-    Every order passes the gate; every position carries a stop at the venue. People's orders have a
-    sub-book of their own, opened by the first of them, or at once in a run without strategies.
+    Every order passes the gate; every position carries a stop at the venue. Sub-books may share an
+    instrument: what they want is netted. People's orders have a sub-book of their own, opened by
+    the first of them, or at once in a run without strategies.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class VenueDesk:
     Raises
     ------
     InputError
-        If two strategies trade one instrument, or a strategy cannot be traded at a venue.
+        If a strategy cannot be traded at a venue.
     """
 
     def __init__(
@@ -59,9 +60,6 @@ class VenueDesk:
         limits: Limits | None = None,
     ) -> None:
         self.plan, self.run_id = plan, run_id
-        used = [number for part in plan.strategies for number in part.numbers]
-        if len(set(used)) < len(used):
-            raise InputError("two strategies trade one instrument; at a venue each needs its own")
         self.books = [open_venue_book(plan, part, folder=folder) for part in plan.strategies]
         if not plan.strategies:
             self.books.append(open_manual_book(plan))
@@ -83,6 +81,7 @@ class VenueDesk:
             manual=self._manual,
             **common,
         )
+        self.halts = self.orders.halts
         self.people = ManualDesk(self.books, self.orders, self.stops, side=self.side)
 
     def apply(self, seq: int, item: Input) -> VenueOutcome:
@@ -97,6 +96,8 @@ class VenueDesk:
             self._lead(work, row_of(item.payload))
         elif item.kind is FrameKind.HEALTH and content.get("what") == "safety":
             self._stepped(work, self.risk.health(content, item.ts_ms))
+        elif item.kind is FrameKind.HEALTH and content.get("what") == "instrument":
+            self._halted(work, content, item.ts_ms)
         elif item.kind is FrameKind.COMMAND:
             self._obey(work, content)
         elif item.kind is FrameKind.TIMER and content.get("end"):
@@ -107,9 +108,18 @@ class VenueDesk:
             self.events.hear(work, self.side.hear(item))
         self._stepped(work, self.risk.hear(item.kind, content))
         work.requests += [*self.side.owed(), *self.risk.owed()]
+        self._settle(work)
         self._wind_up(work)
+        self._settle(work)
         self.orders.dispatch(work)
         return work.outcome()
+
+    def _settle(self, work: Work) -> None:
+        """Send the net of what is wanted, and let stops cover what is held, until both agree."""
+        self.stops.settle(work)
+        while work.wants:
+            self.orders.net(work)
+            self.stops.settle(work)
 
     @property
     def account(self) -> AccountState | None:
@@ -138,6 +148,14 @@ class VenueDesk:
         state = self.account
         return [] if state is None else list(self.events.sums.differences(state).values())
 
+    def _halted(self, work: Work, content: dict[str, Any], ts_ms: int) -> None:
+        """Hear that an instrument is not simply traded, or is again; a person hears it too."""
+        words = self.halts.hear(content)
+        work.note(FrameKind.NOTE, incident="instrument_halted", words=words)
+        work.notices.append(words)
+        if self.halts.is_halted(str(content["id"])):
+            self.incidents.append(Incident("instrument_halted", words, ts_ms))
+
     # decisions
 
     def _warm(self, rows: Sequence[Row]) -> None:
@@ -153,25 +171,38 @@ class VenueDesk:
     def _lead(self, work: Work, row: Row) -> None:
         close_ms = row.ts_ms + self.plan.timeframe_ms
         self.last_row_ms, self.rows = row.ts_ms, self.rows + 1
-        led = []
+        decisions: dict[int, Decided] = {}
         for number, book in enumerate(self.books):
             part = part_of(row, book.part.numbers)
             book.see(part)
             if book.mind is not None and any(bar is not None for bar in part.bars):
-                led.append((number, book, *book.decide(part)))
+                decisions[number], targets = book.decide(part)
+                work.note(
+                    FrameKind.DECISION,
+                    book=number,
+                    ts=close_ms,
+                    codes=decisions[number].codes,
+                    targets=targets,
+                    equity=f"{decisions[number].equity:f}",
+                )
         self._stepped(work, self.risk.watch(row, incidents=len(self.incidents)))
-        for number, book, decided, targets in led:
-            work.note(
-                FrameKind.DECISION,
-                book=number,
-                ts=close_ms,
-                codes=decided.codes,
-                targets=targets,
-                equity=f"{decided.equity:f}",
-            )
-            if self.mode in (Mode.RUNNING, Mode.PAUSED) and self.side.is_recovered:
-                legs = book.intents(decided, ts_ms=close_ms)
-                self.orders.decide(work, legs, number=number, is_paused=self.mode is Mode.PAUSED)
+        if self.mode in (Mode.RUNNING, Mode.PAUSED) and self.side.is_recovered:
+            is_paused = self.mode is Mode.PAUSED
+            for number, book in enumerate(self.books):
+                legs = [
+                    (leg, intent)
+                    for leg, intent in book.closing(close_ms)
+                    if self.halts.must_close(intent.instrument, close_ms)
+                ]
+                self.orders.decide(work, legs, number=number, by_risk=True)
+            for number, decided in decisions.items():
+                legs = [
+                    (leg, intent)
+                    for leg, intent in self.books[number].intents(decided, ts_ms=close_ms)
+                    if not self.halts.must_close(intent.instrument, close_ms)
+                ]
+                self.orders.decide(work, legs, number=number, is_paused=is_paused)
+            self.stops.look(work)
 
     def _stepped(self, work: Work, steps: Sequence[Step]) -> None:
         """Note what the ladder did; where it says so, close everything and lock."""

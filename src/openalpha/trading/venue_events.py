@@ -61,11 +61,10 @@ class VenueEvents:
         self.sums = Sums(books)
 
     def hear(self, work: Work, events: Sequence[object]) -> None:
-        """Take in events, then let every position that moved have its stop."""
-        moved: set[tuple[int, int]] = set()
+        """Take in events; what positions moved by them is in `work.moved`."""
         for event in events:
             if isinstance(event, VenueFill):
-                moved |= self._filled(work, event)
+                self._filled(work, event)
             elif isinstance(event, CashEffect):
                 self._paid(work, event)
             elif isinstance(event, AccountState):
@@ -74,8 +73,6 @@ class VenueEvents:
                 self._trouble(work, event)
             elif isinstance(event, OrderUpdate):
                 self._updated(work, event)
-        for number, which in sorted(moved):
-            self._stops.keep(work, number=number, which=which)
 
     def _stated(self, work: Work, state: AccountState) -> None:
         """Take in the account as the venue states it; where nothing is under way, books add up."""
@@ -91,7 +88,7 @@ class VenueEvents:
         work.note(FrameKind.NOTE, incident=incident.code, words=incident.words)
         work.notices.append(f"incident {incident.code}: {incident.words}")
 
-    def _filled(self, work: Work, event: VenueFill) -> set[tuple[int, int]]:
+    def _filled(self, work: Work, event: VenueFill) -> None:
         work.fills.append(event)
         fill = event.fill
         work.note(
@@ -108,12 +105,12 @@ class VenueEvents:
         shares = [(part.book, one) for part, one in self._orders.share(event.link_id, fill)]
         chosen = self._orders.chosen(event)
         work.chosen += [chosen] if chosen is not None else []
-        found = set()
+        work.moved.add(str(fill.instrument))
         for number, one in shares or self._of_nobody(fill):
             book = self._books[number]
             self._risk.gauges.filled(book.part.name, one)
-            found.add((number, book.take(one)))
-        return found
+            if book.number_of(one.instrument) >= 0:
+                book.take(one)
 
     def _of_nobody(self, fill: Fill) -> list[tuple[int, Fill]]:
         """Give an execution of no order of ours to those whose position it closes, then to people.
@@ -171,10 +168,13 @@ class VenueEvents:
         status = event.status.name.lower()
         work.note(FrameKind.NOTE, link=event.link_id, status=status, words=event.words)
         if not is_terminal(event.status):
+            if event.status is OrderStatus.UNTRIGGERED:
+                self._stops.confirmed(event.link_id)
             return
         if event.status is OrderStatus.REJECTED:
             self._risk.gauges.rejected()
         for part in self._orders.parts.get(event.link_id, ()):
+            work.moved.add(str(self._books[part.book].instruments[part.which].id))
             if part.leg == "entry" and event.filled_qty == 0:
                 self._books[part.book].undecide(part.which)
-        self._stops.ended(work, event.link_id)
+        self._stops.ended(work, event.link_id, is_refused=event.filled_qty == 0)

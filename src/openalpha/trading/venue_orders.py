@@ -1,14 +1,14 @@
 """From intents to orders of the account: the gate before each, one id each, fair parts of fills."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from decimal import ROUND_FLOOR, Decimal
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from openalpha.books.naming import lots_of_fill
 from openalpha.core.instruments import Kind
 from openalpha.core.messages import ApprovedIntent, Fill, OrderIntent
-from openalpha.core.orders import Side
+from openalpha.core.orders import Leg, Role, Side
 from openalpha.core.reasons import Reason
 from openalpha.risk.gate import Refusal
 from openalpha.store.run_log import FrameKind
@@ -18,10 +18,12 @@ from openalpha.trading.link_id import Cause, link_id
 from openalpha.trading.orders_events import VenueFill
 from openalpha.trading.side import PlacedOrder
 from openalpha.trading.venue_books import VenueBook, stands
+from openalpha.trading.venue_halts import Halts
+from openalpha.trading.venue_netting import Crossed, Want, netted, share_out
 from openalpha.trading.venue_risk import VenueRisk
 from openalpha.trading.venue_state import Chosen, Part, Work
 
-__all__ = ["VenueOrders", "share_out"]
+__all__ = ["VenueOrders"]
 
 _ZERO = Decimal(0)
 Legs = Sequence[tuple[str, OrderIntent]]
@@ -45,25 +47,35 @@ class VenueOrders:
         self._run_id, self._books, self._side, self._risk = run_id, books, side, risk
         self.parts: dict[str, list[Part]] = {}
         self._lots: dict[str, OrderIntent] = {}
+        self.halts = Halts()
 
     def judge(
-        self, number: int, intent: OrderIntent, *, by_risk: bool = False, but: str = ""
+        self,
+        number: int,
+        intent: OrderIntent,
+        *,
+        wants: Sequence[Want] = (),
+        by_risk: bool = False,
+        but: str = "",
     ) -> ApprovedIntent | Refusal:
-        """Ask the gate, all orders that are open counted but one that is to be changed.
+        """Ask the gate; orders that are open count, and wants, but not one that is to be changed.
 
         On spot a sub-book sells what it bought and no coin more.
         """
+        if self.halts.is_halted(intent.instrument) and not intent.is_reduce_only:
+            words = f"{intent.instrument} is not traded at the exchange, or soon will not be"
+            return Refusal(Reason.INSTRUMENT_HALTED, words)
         book = self._books[number]
         which = book.number_of(intent.instrument)
-        closing, coming = self._coming(but)
+        coming = self._coming(wants, but=but)
         if book.instruments[which].kind is Kind.SPOT and intent.side is Side.SELL:
-            own = (book.part.name, intent.instrument)
-            left = book.held[which].qty - closing.get(own, _ZERO)
+            away = coming.closing.get((book.part.name, intent.instrument), _ZERO)
+            left = book.held[which].qty - away
             if intent.qty > left and not intent.trigger_price:
                 words = f"{book.part.name} bought {left:f} of it that no order sells yet"
                 return Refusal(Reason.INSUFFICIENT_BALANCE, words)
         return self._risk.judge(
-            intent, intent.ts_ms, closing=closing, coming=coming, by_risk=by_risk
+            intent, intent.ts_ms, closing=coming.closing, coming=coming.opening, by_risk=by_risk
         )
 
     def decide(
@@ -75,17 +87,17 @@ class VenueOrders:
         is_paused: bool = False,
         by_risk: bool = False,
     ) -> None:
-        """Let a strategy's intents pass the gate one after the other, and send those that did.
+        """Let a sub-book's intents pass the gate one after the other; `net` sends those that did.
 
         What is refused to an exit is asked for again, as is what comes while the last is under way.
         """
         book = self._books[number]
         for leg, intent in legs:
             which = book.number_of(intent.instrument)
-            if self._waits(work, number, intent):
+            if self._is_under_way(intent.instrument):
                 book.undecide(which)
                 continue
-            verdict = self.judge(number, intent, by_risk=by_risk)
+            verdict = self.judge(number, intent, wants=work.wants, by_risk=by_risk)
             if isinstance(verdict, Refusal) or (is_paused and leg == "entry"):
                 refused = isinstance(verdict, Refusal)
                 words = verdict.words if isinstance(verdict, Refusal) else "the run is paused"
@@ -94,49 +106,112 @@ class VenueOrders:
                 if not refused or leg == "close":
                     book.undecide(which)
                 continue
-            self.send(work, verdict, number=number, leg=leg)
+            if leg == "entry":
+                book.stop_e6[which] = verdict.intent.stop_e6
+            work.wants.append(Want(number, which, leg, verdict))
+
+    def net(self, work: Work) -> None:
+        """Cross what cancels out among sub-books, and send the account's net of each instrument."""
+        wants, work.wants = work.wants, []
+        for name in dict.fromkeys(want.approved.intent.instrument for want in wants):
+            of_it = [want for want in wants if want.approved.intent.instrument == name]
+            item = self._books[of_it[0].book].instruments[of_it[0].which]
+            crossed, orders = netted(of_it, position=self.position(name), item=item)
+            if crossed:
+                self._cross(work, of_it[0], crossed)
+            if crossed and not orders:  # else stops move once the order has filled
+                work.moved.add(name)
+            approved = [want.approved for want in of_it]
+            for order in orders:
+                one = self._risk.gate.netted(
+                    approved,
+                    signed=order.qty * order.side,
+                    is_reduce_only=order.is_reduce_only,
+                )
+                leg = "close" if order.is_reduce_only else "entry"
+                self._send(work, one, parts=list(order.parts), leg=leg)
 
     def send(self, work: Work, approved: ApprovedIntent, *, number: int, leg: str) -> str:
-        """Send an order of one sub-book that passed the gate; returns its id."""
-        placed = self.named(work, approved, number=number, leg=leg)
+        """Send an order of one sub-book that passed the gate; returns its id.
+
+        Where others hold against it the account has less to reduce than the sub-book has.
+        """
+        intent, which = approved.intent, self._books[number].number_of(approved.intent.instrument)
+        against = -self.position(intent.instrument) * intent.side
+        is_spot = self._books[number].instruments[which].kind is Kind.SPOT
+        if intent.is_reduce_only and intent.qty > against and not is_spot:
+            signed = intent.qty * intent.side
+            approved = self._risk.gate.netted([approved], signed=signed, is_reduce_only=False)
+        part = Part(number, which, leg, intent.qty)
+        return self._send(work, approved, parts=[part], leg=leg)
+
+    def position(self, instrument: str) -> Decimal:
+        """Return what all sub-books hold of an instrument together, signed."""
+        return sum(
+            (
+                book.held[which].qty
+                for book in self._books
+                if (which := book.number_of(instrument)) >= 0
+            ),
+            _ZERO,
+        )
+
+    def _send(self, work: Work, approved: ApprovedIntent, *, parts: list[Part], leg: str) -> str:
+        placed = self.named(work, approved, parts=parts, leg=leg)
         self._side.send([placed])  # taken over; all of one input go out together
         work.placed.append(placed.link_id)
         return placed.link_id
+
+    def _cross(self, work: Work, first: Want, crossed: Sequence[Crossed]) -> None:
+        """Let sub-books trade with each other at the decision's price."""
+        intent = first.approved.intent
+        price = self._books[first.book].marks[first.which]
+        legs = [[one.book, int(one.side), f"{one.qty:f}"] for one in crossed]
+        work.note(FrameKind.NOTE, cross=legs, instrument=intent.instrument, price=f"{price:f}")
+        for one in crossed:
+            self._books[one.book].take(_inner_fill(intent, one, price=price))
+
+    def is_netting(self, instrument: str) -> bool:
+        """Say whether an order of several sub-books is under way: who holds what is not settled."""
+        return any(
+            len(parts) > 1 and not stands(order)
+            for order in self._side.record.unsettled()
+            for parts in (self.parts.get(order.link_id, ()),)
+            if parts and self._place_of(parts[0])[1] == instrument
+        )
+
+    def _is_under_way(self, instrument: str) -> bool:
+        """Say whether an order of before may change what is held of an instrument any moment."""
+        return any(
+            part.leg in ("entry", "close")
+            and self._books[part.book].instruments[part.which].id == instrument
+            for order in self._side.record.unsettled()
+            if not stands(order)
+            for part in self.parts.get(order.link_id, ())
+        )
 
     def dispatch(self, work: Work) -> None:
         """Ask the venue for the orders of an input: one request a category, cut to its batches."""
         work.requests += place([self._side.record.orders[name] for name in work.placed])
         work.placed.clear()
 
-    def _waits(self, work: Work, number: int, intent: OrderIntent) -> bool:
-        """Say whether an order of before this input may change what is held any moment."""
-        which = self._books[number].number_of(intent.instrument)
-        return any(
-            part.book == number and part.which == which and part.leg in ("entry", "close")
-            for order in self._side.record.unsettled()
-            if order.link_id not in work.sent and not stands(order)
-            for part in self.parts.get(order.link_id, ())
-        )
-
-    def named(self, work: Work, approved: ApprovedIntent, *, number: int, leg: str) -> PlacedOrder:
-        """Give an order the id that follows from its cause, and note it."""
-        intent, book = approved.intent, self._books[number]
-        cause = Cause(
-            self._run_id,
-            book.part.name,
-            work.seq,
-            intent.instrument,
-            work.leg(leg, name=book.part.name, instrument=intent.instrument),
-        )
-        name = link_id(cause)
-        which = book.number_of(intent.instrument)
-        self.parts[name] = [Part(number, which, leg, intent.qty)]
-        work.sent.add(name)
+    def named(
+        self, work: Work, approved: ApprovedIntent, *, parts: list[Part], leg: str
+    ) -> PlacedOrder:
+        """Give an order the id that follows from its cause, and note it and whose it is."""
+        intent = approved.intent
+        strategy = intent.strategy
+        unique = work.leg(leg, name=strategy, instrument=intent.instrument)
+        name = link_id(Cause(self._run_id, strategy, work.seq, intent.instrument, unique))
+        self.parts[name] = parts
+        if leg == "order" and intent.stop_e6:
+            self._books[parts[0].book].stop_e6[parts[0].which] = intent.stop_e6
         if intent.lots:
             self._lots[name] = intent
-        if leg in ("entry", "order") and intent.stop_e6:
-            book.stop_e6[which] = intent.stop_e6
-        work.note(FrameKind.INTENT, book=number, link=name, order=_row(intent))
+        more = (
+            {} if len(parts) == 1 else {"parts": [[p.book, p.leg, f"{p.qty:.8f}"] for p in parts]}
+        )
+        work.note(FrameKind.INTENT, book=parts[0].book, link=name, order=_row(intent), **more)
         return PlacedOrder(approved, name)
 
     def share(self, link: str, fill: Fill) -> list[tuple[Part, Fill]]:
@@ -172,67 +247,72 @@ class VenueOrders:
         self.parts = {name: parts for name, parts in self.parts.items() if name in known}
         self._lots = {name: intent for name, intent in self._lots.items() if name in known}
 
-    def _coming(
-        self, but: str
-    ) -> tuple[dict[tuple[str, str], Decimal], dict[tuple[str, str], tuple[Decimal, Decimal]]]:
-        """Return what open orders may still reduce and still open, by sub-book and instrument."""
-        closing: dict[tuple[str, str], Decimal] = {}
-        coming: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
+    def _coming(self, wants: Sequence[Want], *, but: str) -> "_Coming":
+        """Return what open orders and wants may still reduce and still open."""
+        found = _Coming()
         for order in self._side.record.unsettled():
             parts = self.parts.get(order.link_id, [])
             wanted = sum((part.qty for part in parts), _ZERO)
             if order.link_id == but or not wanted:
                 continue
             left = max(order.most_qty, order.qty) - order.filled_qty
+            is_spot_sale = order.category == "spot" and order.side is Side.SELL
             for part in parts:
-                book = self._books[part.book]
-                key = (book.part.name, str(book.instruments[part.which].id))
-                qty = left * part.qty / wanted
-                is_spot_sale = order.category == "spot" and order.side is Side.SELL
-                if order.is_reduce_only or is_spot_sale:
-                    # A stop that stands waits for a price; what is sold before it shrinks it.
-                    if part.leg != "stop" and order.trigger_price is None:
-                        closing[key] = closing.get(key, _ZERO) + qty
-                    continue
-                buying, selling = coming.get(key, (_ZERO, _ZERO))
-                if order.side is Side.BUY:
-                    coming[key] = (buying + qty, selling)
+                place_, qty = self._place_of(part), left * part.qty / wanted
+                if part.leg == "stop" or (is_spot_sale and order.trigger_price is not None):
+                    continue  # it waits for a price; what is sold before shrinks it
+                if part.leg == "close" or order.is_reduce_only or is_spot_sale:
+                    found.close(place_, qty)
                 else:
-                    coming[key] = (buying, selling + qty)
-        return closing, coming
+                    found.open(place_, qty, side=order.side)
+        for want in wants:
+            intent = want.approved.intent
+            if intent.is_reduce_only:
+                found.close((intent.strategy, intent.instrument), want.qty)
+            else:
+                found.open((intent.strategy, intent.instrument), want.qty, side=want.side)
+        return found
+
+    def _place_of(self, part: Part) -> tuple[str, str]:
+        book = self._books[part.book]
+        return book.part.name, str(book.instruments[part.which].id)
 
 
-def share_out(parts: Sequence[Part], qty: Decimal, *, lot: Decimal) -> list[tuple[Part, Decimal]]:
-    """Give an execution to those who wanted it, each in proportion, whole lots, nobody overtaken.
+@dataclass(slots=True)
+class _Coming:
+    """What is on its way, by sub-book and instrument: reducing, and (bought, sold) opening."""
 
-    What each was given before counts: over all executions of an order nobody is more than a lot
-    from its proportion.
+    closing: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    opening: dict[tuple[str, str], tuple[Decimal, Decimal]] = field(default_factory=dict)
 
-    Examples
-    --------
-    >>> parts = [Part(0, 0, "entry", Decimal(2)), Part(1, 0, "entry", Decimal(1))]
-    >>> [int(given) for _, given in share_out(parts, Decimal(2), lot=Decimal(1))]
-    [1, 1]
-    >>> [int(given) for _, given in share_out(parts, Decimal(1), lot=Decimal(1))]
-    [1, 0]
-    """
-    wanted = sum((part.qty for part in parts), _ZERO)
-    done = qty + sum((part.got for part in parts), _ZERO)
-    short = [max(done * part.qty / wanted - part.got, _ZERO) for part in parts]
-    left, given = qty, [_ZERO] * len(parts)
-    for number, lack in enumerate(short):
-        whole = min((lack / lot).to_integral_value(ROUND_FLOOR) * lot, left)
-        given[number], left = whole, left - whole
-    order = sorted(range(len(parts)), key=lambda at: (given[at] - short[at], at))
-    while left > 0:
-        for number in order:
-            more = min(lot, left)
-            given[number], left = given[number] + more, left - more
-            if not left:
-                break
-    for part, more in zip(parts, given, strict=True):
-        part.got += more
-    return [(part, more) for part, more in zip(parts, given, strict=True) if more]
+    def close(self, where: tuple[str, str], qty: Decimal) -> None:
+        self.closing[where] = self.closing.get(where, _ZERO) + qty
+
+    def open(self, where: tuple[str, str], qty: Decimal, *, side: Side) -> None:
+        bought, sold = self.opening.get(where, (_ZERO, _ZERO))
+        is_buy = side is Side.BUY
+        self.opening[where] = (bought + qty, sold) if is_buy else (bought, sold + qty)
+
+
+def _inner_fill(intent: OrderIntent, one: Crossed, *, price: Decimal) -> Fill:
+    """Return a leg of a crossing as an execution without a fee."""
+    return Fill(
+        seq=0,
+        ts_ms=intent.ts_ms,
+        account=0,
+        instrument=intent.instrument,
+        order_id=0,
+        side=one.side,
+        leg=Leg.NET,
+        price=price,
+        qty=one.qty,
+        role=Role.TAKER,
+        fee=_ZERO,
+        fee_coin="",
+        realised_pnl=_ZERO,
+        is_reducing=False,
+        reason=Reason.NONE,
+    )
 
 
 def _row(intent: OrderIntent) -> Mapping[str, Any]:

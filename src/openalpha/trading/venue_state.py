@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openalpha.core.messages import CashEffect
 from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.trading.desk_notes import Output
 from openalpha.trading.orders_events import VenueFill
 from openalpha.trading.side import AccountState, Request
+
+if TYPE_CHECKING:
+    from openalpha.trading.venue_netting import Want
 
 __all__ = ["Chosen", "Heard", "Part", "VenueOutcome", "Work"]
 
@@ -102,7 +105,8 @@ class Work:
     locks: str = ""
     restarts: bool = False
     placed: list[str] = field(default_factory=list)
-    sent: set[str] = field(default_factory=set)
+    wants: list["Want"] = field(default_factory=list)
+    moved: set[str] = field(default_factory=set)
     named: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def note(self, kind: FrameKind, **content: Any) -> None:

@@ -206,17 +206,5 @@ def test_an_account_that_does_not_fit_is_refused_by_every_difference(place, home
     assert "the run's capital is 90000" in str(refused.value)
 
 
-def test_two_strategies_on_one_instrument_are_refused(place, home):
-    with pytest.raises(InputError, match="do not pair"):
-        begin_venue_run(
-            home,
-            [FAST, Asked("rsi_reversion")],
-            instruments=[instrument_for("bybit_linear:BTCUSDT")],
-            terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(40_000)),
-            settings=EngineSettings(),
-            clock=place.clock,
-        )
-
-
 def test_books_of_the_twin_are_its_own():
     assert Book(Environment.TWIN, "me") != Book(Environment.PAPER, "me")

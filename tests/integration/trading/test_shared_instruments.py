@@ -1,0 +1,123 @@
+"""Several strategies on one instrument of one account at the real twin: netted, nothing stolen."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openalpha.core.messages import Environment
+from openalpha.engine.signals import EngineSettings
+from openalpha.market.catalogue import instrument_for
+from openalpha.store.run_log import FrameKind, read
+from openalpha.trading.commands import Command
+from openalpha.trading.replay import replay
+from openalpha.trading.run_folder import RunFolder
+from openalpha.trading.starting import Asked
+from openalpha.trading.venue_driver import VenueDriver
+from openalpha.trading.venue_starting import VenueTerms, begin_venue_run
+from tests.fakes.live_runs import books
+from tests.integration.trading.test_venue_runs import FAST, MINUTE_MS, Place, held, placed
+
+OTHERS = (
+    FAST,
+    Asked("rsi_reversion", {"period": 3}),
+    Asked("ma_cross", {"fast": 3, "slow": 9}),
+)
+
+
+@pytest.fixture
+def place(home: Path) -> Iterator[Place]:
+    with placed(home) as one:
+        yield one
+
+
+def begun(place: Place, minutes: int) -> RunFolder:
+    return begin_venue_run(
+        place.home,
+        OTHERS,
+        instruments=[instrument_for("bybit_linear:BTCUSDT")],
+        terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(40_000), minutes * MINUTE_MS),
+        settings=EngineSettings(),
+        clock=place.clock,
+    )
+
+
+def notes(folder: RunFolder, kind: FrameKind) -> list[dict[str, Any]]:
+    return [json.loads(frame.payload) for frame in read(folder.log) if frame.kind is kind]
+
+
+def sums(driver: VenueDriver) -> Decimal:
+    return sum((book.held[0].qty for book in driver.desk.books), Decimal(0))
+
+
+def test_the_sub_books_add_up_to_the_account_after_every_step(place, home):
+    folder = begun(place, 60)
+    with books(home) as ledger:
+        driver = place.driver(folder, ledger)
+        driver.start()
+        for _ in range(120):
+            driver.turns.step()
+            assert sums(driver) == held(place)
+        assert driver.desk.incidents == []
+        assert [book.fills > 0 for book in driver.desk.books] == [True] * 3
+        cash = sum((book.cash for book in driver.desk.books), Decimal(0))
+        profit = driver.poster.cash()["USDT"] - Decimal(50_000)
+        capital = sum((driver.desk.plan.capital_of(b.part) for b in driver.desk.books), Decimal(0))
+        assert abs(cash - capital - profit) < Decimal("0.0001"), (
+            "fees and profit by share, to cents"
+        )
+    crosses = [note for note in notes(folder, FrameKind.NOTE) if "cross" in note]
+    assert crosses, "what cancelled out was crossed"
+    for note in crosses:
+        assert sum(side * Decimal(qty) for _, side, qty in note["cross"]) == 0
+    assert replay(folder).is_same
+
+
+def test_the_account_is_protected_as_a_whole(place, home):
+    folder = begun(place, 0)
+    with books(home) as ledger:
+        driver = place.driver(folder, ledger)
+        driver.start()
+        opposed = 0
+        for _ in range(120):
+            driver.turns.step()
+            rows = place.client.get(
+                "/v5/order/realtime", category="linear", symbol="BTCUSDT", orderFilter="StopOrder"
+            )["list"]
+            covered = sum((Decimal(row["qty"]) for row in rows), Decimal(0))
+            assert covered == abs(held(place))
+            assert all(row["reduceOnly"] for row in rows)
+            sides = {book.held[0].qty > 0 for book in driver.desk.books if book.held[0].qty}
+            opposed += len(sides) == 2
+        assert opposed, "some held against others"
+
+
+def test_a_process_that_dies_between_steps_attributes_every_fill_as_before(place, home):
+    folder = begun(place, 40)
+    with books(home) as ledger:
+        for _ in range(5):
+            driver = place.driver(folder, ledger)
+            driver.start()
+            for _ in range(6):
+                driver.turns.step()
+            driver._log.close()
+        driver = place.led(folder, ledger)
+        assert driver.reconciled.is_equal
+    assert sums(driver) == held(place)
+    assert replay(folder).is_same
+
+
+def test_closing_everything_closes_every_sub_book(place, home):
+    folder = begun(place, 0)
+    with books(home) as ledger:
+        driver = place.driver(folder, ledger)
+        driver.start()
+        while not all(book.held[0].qty for book in driver.desk.books):
+            driver.turns.step()
+        driver.command(Command("STOP", "home time", is_flatten=True))
+        driver.turns.settle()
+    assert held(place) == 0
+    assert all(book.held[0].qty == 0 for book in driver.desk.books)
