@@ -15,16 +15,11 @@ from openalpha.core.clock import DAY_MS
 from openalpha.core.instruments import Instrument, Kind
 from openalpha.core.units import to_units
 from openalpha.engine.compiled import plan as pl
-from openalpha.engine.compiled.batch import (
-    RUN_FIGURES,
-    SUMS,
-    TRIP,
-    Yardstick,
-    run_figures,
-)
+from openalpha.engine.compiled.batch import RUN_FIGURES, run_figures
 from openalpha.engine.compiled.batch_days import DAY_FIGURES, day_figures
 from openalpha.engine.compiled.run import Wishes, run
-from openalpha.engine.compiled.turns import note_turns
+from openalpha.engine.compiled.turns import changes, note_turns
+from openalpha.engine.compiled.yardstick import BLOCK, SUMS, TRIP, Yardstick
 from openalpha.engine.funding import Settlements
 from openalpha.engine.grid import common_grid
 from openalpha.engine.run import machine_for
@@ -43,7 +38,11 @@ from openalpha.venue.kernel.layout import (
     H_N_FILLS,
     H_SLOTS,
     H_SLOW_BARS,
+    HEAD_COLS,
     I64,
+    I_DEN,
+    I_NUM,
+    INST_COLS,
 )
 from openalpha.venue.kernel.machine import Machine
 
@@ -57,6 +56,8 @@ FIGURES = RUN_FIGURES + DAY_FIGURES
 
 _NO_JOURNAL = np.empty((0, 1), dtype=np.int8)
 _YEAR_MS = 365 * DAY_MS
+_PLACES = 64
+"""How many sums of exposure run side by side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +121,13 @@ class Stand:
         self._yardstick = self._measured_by(day_row, month, benchmark)
 
     @property
+    def is_one_line(self) -> bool:
+        """Whether equity follows from fills and closes: one position, worth more with the price."""
+        is_marked = any(row >= 0 for row in self.grid.mark_rows)
+        first, *others = self.units.instruments
+        return not others and not is_marked and first.kind is not Kind.INVERSE
+
+    @property
     def yardstick(self) -> Yardstick:
         """What its runs are measured by."""
         return self._yardstick
@@ -151,11 +159,16 @@ class Stand:
             float(self.capital), span / _YEAR_MS, float(frame), float(span >= DAY_MS), *theirs,
             float(is_gapless),
         )  # fmt: skip
-        closes = self.grid.closes
+        closes = np.stack(self.grid.closes).astype(np.float64)
+        edges = np.arange(0, len(ts), BLOCK) if self.is_one_line else np.empty(0, dtype=np.intp)
         return Yardstick(
             ts=_locked(ts),
-            closes=_locked(closes[0].reshape(1, -1) if len(closes) == 1 else np.stack(closes)),
-            terms=np.array([_terms(i) for i in self.units.instruments]),
+            closes=closes,
+            lows=np.minimum.reduceat(closes[0], edges) if len(edges) else np.empty(0),
+            highs=np.maximum.reduceat(closes[0], edges) if len(edges) else np.empty(0),
+            terms=np.array(
+                [_terms(self.machine, i, k) for k, i in enumerate(self.units.instruments)]
+            ),
             coin=np.array([10.0**d for d in self.units.coin_decimals]),
             day_row=_locked(day_row),
             month=_locked(month),
@@ -171,7 +184,7 @@ class Lane:
         self._arena = np.empty(0, dtype=np.int64)
         self._heads: dict[Stand, tuple[I64, int]] = {}
         self._room = (0, 0)
-        self._equity, self._sums = np.empty(0), np.empty(len(SUMS))
+        self._equity, self._sums, self._shares = np.empty(0), np.empty(len(SUMS)), np.empty(_PLACES)
         self._trip, self._days = np.empty((0, len(TRIP))), np.empty((3, 0))
         self._plans: tuple[Stand, Exits, I64] | None = None
         self._turns = np.empty(0, dtype=np.int32)
@@ -208,25 +221,27 @@ class Lane:
         if len(self._trip) != len(stand.units.instruments) or self._days.shape[1] != stand.days:
             self._trip = np.empty((len(stand.units.instruments), len(TRIP)))
             self._days = np.empty((3, stand.days))
-        y, split = stand.yardstick, len(RUN_FIGURES)
-        run_figures(self._arena, y, equity, self._trip, self._sums, figures[:split])
-        deepest = float(figures[split - 1])
-        day_figures(y, equity, deepest, self._days, daily, figures[split:])
+        y, days, split = stand.yardstick, self._days, len(RUN_FIGURES)
+        run_figures(
+            self._arena, y, equity, self._trip, self._sums, self._shares, days[0], figures[:split]
+        )
+        day_figures(y, float(figures[split - 1]), days, daily, figures[split:])
 
     def lead(self, stand: Stand, targets_e6: Targets, *, exits: Exits) -> Floats:
         """Lead one run; returns the account's equity at each close, in cash units, until the next.
 
-        Parameters and targets as `run`.
+        Parameters and targets as `run`. Where equity follows from the fills it has no rows.
         """
         market, n = stand.machine.market, len(stand.grid.ts_ms)
-        if len(self._equity) < n:
-            self._equity = np.empty(n)
-        equity, row = self._equity[:n], 0
+        marked = 0 if stand.is_one_line else n
+        if len(self._equity) < marked:
+            self._equity = np.empty(marked)
+        equity, row = self._equity[:marked], 0
         targets = stand.grid.spread_targets(targets_e6, pl.NO_TARGET)
         plans = self._fresh(stand, exits)
         if len(self._turns) <= targets.size:
             self._turns = np.empty(targets.size + 1, dtype=np.int32)
-        found = note_turns(targets, plans, self._turns)
+        found = note_turns(changes(targets), plans, self._turns)
         wishes = Wishes(targets, stand.sizes, plans, self._turns[:found])
         self.reset(stand)
         while row < n:
@@ -272,8 +287,8 @@ def _locked(array: I64) -> I64:
     return held
 
 
-def _terms(instrument: Instrument) -> tuple[float, float, float, float, float]:
-    q = instrument.qty_decimals
+def _terms(machine: Machine, instrument: Instrument, number: int) -> tuple[float, ...]:
+    q, block = instrument.qty_decimals, HEAD_COLS + number * INST_COLS
     lot = min(max(1, to_units(rule.lot_size, q)) for rule in instrument.steps)
     return (
         10.0**instrument.price_decimals,
@@ -281,4 +296,6 @@ def _terms(instrument: Instrument) -> tuple[float, float, float, float, float]:
         float(instrument.multiplier),
         float(instrument.kind is Kind.INVERSE),
         float(lot),
+        float(machine.arena[block + I_NUM]) / float(machine.arena[block + I_DEN]),
+        float(instrument.kind is not Kind.SPOT),
     )

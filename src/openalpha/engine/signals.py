@@ -12,7 +12,7 @@ from openalpha.core.errors import InputError
 from openalpha.core.units import to_units
 from openalpha.engine.compiled import plan as pl
 from openalpha.engine.compiled.run import Wishes, run
-from openalpha.engine.compiled.turns import note_turns
+from openalpha.engine.compiled.turns import changes, note_turns
 from openalpha.engine.funding import Settlements
 from openalpha.engine.grid import Grid, common_grid
 from openalpha.engine.run import EngineRun, VenueSettings, finished_run, machine_for
@@ -153,7 +153,7 @@ def find_turns(targets: NDArray[np.int32], plans: I64) -> tuple[NDArray[np.int32
         int32[k] rows, instrument by instrument; and how many orders they make at most.
     """
     turns = np.empty(targets.size + 1, dtype=np.int32)
-    turns = turns[: int(note_turns(targets, plans, turns))].copy()
+    turns = turns[: int(note_turns(changes(targets), plans, turns))].copy()
     orders = len(turns)
     for row, plan in zip(targets, plans, strict=True):
         own = turns[plan[pl.PL_TURN] : plan[pl.PL_TURN_END]]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from openalpha.engine.compiled.batch import Yardstick
+from openalpha.engine.compiled.yardstick import Yardstick, over
 from openalpha.venue.kernel._compile import compiled, entry, inlined
 
 __all__ = ["DAY_FIGURES", "day_figures"]
@@ -28,42 +28,33 @@ DAY_FIGURES = (
 """What `day_figures` writes, in order."""
 
 
-@inlined
-def _over(part: float, whole: float) -> float:
-    return part / whole if whole != 0.0 else NAN
-
-
 @entry
 def day_figures(
-    y: Yardstick, equity: Floats, deepest: float, days: Floats, kept: NDArray[np.float32],
-    out: Floats,
+    y: Yardstick, deepest: float, days: Floats, kept: NDArray[np.float32], out: Floats
 ) -> None:  # fmt: skip
     """Measure a finished run by UTC days.
 
     Parameters
     ----------
     y : Yardstick
-    equity : float64[n]
-        In cash units.
     deepest : float
         The run's deepest drawdown at bar closes.
     days : float64[3, k]
-        Scratch: closes, returns, returns sorted.
+        Equity at the end of each day in coins; scratch for returns, and for returns sorted.
     kept : float32[k]
         The daily returns, as the trial ledger keeps them.
     out : float64[34]
         Written as `DAY_FIGURES`.
     """
-    n, capital, k = equity.shape[0], y.facts[0], y.day_row.shape[0]
+    capital, k = y.facts[0], y.day_row.shape[0]
     before = capital
     for i in range(k):
-        row = y.day_row[i]
-        now = equity[row] / y.coin[0] if row >= 0 else capital
+        now = days[0, i]
         share = (now - before) / before if before > 0.0 else 0.0
-        days[0, i], days[1, i] = now, share
+        days[1, i] = share
         kept[i] = np.float32(share)
         before = now
-    final = equity[n - 1] / y.coin[0]
+    final = days[0, k - 1]
     out[0], out[1], out[2] = final, final - capital, final / capital - 1.0
     growth = (max(final, 0.0) / capital) ** (1.0 / y.facts[1]) if y.facts[3] != 0.0 else NAN
     out[3] = growth - 1.0 if growth < math.inf else NAN
@@ -71,7 +62,7 @@ def day_figures(
     _months(y, days[1], out)
     _spread(days[1], days[2], out)
     _falls(days[0], capital, out)
-    out[16] = _over(out[3], deepest)
+    out[16] = over(out[3], deepest)
     _sort(days[2])
     _tails(days[2], out)
     _against(y, days[1], out)
@@ -129,7 +120,7 @@ def _spread(r: Floats, copy: Floats, out: Floats) -> None:
     out[13] = per_day * ROOT
     out[14] = math.sqrt(variance) * ROOT if variance >= 0.0 else NAN
     out[15] = mean * ROOT / down if down > FLAT else NAN
-    out[17] = _over(gains, losses)
+    out[17] = over(gains, losses)
 
 
 @compiled
@@ -204,7 +195,7 @@ def _tails(ordered: Floats, out: Floats) -> None:
     for i in range(worst):
         total += ordered[i]
     out[21], out[22] = -low, -total / worst
-    out[23] = _over(abs(high), abs(low))
+    out[23] = over(abs(high), abs(low))
 
 
 @compiled
@@ -234,6 +225,6 @@ def _against(y: Yardstick, r: Floats, out: Floats) -> None:
         return
     out[30] = both / other
     out[31] = DAYS_A_YEAR * (ours - out[30] * theirs)
-    out[32] = _over(both, math.sqrt(own * other))
+    out[32] = over(both, math.sqrt(own * other))
     spread = math.sqrt(apart / (k - 1))
     out[33] = (ours - theirs) / spread * ROOT if spread > FLAT else NAN

@@ -47,8 +47,11 @@ def _add_leg(m: I64, prices: I64, i: int, p: int, equity: Curve, start: int, sto
 
 @compiled
 def mark_rows(m: I64, mk: Market, equity: Curve, start: int, stop: int) -> None:
-    """Write the account's equity at the closes of rows [start, stop), in cash units."""
-    if start >= stop:
+    """Write the account's equity at the closes of rows [start, stop), in cash units.
+
+    A curve of no rows asks for none.
+    """
+    if start >= stop or equity.shape[0] == 0:
         return
     a = acct_at(m, ACCOUNT)
     money = float(m[a + AC_BALANCES])

@@ -21,6 +21,7 @@ from openalpha.venue.kernel.layout import (
     F_ACCT,
     F_AFTER,
     F_CLOSED,
+    F_COST,
     F_FEE,
     F_FEE_COIN,
     F_INST,
@@ -252,6 +253,7 @@ def apply_fill(m: I64, a: int, i: int, p: int, x: int, price: int, fee_e8: int, 
             m[f + F_FEE] = fee_of(m, i, abs(x), price, fee_e8)
             apply_effect(m, a, ACCOUNT_COIN, FEE, m[f + F_FEE], i, n)
     m[f + F_AFTER] = m[p + P_QTY]
+    m[f + F_COST] = m[p + P_COST]
     return f
 
 

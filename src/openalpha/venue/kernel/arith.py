@@ -79,10 +79,10 @@ def mul_div_up(a: int, b: int, c: int) -> int:
 @inlined
 def floor_to(x: int, step: int) -> int:
     """Round down to a multiple of `step` > 0."""
-    return x // step * step
+    return x if step == 1 else x // step * step
 
 
 @inlined
 def ceil_to(x: int, step: int) -> int:
     """Round up to a multiple of `step` > 0."""
-    return -(-x // step) * step
+    return x if step == 1 else -(-x // step) * step
