@@ -75,7 +75,7 @@ def _first_page(paper: Paper, report: TaxReport, *, lost: str) -> None:
             f"Characters of other scripts ({len(lost)} of them) stand as ? on this paper, whose "
             "fonts are Latin; HTML, workbook and CSV have them."
         )
-        paper.text(text, size=8.5, colour=ALARM)
+        paper.text(text, size=8.5, colour=ALARM, gap=6)
     if report.reasons:
         paper.text("Why this is a draft", size=9.5, font=BOLD, colour=ALARM, gap=1)
         paper.text("; ".join(report.reasons) + ".", size=8, gap=6)
@@ -115,9 +115,9 @@ def _draw(paper: Paper, table: Table) -> None:
     if table.slug == "rates" and len(small.rows) > _ROWS_OF_RATES:
         note = f"The first {_ROWS_OF_RATES:,} of {len(small.rows):,}; all are in workbook and CSV."
         small = small._replace(note=note, rows=small.rows[:_ROWS_OF_RATES])
-    is_wide = sum(column.width for column in small.columns) > _WIDE and bool(small.rows)
+    is_wide = sum(column.width for column in small.columns) > _WIDE
     size = LANDSCAPE if is_wide else PORTRAIT
-    if size != paper.size:
+    if small.rows and size != paper.size:  # one word needs no page of its own
         paper.turn(size)
     paper.heading(table.title, key=table.slug, note=small.note if small.rows else "")
     if not small.rows:
