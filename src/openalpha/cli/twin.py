@@ -41,7 +41,13 @@ def twin(  # noqa: PLR0913, PLR0917 - the options of a command
     seed: Annotated[int, typer.Option(help="Which synthetic market.", min=0)] = 7,
     market: _MarketOption = None,
     replay: _ReplayOption = None,
-    timeframe: Annotated[str, typer.Option(help="Bars that are replayed.")] = "1m",
+    feed: Annotated[
+        str,
+        typer.Option(metavar="bars|trades|book", help="What is replayed; book: depth and trades."),
+    ] = "bars",
+    timeframe: Annotated[
+        str, typer.Option(help="Bars that are replayed, or on which recorded trades begin.")
+    ] = "1m",
     start: Annotated[
         str | None, typer.Option(metavar="TIME", help="Where the replay begins.")
     ] = None,
@@ -66,7 +72,6 @@ def twin(  # noqa: PLR0913, PLR0917 - the options of a command
     quiet: QuietOption = False,
 ) -> None:
     """Serve a synthetic exchange that unmodified Bybit clients can trade on."""
-    from openalpha.core.clock import parse_ms
     from openalpha.venue.twin import TwinSettings
     from openalpha.venue.twin.asgi import App
     from openalpha.venue.twin.serve import Address, bind, serve
@@ -75,14 +80,13 @@ def twin(  # noqa: PLR0913, PLR0917 - the options of a command
 
     screen = Screen(json_to, is_quiet=quiet)
     settings = TwinSettings(seed=seed, listings=read_listings(market), latency_ms=latency_ms)
-    start_ms = None if start is None else parse_ms(start)
     names = _replayed(replay or (), settings)
     listener = bind(Address(port, host))
     url = f"http://{host}:{listener.getsockname()[1]}"
     screen.remark("Opening the market (compiles the kernel at first)")
     warm()
     exchange, journal = _opened(
-        settings, state, replays=(names, timeframe, start_ms), is_lockstep=lockstep
+        settings, state, replays=(names, timeframe, feed, start), is_lockstep=lockstep
     )
     exchange.limits.is_lifted = lift_limits
 
@@ -125,17 +129,17 @@ def _opened(
     settings: "TwinSettings",
     state: Path | None,
     *,
-    replays: tuple[dict[str, str], str, int | None],
+    replays: tuple[dict[str, str], str, str, str | None],
     is_lockstep: bool,
 ) -> tuple["Exchange", "Journal | None"]:
     """Return the exchange, taken up from its folder where it has one, and its journal."""
-    from openalpha.core.clock import ManualClock, SystemClock
+    from openalpha.core.clock import ManualClock, SystemClock, parse_ms
     from openalpha.venue.twin import Exchange
     from openalpha.venue.twin.durable import open_twin
     from openalpha.venue.twin.journal import read_genesis
     from openalpha.venue.twin.recordings import load_recordings
 
-    names, timeframe, start_ms = replays
+    names, timeframe, feed, start = replays
     genesis = None if state is None else read_genesis(state)
     wall = SystemClock()
     begin = wall.now_ms() if genesis is None else genesis[1]
@@ -145,7 +149,8 @@ def _opened(
             read_settings(None, None).home,
             names,
             timeframe=timeframe,
-            start_ms=start_ms,
+            feed=feed,
+            start_ms=None if start is None else parse_ms(start),
             now_ms=None if is_lockstep else begin,
         )
     own = ManualClock(begin)

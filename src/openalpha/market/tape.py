@@ -51,6 +51,7 @@ def recorded_history(
     *,
     timeframe_ms: int,
     span: tuple[int | None, int | None] = (None, None),
+    with_depth: bool = True,
 ) -> History:
     """Make bars of recorded trades, over the time for which the lake has depth and trades.
 
@@ -61,30 +62,29 @@ def recorded_history(
     timeframe_ms : int
     span : (int or None, int or None)
         Bars that open within [start_ms, end_ms).
+    with_depth : bool
+        False where trades alone are wanted.
 
     Raises
     ------
     DataError
         If depth or trades are not there, or do not last one whole bar together.
     """
-    depth, trades = (
-        _series(lake, instrument, kind) for kind in (SeriesKind.BOOK, SeriesKind.TRADES)
-    )
-    known = [lake.info(key) for key in (depth, trades)]
-    assert known[0] is not None and known[1] is not None
+    *depth, trades = (_series(lake, instrument, kind) for kind in _kinds(with_depth))
+    known = [lake.info(key) for key in (*depth, trades)]
     first = max(info.first_ms for info in known if info is not None)
     last = min(info.last_ms for info in known if info is not None)
     start = -(-max(first, span[0] or 0) // timeframe_ms) * timeframe_ms
     stop = min(last, span[1] if span[1] is not None else last) // timeframe_ms * timeframe_ms
     if start >= stop:
         raise DataError(
-            f"depth and trades of {instrument} last from {format_ms(first)} to {format_ms(last)} "
-            f"together; that holds no whole {timeframe_name(timeframe_ms)} bar of the time asked "
-            "for: choose a shorter --timeframe"
+            f"{_words(with_depth)} of {instrument} last from {format_ms(first)} to "
+            f"{format_ms(last)} together; that holds no whole {timeframe_name(timeframe_ms)} bar "
+            "of the time asked for: choose a shorter --timeframe"
         )
-    blocks = [lake.read(key, end_ms=stop) for key in (depth, trades)]
+    blocks = [lake.read(key, end_ms=stop) for key in (*depth, trades)]
     rules = _in_units(instrument_for(instrument, lake, grid=_grid(blocks)), blocks)
-    prints = _rescaled(blocks[1], trades, rules).frame
+    prints = _rescaled(blocks[-1], trades, rules).frame
     bars = _bars(prints, (start, stop), timeframe_ms)
     funding = lake.read(SeriesKey(trades.market, trades.symbol, SeriesKind.FUNDING)).frame
     has_funding = rules.funding_interval_ms is not None
@@ -106,12 +106,12 @@ def recorded_history(
     )
 
 
-def tape_of(lake: Lake, history: History) -> Tape:
+def tape_of(lake: Lake, history: History, *, with_depth: bool = True) -> Tape:
     """Read the messages of a history's time, and those before it that built its book.
 
     Changes a snapshot has in it already (by the venue's update numbers) are left out, and changes
     that arrived before the first snapshot but belong after it follow it. Stamps that fall, where
-    messages overtook each other, count as the present time.
+    messages overtook each other, count as the present time. Without depth its table is empty.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def tape_of(lake: Lake, history: History) -> Tape:
         If depth or trades are not there over the whole history.
     """
     name, rules = history.instrument.id, history.instrument
-    keys = [_series(lake, name, kind) for kind in (SeriesKind.TRADES, SeriesKind.BOOK)]
+    keys = [_series(lake, name, kind) for kind in _kinds(with_depth)]
     for key in keys:
         info = lake.info(key)
         assert info is not None
@@ -134,16 +134,22 @@ def tape_of(lake: Lake, history: History) -> Tape:
             f"depth and trades of {name} are finer than the bars given; name the instrument, so "
             "that its bars are made of them"
         )
-    trades, depth = (
+    *depth, trades = (
         _rescaled(block, key, rules).frame for block, key in zip(blocks, keys, strict=True)
     )
     columns = ("side", "price", "qty")
-    tables = (
-        _table(trades, columns),
-        _table(_in_sequence(depth), ("is_snapshot", *columns)),
-    )
+    levels = [_table(_in_sequence(frame), ("is_snapshot", *columns)) for frame in depth]
+    tables = (_table(trades, columns), levels[0] if levels else np.empty((0, 5), dtype=np.int64))
     digest = hashlib.sha256(b"".join(table.astype("<i8").tobytes() for table in tables))
     return Tape(history, *tables, digest.hexdigest())
+
+
+def _kinds(with_depth: bool) -> tuple[SeriesKind, ...]:
+    return (SeriesKind.BOOK, SeriesKind.TRADES) if with_depth else (SeriesKind.TRADES,)
+
+
+def _words(with_depth: bool) -> str:
+    return "depth and trades" if with_depth else "trades"
 
 
 def _series(lake: Lake, instrument: str, kind: SeriesKind) -> SeriesKey:

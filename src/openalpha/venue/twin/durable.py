@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from openalpha.core.clock import Clock
-from openalpha.market.history import History
 from openalpha.venue.twin.exchange import Exchange
 from openalpha.venue.twin.journal import Journal, read_genesis
-from openalpha.venue.twin.replay import BarFeed
+from openalpha.venue.twin.recorded import Recording
 from openalpha.venue.twin.settings import TwinSettings
 
 __all__ = ["open_twin", "whole_state"]
@@ -32,7 +31,7 @@ def open_twin(
     settings: TwinSettings,
     *,
     clock: Clock,
-    histories: Mapping[str, History] | None = None,
+    histories: Mapping[str, Recording] | None = None,
     begin_ms: int | None = None,
 ) -> tuple[Exchange, Journal]:
     """Take a twin up from its folder, or begin one there.
@@ -43,7 +42,7 @@ def open_twin(
     settings : TwinSettings
         Used for a new twin; an old one keeps its own.
     clock : Clock
-    histories : mapping of market key to History, optional
+    histories : mapping of market key to Recording, optional
         Markets to replay: the same at every start.
     begin_ms : int, optional
         First moment of a new twin; now if not given.
@@ -75,7 +74,7 @@ def _rebuilt(
     settings: TwinSettings,
     *,
     start_ms: int,
-    histories: Mapping[str, History] | None,
+    histories: Mapping[str, Recording] | None,
 ) -> Exchange:
     """Return the exchange as its newest whole state and the records after it leave it."""
     exchange = Exchange(settings, _Fixed(start_ms), histories=histories)
@@ -85,9 +84,7 @@ def _rebuilt(
         after, whole = found
         for key, listing in whole["state"].listings.items():
             listing.tape.follow(exchange.state.listings[key].tape)
-        replayed = {
-            key: feed for key, feed in exchange.market.feeds.items() if isinstance(feed, BarFeed)
-        }
+        replayed = {key: feed for key, feed in exchange.market.feeds.items() if feed.is_recorded}
         exchange.state, exchange.market = whole["state"], whole["market"]
         exchange.market.feeds.update(replayed)
         exchange.state.audience.clear()

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from openalpha.core.clock import Clock
-from openalpha.market.history import History
 from openalpha.venue.twin import admin
 from openalpha.venue.twin.accounts import Account, Key
 from openalpha.venue.twin.auth import authenticate, permit
@@ -24,6 +23,7 @@ from openalpha.venue.twin.handlers.user import query_api
 from openalpha.venue.twin.limits import Limits, Verdict
 from openalpha.venue.twin.market import make_market
 from openalpha.venue.twin.own import own_reply
+from openalpha.venue.twin.recorded import Recording
 from openalpha.venue.twin.sending import arrive
 from openalpha.venue.twin.settings import TwinSettings
 from openalpha.venue.twin.state import Push, make_state
@@ -56,7 +56,7 @@ class Exchange:
     settings : TwinSettings
     clock : Clock
         Asked at every request; the market catches up with it first.
-    histories : mapping of market key to History, optional
+    histories : mapping of market key to Recording, optional
         Markets to replay, by `linear:BTCUSDT`; the others are synthetic.
 
     Examples
@@ -73,7 +73,7 @@ class Exchange:
         settings: TwinSettings,
         clock: Clock,
         *,
-        histories: Mapping[str, History] | None = None,
+        histories: Mapping[str, Recording] | None = None,
     ) -> None:
         self.clock = clock
         self.state = make_state(settings, clock.now_ms())

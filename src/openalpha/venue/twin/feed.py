@@ -1,7 +1,7 @@
 """Where the market's own quotes and trades come from: steps on a grid of time."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from openalpha.venue.kernel.layout import I64
 
@@ -25,7 +25,12 @@ class Step:
 
 
 class Feed(Protocol):
-    """One market's own life, a function of its set-up and of the steps made so far."""
+    """One market's own life, a function of its set-up and of the steps made so far.
+
+    A recorded one knows its funding, and is given anew at each start rather than kept.
+    """
+
+    is_recorded: ClassVar[bool]
 
     def step(self, ts_ms: int) -> Step:
         """Return what the market does at a stamp of the grid; stamps rise."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from openalpha.core.clock import MINUTE_MS
-from openalpha.market.history import History
+from openalpha.market.tape import Tape
 from openalpha.venue.kernel import book_market as event
 from openalpha.venue.kernel.layout import I64
 from openalpha.venue.twin.desk import follow
 from openalpha.venue.twin.feed import Feed, Step
 from openalpha.venue.twin.listings import Listing, Pool
+from openalpha.venue.twin.recorded import Recording, TapeFeed
 from openalpha.venue.twin.replay import BarFeed
 from openalpha.venue.twin.settings import TwinSettings
 from openalpha.venue.twin.state import State
@@ -54,7 +55,7 @@ class Market:
             listing.tape.state_prices(ts_ms, mark=step.mark, index=step.index)
             for price, qty, side in step.prints:
                 self._print(state, listing, ts_ms, trade=(price, qty, side))
-            if isinstance(feed, BarFeed):
+            if feed.is_recorded:
                 self._settle(state, listing, ts_ms, rate=step.funding)
             else:
                 self._premium(listing, step)
@@ -96,7 +97,8 @@ class Market:
             interval = listing.instrument.funding_interval_ms
             if listing.is_spot or not interval:
                 continue
-            if isinstance(self.feeds.get(listing.key), BarFeed):
+            feed = self.feeds.get(listing.key)
+            if feed is not None and feed.is_recorded:
                 continue
             if listing.next_funding_ms == 0:
                 listing.next_funding_ms = (ts_ms // interval + 1) * interval
@@ -133,13 +135,13 @@ def _quotes(listing: Listing, step: Step, ts_ms: int) -> I64:
 
 
 def make_market(
-    state: State, now_ms: int, *, histories: Mapping[str, History] | None = None
+    state: State, now_ms: int, *, histories: Mapping[str, Recording] | None = None
 ) -> Market:
     """Give every market its feed, its past and its first quotes.
 
     Parameters
     ----------
-    histories : mapping of market key to History, optional
+    histories : mapping of market key to Recording, optional
         Markets that replay a recording instead of a synthetic walk.
     """
     settings = state.settings
@@ -172,9 +174,13 @@ def make_market(
 
 
 def _replayed(
-    listing: Listing, recorded: History, settings: TwinSettings, *, now_ms: int
-) -> BarFeed:
+    listing: Listing, recorded: Recording, settings: TwinSettings, *, now_ms: int
+) -> Feed:
     """Return the feed of a recording; the bars before now are the market's past."""
+    if isinstance(recorded, Tape):
+        told = TapeFeed.of(listing, recorded, step_ms=settings.step_ms, levels=settings.levels)
+        listing.tape.begin(now_ms, told.price_at(now_ms))
+        return told
     feed = BarFeed.of(listing, recorded, step_ms=settings.step_ms, levels=settings.levels)
     past = int(np.searchsorted(feed.ts_ms + feed.timeframe_ms, now_ms, side="right"))
     if past and feed.timeframe_ms % MINUTE_MS == 0:

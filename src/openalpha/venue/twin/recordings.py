@@ -3,12 +3,19 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from openalpha.core.clock import parse_timeframe
 from openalpha.core.errors import InputError
 from openalpha.market.history import History
 from openalpha.market.lake import Lake
+from openalpha.market.tape import Tape, recorded_history, tape_of
+from openalpha.venue.twin.recorded import Recording
 
-__all__ = ["load_recordings", "shifted"]
+__all__ = ["FEEDS", "load_recordings", "shifted"]
+
+FEEDS = ("bars", "trades", "book")
+"""What a market is replayed from: bars; trades; depth and trades."""
 
 
 def load_recordings(
@@ -16,9 +23,10 @@ def load_recordings(
     names: Mapping[str, str],
     *,
     timeframe: str,
+    feed: str = "bars",
     start_ms: int | None = None,
     now_ms: int | None = None,
-) -> tuple[dict[str, History], int]:
+) -> tuple[dict[str, Recording], int]:
     """Load the histories that markets of a twin replay.
 
     Parameters
@@ -28,6 +36,8 @@ def load_recordings(
     names : mapping
         Market of the twin to instrument of the lake: `linear:BTCUSDT` to `bybit_linear:BTCUSDT`.
     timeframe : str
+    feed : str
+        One of `FEEDS`. Recorded trades and depth begin on a bar of the time frame.
     start_ms : int, optional
         Where the replay begins; the first common bar if not given. Earlier bars are the past.
     now_ms : int, optional
@@ -41,14 +51,21 @@ def load_recordings(
     Raises
     ------
     InputError
-        If the lake lacks one, or it ends before the start.
+        If the feed has another name, the lake lacks one, or it ends before the start.
     """
-    lake = Lake(home)
-    loaded = {key: lake.load(name, timeframe) for key, name in names.items()}
-    frame = parse_timeframe(timeframe)
-    begin = max(int(one.ts_ms[0]) for one in loaded.values()) if start_ms is None else start_ms
-    for key, one in loaded.items():
-        if begin >= int(one.ts_ms[-1]):
+    if feed not in FEEDS:
+        raise InputError(f"feed was '{feed}', expected one of {', '.join(FEEDS)}")
+    lake, frame = Lake(home), parse_timeframe(timeframe)
+    loaded: dict[str, Recording] = {
+        key: lake.load(name, timeframe)
+        if feed == "bars"
+        else _recorded(lake, name, frame, with_depth=feed == "book")
+        for key, name in names.items()
+    }
+    bars = {key: one.history if isinstance(one, Tape) else one for key, one in loaded.items()}
+    begin = max(int(one.ts_ms[0]) for one in bars.values()) if start_ms is None else start_ms
+    for key, one in bars.items():
+        if begin >= one.end_ms:
             raise InputError(f"the recording of {key} ends before the replay begins")
     if now_ms is None:
         return loaded, begin
@@ -56,8 +73,24 @@ def load_recordings(
     return {key: shifted(one, by_ms=shift) for key, one in loaded.items()}, now_ms
 
 
-def shifted(recorded: History, *, by_ms: int) -> History:
-    """Return a history at other stamps."""
+def _recorded(lake: Lake, name: str, frame_ms: int, *, with_depth: bool) -> Tape:
+    bars = recorded_history(lake, name, timeframe_ms=frame_ms, with_depth=with_depth)
+    return tape_of(lake, bars, with_depth=with_depth)
+
+
+def shifted(recorded: Recording, *, by_ms: int) -> Recording:
+    """Return a recording at other stamps."""
+    if isinstance(recorded, Tape):
+        return Tape(
+            _moved(recorded.history, by_ms),
+            recorded.trades + np.array([by_ms, 0, 0, 0]),
+            recorded.depth + np.array([by_ms, 0, 0, 0, 0]),
+            recorded.fingerprint,
+        )
+    return _moved(recorded, by_ms)
+
+
+def _moved(recorded: History, by_ms: int) -> History:
     return History.of(
         recorded.instrument,
         recorded.timeframe_ms,

@@ -7,7 +7,7 @@ any. Before the first bar and after the last the price stands still and nothing 
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from openalpha.venue.kernel.layout import I64
 from openalpha.venue.twin.feed import Step
 from openalpha.venue.twin.listings import Listing
 
-__all__ = ["BarFeed", "ForgottenFeed"]
+__all__ = ["BarFeed", "ForgottenFeed", "settled_between"]
 
 DEPTH_SHARE = 4
 """Each level shows a quarter of the bar's volume, so that a small order meets the best price."""
@@ -39,6 +39,7 @@ class BarFeed:
         Settlements; rates in 10^-12.
     """
 
+    is_recorded: ClassVar[bool] = True
     ts_ms: I64
     prices: I64
     marks: I64 | None
@@ -137,10 +138,10 @@ class BarFeed:
 
     def _funding(self, ts_ms: int) -> int | None:
         """Return the rate of a settlement since the last step, None without one."""
-        first = np.searchsorted(self.funding_ts, ts_ms - self.step_ms, side="right")
-        last = np.searchsorted(self.funding_ts, ts_ms, side="right")
         self.seen_ms = ts_ms
-        return int(self.funding_rate[last - 1]) if last > first else None
+        return settled_between(
+            self.funding_ts, self.funding_rate, after_ms=ts_ms - self.step_ms, until_ms=ts_ms
+        )
 
     def strike(self, event: str, size: float) -> None:
         """Refuse: what was recorded cannot be changed."""
@@ -152,6 +153,7 @@ class BarFeed:
 class ForgottenFeed:
     """Stands in a kept state for a replayed market's feed, until the history is given again."""
 
+    is_recorded: ClassVar[bool] = True
     seen_ms: int = field(default=0)
 
     def step(self, ts_ms: int) -> Step:
@@ -161,6 +163,12 @@ class ForgottenFeed:
     def strike(self, event: str, size: float) -> None:
         """Refuse: there is no history."""
         raise InputError(f"'{event}' ({size}) cannot strike a replayed market")
+
+
+def settled_between(stamps: I64, rates: I64, *, after_ms: int, until_ms: int) -> int | None:
+    """Return the rate of the last settlement in a stretch of time, None without one."""
+    first, last = np.searchsorted(stamps, (after_ms, until_ms), side="right")
+    return int(rates[last - 1]) if last > first else None
 
 
 def _on_grid(values: I64, shift: int, step: int) -> I64:

@@ -6,6 +6,7 @@ other hidden state, so a market can be taken up again where it was.
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -37,6 +38,7 @@ class SyntheticFeed:
         The middle price, in price units.
     """
 
+    is_recorded: ClassVar[bool] = False
     seed: int
     middle: float
     tick: int
