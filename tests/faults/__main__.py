@@ -17,9 +17,10 @@ from statistics import median
 from tests.faults.crashes import CrashReport, crash_everywhere
 from tests.faults.kills import KillReport, kill_order_path, kill_trees
 from tests.faults.scenario import Verdict, run_scenario
+from tests.faults.soak import GROWN, SoakReport, soak
 
 PLANS = ((1, 3), (4, 2), (9, 4))
-COUNTS = {"scenarios": 10_000, "kills": 216}
+COUNTS = {"scenarios": 10_000, "kills": 216, "soak": 30}
 EVERY_TENTH = tuple(range(10, 361, 10))
 """Of the steps that are enumerated in one process, as many as there are for `PLANS`."""
 AT_MOMENTS = (0,) * 60
@@ -35,7 +36,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", type=Path, help="the page whose table to replace")
     chosen = parser.parse_args()
-    tried = {"scenarios": _scenarios, "kills": _kills}[chosen.what]
+    tried = {"scenarios": _scenarios, "kills": _kills, "soak": _soak}[chosen.what]
     table, faults = tried(chosen.count or COUNTS[chosen.what], chosen.first, chosen.processes)
     print(table)
     for fault in faults:
@@ -137,6 +138,42 @@ def _kill_table(path: KillReport, trees: KillReport) -> str:
         f"{named.total()} kills, {orders} orders, {executions} executions, {faults} faults. "
         "The times count from the start of what was killed until the run's log has grown again, "
         "the start of Python and of the other parts that ended with it included.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _soak(count: int, first: int, processes: int) -> tuple[str, list[str]]:
+    """Days on end of one run; `count` of them."""
+    del processes
+    with tempfile.TemporaryDirectory(prefix="openalpha-soak-") as name:
+        report = soak(Path(name) / "home", seed=first, days=count)
+    return _soak_table(report), report.verdict()
+
+
+def _soak_table(report: SoakReport) -> str:
+    days = report.days
+    shown = sorted({0, 4, len(days) // 2, len(days) - 1} & set(range(len(days))))
+    rows = [
+        (
+            number + 1,
+            f"{days[number].memory_mb:.0f} MB",
+            f"{days[number].log_bytes / 1e6:.1f} MB",
+            f"{days[number].ledger_bytes / 1e6:.1f} MB",
+            days[number].files,
+            days[number].handles,
+            days[number].orders,
+        )
+        for number in shown
+    ]
+    head = "end of day | memory | log | ledger | files | open files | orders in mind"
+    lines = _rows(head, rows)
+    paces = ", ".join(f"{what} {report.pace(of):.2f}" for what, of in GROWN.items())
+    lines += [
+        f"{len(days)} days, {report.executions} executions, {report.struck} kinds of faults let "
+        f"loose, {report.deaths} deaths of the trader. Memory grows by {report.memory_growth:.2%} "
+        f"over the days after the fifth. How fast the second half grows beside the first: {paces}. "
+        f"Wrong at the end: {'; '.join(report.verdict()) or 'nothing'}.",
         "",
     ]
     return "\n".join(lines)
