@@ -35,6 +35,12 @@ _Trigger = Annotated[
 ]
 _PostOnly = Annotated[bool, typer.Option("--post-only", help="Never take: rest or go.")]
 _Reduce = Annotated[bool, typer.Option("--reduce-only", help="Close, never open.")]
+_Work = Annotated[
+    str,
+    typer.Option("--work", metavar="HOW", help="In pieces: iceberg, twap, vwap or chase."),
+]
+_Over = Annotated[str, typer.Option("--over", metavar="1h", help="With --work: for so long.")]
+_Pieces = Annotated[int, typer.Option("--pieces", metavar="N", help="With --work: so many.")]
 _Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
 _Order = Annotated[str, typer.Argument(metavar="ORDER", help="Its id, or the beginning of it.")]
 
@@ -47,6 +53,9 @@ def buy(  # noqa: PLR0913, PLR0917 - the options of a command
     stop: _Trigger = "",
     post_only: _PostOnly = False,
     reduce_only: _Reduce = False,
+    work: _Work = "",
+    over: _Over = "1h",
+    pieces: _Pieces = 10,
     run: RunOption = "",
     environment: EnvironmentOption = "",
     reason: _Reason = "",
@@ -58,7 +67,7 @@ def buy(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> None:
     """Buy by hand: at the market, or with a limit, a stop, or both."""
     wish: dict[str, Any] = {"instrument": instrument, "qty": qty, "limit": limit, "trigger": stop}
-    wish |= {"post_only": post_only, "reduce_only": reduce_only}
+    wish |= {"post_only": post_only, "reduce_only": reduce_only, **_worked(work, over, pieces)}
     said = _Said(Screen(json_to, is_quiet=quiet), read_settings(config, settings), reason, confirm)
     _order(said, _run(said, run, environment), {"side": "buy", **wish})
 
@@ -71,6 +80,9 @@ def sell(  # noqa: PLR0913, PLR0917 - the options of a command
     stop: _Trigger = "",
     post_only: _PostOnly = False,
     reduce_only: _Reduce = False,
+    work: _Work = "",
+    over: _Over = "1h",
+    pieces: _Pieces = 10,
     lots: Annotated[
         str,
         typer.Option(
@@ -88,7 +100,7 @@ def sell(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> None:
     """Sell by hand; on spot only what was bought by hand on this run."""
     wish: dict[str, Any] = {"instrument": instrument, "qty": qty, "limit": limit, "trigger": stop}
-    wish |= {"post_only": post_only, "reduce_only": reduce_only}
+    wish |= {"post_only": post_only, "reduce_only": reduce_only, **_worked(work, over, pieces)}
     said = _Said(Screen(json_to, is_quiet=quiet), read_settings(config, settings), reason, confirm)
     folder = _run(said, run, environment)
     if lots:
@@ -147,6 +159,13 @@ class _Said:
         self, screen: Screen, loaded: "LoadedSettings", reason: str, confirm: str = ""
     ) -> None:
         self.screen, self.loaded, self.reason, self.confirm = screen, loaded, reason, confirm
+
+
+def _worked(how: str, over: str, pieces: int) -> dict[str, Any]:
+    """Return what a command says of an order that is to be worked in pieces."""
+    from openalpha.core.clock import parse_timeframe
+
+    return {"work": how, "over_ms": parse_timeframe(over), "pieces": pieces} if how else {}
 
 
 def _run(said: _Said, run: str, environment: str) -> "RunFolder":

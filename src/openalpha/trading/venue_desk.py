@@ -9,6 +9,7 @@ from openalpha.engine.mirror import Decided
 from openalpha.engine.rows import Row
 from openalpha.risk.ladder import Step
 from openalpha.risk.limits import Limits
+from openalpha.risk.view import Stage
 from openalpha.store.run_log import FrameKind
 from openalpha.trading.bybit_fates import SideTerms
 from openalpha.trading.bybit_side import BybitSide
@@ -24,6 +25,7 @@ from openalpha.trading.venue_orders import VenueOrders
 from openalpha.trading.venue_risk import VenueRisk, told
 from openalpha.trading.venue_state import VenueOutcome, Work
 from openalpha.trading.venue_stops import Protection
+from openalpha.trading.venue_worked import WorkedOrders
 
 __all__ = ["VenueDesk"]
 
@@ -70,6 +72,7 @@ class VenueDesk:
         self.last_row_ms, self.rows = -1, 0
         self.incidents: list[Incident] = []
         self._is_flattening = False
+        self._names = tuple(str(item.id) for item in plan.instruments)
         common: dict[str, Any] = {"side": self.side, "risk": self.risk}
         self.orders = VenueOrders(run_id, books=self.books, **common)
         self.stops = Protection(self.books, self.orders, incidents=self.incidents, **common)
@@ -82,7 +85,10 @@ class VenueDesk:
             **common,
         )
         self.halts = self.orders.halts
-        self.people = ManualDesk(self.books, self.orders, self.stops, side=self.side)
+        self.worked = WorkedOrders(self.books, self.orders, side=self.side)
+        self.people = ManualDesk(
+            self.books, self.orders, self.stops, worked=self.worked, side=self.side
+        )
 
     def apply(self, seq: int, item: Input) -> VenueOutcome:
         """Take in one input."""
@@ -94,25 +100,34 @@ class VenueDesk:
             self._warm([row_of(payload.encode()) for payload in content["warm"]])
         elif item.kind is FrameKind.FEED and "bars" in content:
             self._lead(work, row_of(item.payload))
-        elif item.kind is FrameKind.HEALTH and content.get("what") == "safety":
-            self._stepped(work, self.risk.health(content, item.ts_ms))
         elif item.kind is FrameKind.HEALTH and content.get("what") == "instrument":
             self._halted(work, content, item.ts_ms)
         elif item.kind is FrameKind.COMMAND:
             self._obey(work, content)
         elif item.kind is FrameKind.TIMER and content.get("end"):
             self._end(work, str(content["end"]))
-        elif item.kind is FrameKind.TIMER and content.get("recover"):
-            self.events.hear(work, self.side.recover(item))
-        elif content.get("kind") != RequestKind.ASK_MARKET:
-            self.events.hear(work, self.side.hear(item))
+        else:
+            self._hear(work, item, content)
         self._stepped(work, self.risk.hear(item.kind, content))
         work.requests += [*self.side.owed(), *self.risk.owed()]
+        if item.kind is FrameKind.TIMER and self.side.is_recovered:
+            self.worked.tick(work)
         self._settle(work)
         self._wind_up(work)
         self._settle(work)
         self.orders.dispatch(work)
         return work.outcome()
+
+    def _hear(self, work: Work, item: Input, content: dict[str, Any]) -> None:
+        """Take in what came of the venue, of time, and of the process's own safety."""
+        if item.kind is FrameKind.HEALTH and content.get("what") == "safety":
+            self._stepped(work, self.risk.health(content, item.ts_ms))
+        elif item.kind is FrameKind.TIMER and content.get("recover"):
+            self.events.hear(work, self.side.recover(item))
+        elif content.get("kind") == RequestKind.ASK_MARKET:
+            self.worked.hear(content)
+        else:
+            self.events.hear(work, self.side.hear(item))
 
     def _settle(self, work: Work) -> None:
         """Send the net of what is wanted, and let stops cover what is held, until both agree."""
@@ -171,6 +186,7 @@ class VenueDesk:
     def _lead(self, work: Work, row: Row) -> None:
         close_ms = row.ts_ms + self.plan.timeframe_ms
         self.last_row_ms, self.rows = row.ts_ms, self.rows + 1
+        self.worked.see(row, self._names)
         decisions: dict[int, Decided] = {}
         for number, book in enumerate(self.books):
             part = part_of(row, book.part.numbers)
@@ -209,6 +225,8 @@ class VenueDesk:
         for step in steps:
             work.note(FrameKind.NOTE, **told(step))
             work.notices.append(f"risk is {step.after.name.lower()}: {step.words}")
+        if any(step.after is not Stage.ACTIVE for step in steps):
+            self.people.withdraw(work)
         if self.risk.must_flatten and self.mode in (Mode.RUNNING, Mode.PAUSED):
             self.mode, self._is_flattening = Mode.CLOSING, True
             self.why = work.locks = self.risk.ladder.standing.words
@@ -226,6 +244,7 @@ class VenueDesk:
             # What is under way is heard of first: only then is known what there is to close.
             self.mode, self.why = Mode.CLOSING, reason or "stopped"
             self._is_flattening = bool(command.get("flatten"))
+            self.people.withdraw(work)
             work.note(FrameKind.NOTE, mode=self.mode.value, reason=self.why)
         elif verb in ("ORDER", "AMEND", "CANCEL"):
             self._order_of_a_person(work, verb, command.get("wish") or {})

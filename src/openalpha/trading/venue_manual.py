@@ -5,11 +5,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from openalpha.core.errors import InputError
-from openalpha.core.instruments import Instrument, InstrumentId, Kind
+from openalpha.core.instruments import Instrument, InstrumentId
+from openalpha.core.instruments import Kind as Market
 from openalpha.core.messages import ApprovedIntent, OrderIntent
 from openalpha.core.orders import OrderType, Side, TimeInForce, TriggerKind
 from openalpha.risk.gate import Refusal
 from openalpha.store.run_log import FrameKind
+from openalpha.trading.algorithms import Kind
 from openalpha.trading.bybit_side import BybitSide
 from openalpha.trading.orders import LiveOrder
 from openalpha.trading.side import Change
@@ -17,6 +19,7 @@ from openalpha.trading.venue_books import MANUAL, VenueBook
 from openalpha.trading.venue_orders import VenueOrders
 from openalpha.trading.venue_state import Work
 from openalpha.trading.venue_stops import Protection
+from openalpha.trading.venue_worked import WorkedOrders
 
 __all__ = ["ManualDesk"]
 
@@ -31,6 +34,7 @@ class ManualDesk:
     books : list of VenueBook
     orders : VenueOrders
     stops : Protection
+    worked : WorkedOrders
     side : BybitSide
     """
 
@@ -40,9 +44,11 @@ class ManualDesk:
         orders: VenueOrders,
         stops: Protection,
         *,
+        worked: WorkedOrders,
         side: BybitSide,
     ) -> None:
         self._books, self._orders, self._stops, self._side = books, orders, stops, side
+        self._worked = worked
 
     def order(self, work: Work, wish: Mapping[str, Any], *, number: int) -> None:
         """Place an order of the sub-book of people's orders."""
@@ -50,6 +56,9 @@ class ManualDesk:
             intent = self._intent(self._books[number], wish)
         except InputError as error:
             _refuse(work, "not_understood", error.message)
+            return
+        if wish.get("work"):
+            self._work(work, intent, number=number, wish=wish)
             return
         verdict = self._orders.judge(number, intent, by_risk=True)
         if isinstance(verdict, Refusal):
@@ -63,6 +72,30 @@ class ManualDesk:
             _refuse(work, verdict.reason.name.lower(), verdict.words)
             return
         work.answer["link"] = self._orders.send(work, verdict, number=number, leg="order")
+
+    def _work(
+        self, work: Work, intent: OrderIntent, *, number: int, wish: Mapping[str, Any]
+    ) -> None:
+        """Begin to work an order in pieces."""
+        try:
+            if intent.lots or intent.trigger_price is not None:
+                raise InputError("an order that is worked has no trigger, and names no parcels")
+            kind = Kind(str(wish["work"]))
+            work.answer["link"] = self._worked.begin(
+                work, intent, number=number, kind=kind, wish=wish
+            )
+        except ValueError:
+            kinds = ", ".join(kind.value for kind in Kind)
+            _refuse(work, "not_understood", f"there is no '{wish['work']}'; there are {kinds}")
+        except InputError as error:
+            _refuse(work, "not_understood", error.message)
+
+    def withdraw(self, work: Work) -> None:
+        """Cancel whatever could still open something; what protects a position stays."""
+        for name in list(self._worked.parents):
+            self._worked.cancel(work, name)
+        found = [order for order in self._cancellable() if not order.is_reduce_only]
+        work.requests += self._side.cancel([order.link_id for order in found])
 
     def amend(self, work: Work, wish: Mapping[str, Any]) -> None:
         """Give an open order other terms, where the gate would let it through with them."""
@@ -82,14 +115,22 @@ class ManualDesk:
 
     def cancel(self, work: Work, wish: Mapping[str, Any]) -> None:
         """Cancel one open order, or all of a run that protect no position."""
+        names = list(self._worked.parents) if wish.get("all") else [str(wish.get("link", ""))]
+        parents = [name for name in names if name in self._worked.parents]
+        for name in parents:
+            self._worked.cancel(work, name)
+        if parents and not wish.get("all"):
+            work.note(FrameKind.INTENT, cancel=parents, by=_by(wish))
+            work.answer["links"] = parents
+            return
         try:
             found = self._cancellable() if wish.get("all") else [self._named(wish)]
         except InputError as error:
             _refuse(work, "not_understood", error.message)
             return
-        links = [order.link_id for order in found]
+        links = [*parents, *(order.link_id for order in found)]
         work.note(FrameKind.INTENT, cancel=links, by=_by(wish))
-        work.requests += self._side.cancel(links)
+        work.requests += self._side.cancel([order.link_id for order in found])
         work.answer["links"] = links
 
     def _intent(self, book: VenueBook, wish: Mapping[str, Any]) -> OrderIntent:
@@ -109,7 +150,7 @@ class ManualDesk:
             raise InputError(f"the least of {item.symbol} is {item.min_qty}, {qty} was asked")
         if wish.get("post_only") and limit is None:
             raise InputError("post-only is for a limit order: give its price")
-        if wish.get("lots") and (item.kind is not Kind.SPOT or side is not Side.SELL):
+        if wish.get("lots") and (item.kind is not Market.SPOT or side is not Side.SELL):
             raise InputError("parcels are named for a sale on spot")
         return OrderIntent(
             ts_ms=self._side.now_ms,
@@ -177,7 +218,7 @@ def _refuse(work: Work, reason: str, words: str) -> None:
 
 def _only_sells(item: Instrument, side: Side) -> bool:
     """Whether an order can only sell coins that were bought."""
-    return item.kind is Kind.SPOT and side is Side.SELL
+    return item.kind is Market.SPOT and side is Side.SELL
 
 
 def _trigger_kind(

@@ -41,6 +41,18 @@ def venue_status(desk: VenueDesk, *, said_ms: int, last_ts_ms: int, is_led: bool
             for item, mark in zip(book.instruments, book.marks, strict=True)
             if mark
         },
+        "worked": [
+            {
+                "id": one.name,
+                "how": one.parent.kind.value,
+                "instrument": str(one.parent.intent.instrument),
+                "side": int(one.parent.intent.side),
+                "qty": f"{one.parent.intent.qty:f}",
+                "filled": f"{one.filled:f}",
+                "end_ms": one.parent.end_ms,
+            }
+            for one in desk.worked.parents.values()
+        ],
         "books": [_book_row(desk, number) for number in range(len(desk.books))],
     }
 
