@@ -260,7 +260,7 @@ def _base(
 def _record(study: Study, params: StrategyParams) -> dict[str, Any]:
     return {
         "strategy": study.cls.name, "params": api.plain_params(params),
-        "instruments": list(study.histories), "capital": str(study.capital),
+        "instruments": list(study.instruments), "capital": str(study.capital),
         "settings": api.settings_record(study.settings),
     }  # fmt: skip
 

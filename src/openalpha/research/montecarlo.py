@@ -96,7 +96,7 @@ class MonteCarloResult(Shown):
             floor = percent(paths.ruin, digits=0)
             words = f"It falls to {floor} of its start or less in {_share(ruin)} of them."
             found.append(("alarm" if ruin > 0.05 else "note", words))
-        for kind, many in (("costs", "costs"), ("delay", "delay")):
+        for kind, many in (("costs", "costs"), ("delay", "a delay")):
             lost = [one for one in self.of_kind(kind) if one.metrics["total_return"] <= 0]
             if lost and self.base["total_return"] > 0:
                 found.append(("caution", f"Its profit is gone with {many} {lost[0].change}."))
@@ -205,7 +205,7 @@ def _fan(paths: Paths) -> Chart:
     )  # fmt: skip
     return Chart(
         f"fan-{paths.kind}", traces, layout, f"Equity over {unit}, bands of the paths",
-        behind=behind, heading=f"Change of the account after so many {unit}, %",
+        behind=behind, heading="Change of the account, %",
     )  # fmt: skip
 
 

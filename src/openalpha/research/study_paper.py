@@ -21,8 +21,10 @@ _TONES = {"alarm": ALARM, "caution": CAUTION, "note": SOFT}
 _COLOURS = {"@gain": GAIN, "@loss": LOSS, "@soft": SOFT, "@bench": BENCH, "@ink": INK}
 _CYCLE = (GAIN, LOSS, SOFT, BENCH)
 _STAMP = 1e11
+_DRAWN = {"scatter", "bar", "heatmap"}
 _BANDS = ((0.88, 0.90, 0.92), (0.77, 0.80, 0.83))
 _ROWS = 60
+_CELL, _APART = 7.4, 12.0
 
 
 def study_pdf(page: Page) -> bytes:
@@ -58,16 +60,16 @@ def _said(paper: Paper, part: Said, key: str) -> None:
 def _charted(paper: Paper, part: Charted, key: str) -> None:
     chart = part.chart
     paper.need(190)
-    note = " ".join(filter(None, (chart.heading + "." if chart.heading else "", part.note)))
-    paper.heading(plain(part.title), key=key, note=plain(_untagged(note)))
     kinds = {trace["type"] for trace in chart.traces}
+    note = " ".join(filter(None, (chart.heading + "." if chart.heading else "", part.note)))
+    if not kinds <= _DRAWN:
+        note = "This picture is on the HTML page only."
+    paper.heading(plain(part.title), key=key, note=plain(note))
     if kinds <= {"scatter", "bar"}:
         is_across = any(trace.get("orientation") == "h" for trace in chart.traces)
         (_levels if is_across else _curves)(paper, chart)
     elif "heatmap" in kinds:
         _heat(paper, chart)
-    else:
-        say(paper, "This picture is on the HTML page only.", size=8, colour=SOFT)
     for listing in (part.below, chart.behind):
         if listing is not None:
             _listed(paper, listing)
@@ -79,11 +81,29 @@ def _block(paper: Paper, part: Block, key: str) -> None:
 
 
 def _listed(paper: Paper, listing: Listing) -> None:
-    rows = listing.cells
+    """Draw a table; one too wide for the sheet goes on below, its first column repeated."""
+    rows, heads = listing.cells, listing.heads
     shown = rows[:_ROWS]
-    parts = [max(map(len, column)) for column in zip(listing.heads, *shown, strict=True)]
-    widths = [min(max(3.0, wide**0.8), 12.0) for wide in parts]
-    grid(paper, shown, head=listing.heads, widths=widths, numbers=range(1, len(widths)))
+    every = zip(heads, *shown, strict=True)
+    needs = [
+        max(paper.canvas.stringWidth(plain(cell), PLAIN, _CELL) for cell in column) + _APART
+        for column in every
+    ]
+    start = 1
+    while start < len(heads) or len(heads) == start == 1:
+        stop, room = start, paper.width - needs[0]
+        while stop < len(heads) and (stop == start or needs[stop] <= room):
+            room -= needs[stop]
+            stop += 1
+        columns = [0, *range(start, stop)]
+        grid(
+            paper,
+            [[row[at] for at in columns] for row in shown],
+            head=[heads[at] for at in columns],
+            widths=[needs[at] for at in columns],
+            numbers=range(1, len(columns)),
+        )
+        start = max(stop, start + 1)
     if len(shown) < len(rows):
         words = f"The first {len(shown)} of {len(rows):,} rows; JSON and HTML hold them all."
         say(paper, words, size=7.5, colour=SOFT)
@@ -133,12 +153,18 @@ def _curves(paper: Paper, chart: Chart) -> None:
             colour = _colour(trace, at)
             plot.columns(xs[at] + 0.8 * place, ys[at], width=0.8 / len(bars), colour=colour)
         elif trace.get("line", {}).get("width", 1) > 0:
-            plot.line(xs[at], ys[at], colour=_colour(trace, at))
+            is_stepped = trace.get("line", {}).get("shape") == "hv"
+            x, y = _stepped(xs[at], ys[at]) if is_stepped else (xs[at], ys[at])
+            plot.line(x, y, colour=_colour(trace, at))
     paper.y -= 146
     named = [
         (trace["name"], _colour(trace, at)) for at, trace in enumerate(traces) if trace.get("name")
     ]
     _legend(paper, named)
+
+
+def _stepped(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    return np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
 
 
 def _legend(paper: Paper, named: Sequence[tuple[str, Colour]]) -> None:
@@ -209,7 +235,3 @@ def _heat(paper: Paper, chart: Chart) -> None:
     names = (chart.layout["xaxis"]["title"]["text"], chart.layout["yaxis"]["title"]["text"])
     words = f"{names[0]} across, {names[1]} up; {low:.4g} (orange) to {high:.4g} (blue)."
     say(paper, words, size=7.5, colour=SOFT, gap=4)
-
-
-def _untagged(text: str) -> str:
-    return text.replace("<b>", "").replace("</b>", "")

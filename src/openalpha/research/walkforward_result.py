@@ -149,11 +149,18 @@ class WalkForwardResult(Shown):
         moved = self.drift
         jumps = [name for name, value in moved.items() if value > 0.33]
         second = ("note", "The parameters chosen stay near each other from fold to fold.")
+        wandering = {name: value for name, value in moved.items() if value > 0.15}
         if jumps:
             words = (
                 f"What training chooses jumps about: {', '.join(jumps)}; it may be fitting noise."
             )
             second = ("caution", words)
+        elif wandering:
+            told = ", ".join(f"{n} by {percent(v, digits=0)}" for n, v in wandering.items())
+            words = (
+                f"What training chooses moves from fold to fold: {told} of its range on average."
+            )
+            second = ("note", words)
         third = ("note", f"{percent(share, digits=0)} of the tests made a profit.")
         if self.is_complete:
             return (first, third, second)
@@ -233,7 +240,11 @@ class WalkForwardResult(Shown):
             "fold is counted in the trial ledger.",
         )
         page.verdict(self.sentences)
-        page.chart("The tests, end to end", self._equity(), note="Unseen time only, net of costs.")
+        page.chart(
+            "The tests, end to end",
+            self._equity(),
+            note="Unseen time only, net of costs; a dotted line starts each test.",
+        )
         page.chart("What each fold promised and kept", self._promised())
         if self.drift:
             note = "0 is the lowest value tried, 1 the highest."
@@ -247,13 +258,16 @@ class WalkForwardResult(Shown):
                  for name in _SHOWN]  # fmt: skip
         rows = []
         for one in self.outcomes:
-            times = (one.fold.train_start_ms, one.fold.train_end_ms, one.fold.test_start_ms,
-                     one.fold.test_end_ms)  # fmt: skip
+            fold = one.fold
+            spans = (
+                (fold.train_start_ms, fold.train_end_ms),
+                (fold.test_start_ms, fold.test_end_ms),
+            )
             found = [figure(name, made.get(name, math.nan), currency="")
                      for made in (one.trained, one.tested) for name in _SHOWN]  # fmt: skip
-            rows.append([one.fold.number, *map(day, times),
+            rows.append([fold.number, *(f"{day(a)} to {day(z)}" for a, z in spans),
                          *(one.config.get(name, "–") for name in names), *found])  # fmt: skip
-        head = ["fold", "training from", "to", "test from", "to", *names, *shown]
+        head = ["fold", "training", "test", *names, *shown]
         return Listing(head, rows)
 
     def _equity(self) -> Chart:
@@ -281,7 +295,7 @@ class WalkForwardResult(Shown):
         )  # fmt: skip
         return Chart(
             "equity", [line], layout, "Equity over the tests; a dotted line starts each",
-            behind=behind, heading="Change since the first test, %; a dotted line starts each test",
+            behind=behind, heading="Change since the first test, %",
         )  # fmt: skip
 
     def _promised(self) -> Chart:

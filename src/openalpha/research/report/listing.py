@@ -5,6 +5,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from openalpha.research.definitions import DEFINITIONS
+from openalpha.research.wording import figure
 
 __all__ = ["Listing", "number_text"]
 
@@ -15,8 +16,8 @@ _METRICS = {item.name: item for item in DEFINITIONS}
 class Listing(NamedTuple):
     """Rows under a head; a head that is a metric's name is shown as its label and explained.
 
-    A cell is text as it shall stand, or a number, which is written short. Text that begins with a
-    sign is coloured by it.
+    A cell is text as it shall stand, or a number, which is written in the metric's unit, else
+    short. Text that begins with a sign is coloured by it.
     """
 
     header: Sequence[str]
@@ -35,7 +36,7 @@ class Listing(NamedTuple):
     @property
     def cells(self) -> list[list[str]]:
         """The rows as text."""
-        return [[number_text(cell) for cell in row] for row in self.rows]
+        return [list(map(_text, self.header, row)) for row in self.rows]
 
     def html(self) -> str:
         """Return it as an HTML table that scrolls by itself where it is wider than the page."""
@@ -55,6 +56,12 @@ class Listing(NamedTuple):
             words = f'<abbr title="{escape(f"{item.words} {item.formula}")}">{words}</abbr>'
         kind = ' class="words"' if is_worded else ""
         return f'<th scope="col"{kind}>{words}</th>'
+
+
+def _text(name: str, cell: Any) -> str:
+    if name in _METRICS and isinstance(cell, float):
+        return figure(name, cell, currency="")
+    return number_text(cell)
 
 
 def _cell(text: str) -> str:
