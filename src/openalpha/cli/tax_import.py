@@ -148,7 +148,10 @@ def settle(
             metavar="KEY…", help="Keys of open items, their beginnings, or a kind: broken_balance."
         ),
     ],
-    way: Annotated[str, typer.Option("--as", help="own, buy, sell, income, gift, lost or ignore.")],
+    way: Annotated[
+        str,
+        typer.Option("--as", help="own, buy, sell, income, gift, split, lost, personal or ignore."),
+    ],
     reason: Annotated[str, typer.Option("--reason", help="Why; kept, and printed in reports.")],
     aud: Annotated[
         str | None, typer.Option("--aud", help="What it was worth; else by the rates.")
@@ -175,6 +178,8 @@ def settle(
         imports = _imports(books)
         history = history_of(books, whose)
         items = _all_chosen(keys, history)
+        if way == "personal":
+            _refuse_on_venue(items, history)
         zone = profile_in(books, whose).time_zone
         locks = YearLocks(books.database, books.clock)
         locks.refuse(whose, [item.ts_ms for item in items], zone=zone)
@@ -313,6 +318,19 @@ def _chosen(key: str, items: "list[ImportItem]") -> "ImportItem":
         many = f"{len(found)} open items begin" if found else "no open item begins"
         raise UnknownName(f"{many} with '{key}'; `openalpha tax open` shows them")
     return next(iter(found.values()))
+
+
+def _refuse_on_venue(items: "list[ImportItem]", history: "ImportedHistory") -> None:
+    """Refuse personal use of what an exchange held: it is for coins of a wallet of one's own."""
+    from openalpha.books.imports.generic import GENERIC
+
+    for item in items:
+        record = history.sources.get(item.key)
+        if record is None or record.family != GENERIC.name or item.code != "unmatched_withdrawal":
+            raise InputError(
+                f"{item.key[:10]} cannot be personal use: that is for coins spent from a wallet of "
+                "your own, told as a withdrawal in a CSV of our columns, never for coins on a venue"
+            )
 
 
 def _show_items(screen: Screen, items: "list[ImportItem]", *, limit: int) -> None:

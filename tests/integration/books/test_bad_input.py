@@ -143,3 +143,21 @@ def test_a_locked_year_refuses_and_keeps_what_comes_late(at: Any) -> None:
     assert "what was imported or settled since" in " ".join(made["reasons"])
     refused = at("report", "--year", "2025-26", "--method", "lifo")
     assert refused.code == 1 and "cannot replace it" in refused.err
+
+
+def test_personal_use_is_not_for_coins_on_a_venue(at: Any, tmp_path: Path) -> None:
+    gone = "2025-09-01T09:00:00+10:00,withdrawal,,,BTC,0.1,,,,2\n"
+    (tmp_path / "venue.toml").write_text(
+        'venue = "somewhere"\n[columns]\n'
+        + "".join(f'{name} = "{name}"\n' for name in HEAD.strip().split(","))
+    )
+    mapped = ("import", "a", "--mapping", str(tmp_path / "venue.toml"), "-q")
+    assert at(*mapped, a=BUY + gone).code == 0
+    why = ("--as", "personal", "--aud", "9000", "--reason", "a bicycle")
+    done = at("settle", "unmatched_withdrawal", *why)
+    assert done.code == 1 and "cannot be personal use" in done.err
+    assert at("import", "b", "-q", b=BUY + gone.replace("0.1", "0.2")).code == 0
+    (own,) = [r for r in told(at("open", "--json", "-"))["items"] if "b.csv" in r["text"]]
+    assert at("settle", own["key"], *why).code == 0
+    said = {row["name"]: row["value"] for row in report(at)["settings"]}
+    assert said["Personal use claims"] == "1"

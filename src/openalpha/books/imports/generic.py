@@ -21,13 +21,14 @@ COLUMNS = (
 """What a column may be; time and type must be there."""
 
 TYPES = (
-    "trade", "buy", "sell", "deposit", "withdrawal", "internal", "airdrop", "staking", "interest",
+    "trade", "buy", "sell", "deposit", "withdrawal", "internal", "airdrop", "airdrop_initial",
+    "chain_split", "staking", "interest",
     "reward", "rebate", "pnl", "funding", "fee", "liquidation", "settlement", "ignore",
 )  # fmt: skip
 """What a row may be."""
 
 _OURS = "generic"
-_INCOME = ("airdrop", "staking", "interest", "reward", "rebate")
+_INCOME = ("airdrop", "airdrop_initial", "chain_split", "staking", "interest", "reward", "rebate")
 _CONTRACT = ("pnl", "funding", "fee", "liquidation", "settlement")
 
 

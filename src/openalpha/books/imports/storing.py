@@ -24,7 +24,7 @@ from openalpha.store.decimals import decimal_text
 
 __all__ = ["Added", "Imports", "Settlement", "SourceFile", "WAYS"]
 
-WAYS = ("own", "buy", "sell", "income", "gift", "lost", "ignore")
+WAYS = ("own", "buy", "sell", "income", "gift", "split", "lost", "personal", "ignore")
 """What an open item may be settled as."""
 
 
@@ -51,7 +51,8 @@ class Settlement:
     Parameters
     ----------
     way : str
-        One of `WAYS`: own (moved between own wallets), buy, sell, income, gift, lost, ignore.
+        One of `WAYS`: own (moved between own wallets), buy, sell, income, gift, split, lost,
+        personal, ignore.
     aud : Decimal or None
         Its value in AUD; None takes the rates' word.
     reason : str

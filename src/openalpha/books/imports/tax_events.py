@@ -8,6 +8,7 @@ from decimal import Decimal
 from openalpha.books.imports.claims import claimed, crossed
 from openalpha.books.imports.items import ImportItem, item_of
 from openalpha.books.imports.records import Kind, Move, Record
+from openalpha.books.imports.settling import WITHOUT_INCOME, settled_event, unearned
 from openalpha.books.imports.storing import Settlement
 from openalpha.books.imports.symbols import FIAT
 from openalpha.books.imports.transfers import Transfer
@@ -153,36 +154,15 @@ class EventMaker:
 
     def _settle(self, record: Record, settlement: Settlement, *, key: str, move: Move) -> None:
         aud = settlement.aud
-        if aud is None and settlement.way != "lost":
+        if aud is None and settlement.way not in ("lost", "split"):
             aud = self._value(Move(move.coin, abs(move.amount)), record)
-        common = {"wallet": record.wallet, "ts_ms": record.ts_ms}
-        day, qty = self._day(record), abs(move.amount)
-        if move.coin in FIAT:
-            if settlement.way == "income":
-                self._add(record, Money(key, day, aud or ZERO, "reward", ts_ms=record.ts_ms))
-            return
-        if move.amount > 0:
-            income = aud if settlement.way == "income" else ZERO
-            kind = {"income": "reward", "gift": "gift"}.get(settlement.way, "buy")
-            self._add(
-                record,
-                Acquire(key, day, move.coin, qty, aud, kind=kind, income=income or ZERO, **common),  # type: ignore[arg-type]
-            )
-        elif move.amount < 0:
-            is_lost = settlement.way == "lost"
-            self._add(
-                record,
-                Dispose(
-                    key,
-                    day,
-                    move.coin,
-                    qty,
-                    (aud or ZERO) if is_lost else aud,
-                    kind="C1" if is_lost else "A1",
-                    reason=settlement.reason,
-                    **common,  # type: ignore[arg-type]
-                ),
-            )
+        event = settled_event(
+            record, settlement.way, key=key, move=move, day=self._day(record), aud=aud
+        )
+        if isinstance(event, Dispose):
+            event = replace(event, reason=settlement.reason)
+        if event is not None:
+            self._add(record, event)
 
     # ---- trades
 
@@ -320,7 +300,11 @@ class EventMaker:
     def _income(self, record: Record, kind: str) -> None:
         for number, move in enumerate(record.moves):
             key = record.key if not number else f"{record.key}.{number}"
-            self._receive(record, key, Move(move.coin, -abs(move.amount)), kind)
+            paid = Move(move.coin, -abs(move.amount))
+            if kind in WITHOUT_INCOME:
+                self._add(record, unearned(record, key=key, move=move, day=self._day(record)))
+            else:
+                self._receive(record, key, paid, kind)
 
     def _receive(
         self, record: Record, key: str, paid: Move, kind: str, *, is_income: bool = True
