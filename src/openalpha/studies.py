@@ -1,7 +1,8 @@
 """The public Python functions that run a strategy many times over: sweeps and what judges them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -19,6 +20,7 @@ from openalpha.research.context import RunContext, settings_hash
 from openalpha.research.result import BacktestResult
 from openalpha.research.sweep import Evaluates, Progress, SweepPlan, run_sweep, search_of
 from openalpha.research.sweep_apart import ApartEvaluator
+from openalpha.research.sweep_cluster import ClusterEvaluator
 from openalpha.research.sweep_evaluate import Evaluator, Subject
 from openalpha.research.sweep_result import SweepResult, objective_of
 from openalpha.research.sweep_space import Config, Space, space_of
@@ -34,7 +36,7 @@ __all__ = ["Study", "SweepResult", "check_groups", "corners", "plan_of", "study_
 Group = Mapping[str, Any]
 _NONE: Group = {}
 _PROOFS = 4
-VERSION = 1
+VERSION = 2
 """Raised whenever a sweep of the same question may give other bytes."""
 
 
@@ -81,6 +83,19 @@ class Study:
         if strategy is not None and self.settings.venue.fills.path != "refine":
             return Evaluator(subject, workers=workers)
         return ApartEvaluator(subject, partial(_measured, self), workers=workers)
+
+    @contextmanager
+    def evaluators(self, workers: int | None, *, cluster: str) -> Iterator[Evaluates]:
+        """Lend what runs its configurations, here or on the workers of a cluster."""
+        if not cluster:
+            yield self.evaluator(workers)
+            return
+        subject = self.evaluator(1).subject
+        far = ClusterEvaluator(subject, partial(_evaluator_of, self), address=cluster)
+        try:
+            yield far
+        finally:
+            far.close()
 
     def run(self, params: StrategyParams, histories: Mapping[str, History]) -> BacktestResult:
         """Return one backtest, not counted as a trial."""
@@ -172,6 +187,7 @@ def sweep(  # noqa: PLR0913 - one keyword a choice, all optional
     seed: int = 1,
     prune: float = 0.0,
     workers: int | None = None,
+    cluster: str = "",
     resume: bool = False,
     params: Group = _NONE,
     capital: Decimal | int | float | str = 10_000,
@@ -209,6 +225,9 @@ def sweep(  # noqa: PLR0913 - one keyword a choice, all optional
         up; 0 gives none up. What is given up is kept with its returns so far, and counts.
     workers : int, optional
         As many as there are cores without it.
+    cluster : str
+        Address of a Dask scheduler whose workers run the configurations, as `tcp://10.0.0.5:8786`;
+        the trials are counted and kept here.
     resume : bool
         Go on where an earlier sweep of the same question stopped.
     progress : callable, optional
@@ -261,10 +280,11 @@ def sweep(  # noqa: PLR0913 - one keyword a choice, all optional
     )  # fmt: skip
     search_of(plan)  # what cannot be searched is said before anything slow begins
     study.prove(corners(space))
-    result = run_sweep(
-        plan, study.evaluator(workers), home=study.home, ledger=api.ledger_of(study.home),
-        resume=resume, progress=progress,
-    )  # fmt: skip
+    with study.evaluators(workers, cluster=cluster) as evaluator:
+        result = run_sweep(
+            plan, evaluator, home=study.home, ledger=api.ledger_of(study.home), resume=resume,
+            progress=progress,
+        )  # fmt: skip
     if result.best_row >= 0:
         study.prove([result.trials.configs[result.best_row]])
     return result
@@ -329,3 +349,7 @@ def _measured(
 ) -> tuple[Mapping[str, float], NDArray[np.float64]]:
     result = study.run(params, histories)
     return result.metrics, result.days.returns
+
+
+def _evaluator_of(study: Study, workers: int) -> Evaluates:
+    return study.evaluator(workers)

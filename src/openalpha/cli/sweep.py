@@ -56,6 +56,9 @@ PruneOption = Annotated[
     float, typer.Option("--prune", metavar="SHARE", help="Give hopeless trials up after it.")
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where the same sweep stopped.")]
+ClusterOption = Annotated[
+    str, typer.Option("--cluster", metavar="ADDRESS", help="Run on the workers of a Dask cluster.")
+]
 ParquetOption = Annotated[
     Path | None, typer.Option("--parquet", metavar="FILE", help="With the daily returns of each.")
 ]
@@ -71,6 +74,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of a command
     seed: SeedOption = 1,
     prune: PruneOption = 0.0,
     workers: WorkersOption = None,
+    cluster: ClusterOption = "",
     resume: ResumeOption = False,
     instrument: InstrumentOption = None,
     timeframe: TimeframeOption = "",
@@ -102,8 +106,9 @@ def sweep(  # noqa: PLR0913, PLR0917 - the options of a command
     )  # fmt: skip
     choices = {
         "objective": tuple(objective or ("sharpe",)), "method": method, "trials": trials,
-        "seed": seed, "prune": prune, "workers": workers, "resume": resume, "family": family,
-        "params": params, "capital": capital, "home": loaded.home, **groups_of(loaded),
+        "seed": seed, "prune": prune, "workers": workers, "cluster": cluster, "resume": resume,
+        "family": family, "params": params, "capital": capital, "home": loaded.home,
+        **groups_of(loaded),
     }  # fmt: skip
     result = _run(screen, strategy, histories, {"grid": grids, **choices})
     _show(screen, result)

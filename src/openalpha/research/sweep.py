@@ -244,13 +244,11 @@ class _Work:
             self.search.tell(batch.configs, self._scores(batch))
 
     def _scores(self, batch: Batch) -> list[tuple[float, ...] | None]:
-        columns = [item.scores(batch.figures) for item in self.plan.objectives]
-        found: list[tuple[float, ...] | None] = []
-        for row in range(len(batch.configs)):
-            values = tuple(float(column[row]) for column in columns)
-            is_known = batch.status[row] in (Status.COMPLETE, Status.REPEATED)
-            found.append(values if is_known and all(map(np.isfinite, values)) else None)
-        return found
+        scores = np.stack([item.scores(batch.figures) for item in self.plan.objectives], axis=1)
+        is_known = np.isin(batch.status, (Status.COMPLETE, Status.REPEATED))
+        is_known &= np.isfinite(scores).all(axis=1)
+        rows = zip(scores.tolist(), is_known.tolist(), strict=True)
+        return [tuple(values) if known else None for values, known in rows]
 
     def _run(self, configs: list[Config]) -> Batch:
         count = len(configs)

@@ -56,14 +56,7 @@ class ApartEvaluator:
         DataError
             If a worker was ended from outside.
         """
-        found = [
-            Outcomes(
-                np.full((len(params), len(FIGURES)), np.nan),
-                np.zeros((len(params), len(span.days)), dtype=np.float32),
-                done=np.zeros(len(params), dtype=np.bool_),
-            )
-            for span in spans
-        ]
+        found = [Outcomes.empty(len(params), len(span.days)) for span in spans]
         places = [(row, number) for row in range(len(params)) for number in range(len(spans))]
         _jobs.append((self._measure, params, spans))
         try:

@@ -86,6 +86,15 @@ class Outcomes:
     faults: dict[int, str] = field(default_factory=dict)
     done: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
+    @classmethod
+    def empty(cls, count: int, days: int) -> "Outcomes":
+        """Return outcomes of which nothing is known yet."""
+        return cls(
+            np.full((count, len(FIGURES)), np.nan),
+            np.zeros((count, days), dtype=np.float32),
+            done=np.zeros(count, dtype=np.bool_),
+        )
+
 
 class Span:
     """A part of the subject's time, ready to be run on.
@@ -102,6 +111,7 @@ class Span:
 
     def __init__(self, subject: Subject, *, start_ms: int, end_ms: int) -> None:
         self.subject, self.rows = subject, []
+        self.start_ms, self.end_ms = start_ms, end_ms
         self.parts: dict[str, History] = {}
         for name, history in subject.histories.items():
             a, z = np.searchsorted(history.ts_ms, [start_ms, end_ms]).tolist()
@@ -177,14 +187,7 @@ class Evaluator:
         Ctrl-C ends it after the runs under way; `is_stopped` then says so.
         """
         count = len(params)
-        found = [
-            Outcomes(
-                np.full((count, len(FIGURES)), np.nan),
-                np.zeros((count, len(span.days)), dtype=np.float32),
-                done=np.zeros(count, dtype=np.bool_),
-            )
-            for span in spans
-        ]
+        found = [Outcomes.empty(count, len(span.days)) for span in spans]
         numbers = iter(range(count))
         halt = threading.Event()
         while len(self._lanes) < self.workers:

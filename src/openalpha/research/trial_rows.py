@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 __all__ = ["PackedRows", "Shared", "content_key", "packed_rows"]
 
 _SHOWN = ("sharpe", "total_return")
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
 
 
 class Shared(Protocol):
@@ -73,8 +74,7 @@ def packed_rows(
         kept = {name: value for name, value in figures.items() if isfinite(value)}
         for name in _SHOWN:
             shown[name][row] = kept.get(name, nan)
-        text = {"metrics": kept, "params": own, "shared": shared}
-        texts.append(json.dumps(text, separators=(",", ":"), sort_keys=True).encode())
+        texts.append(_JSON.encode({"metrics": kept, "params": own, "shared": shared}).encode())
     lengths = np.array([len(returns) for returns in daily_returns])
     columns = {
         "is_counted": common.is_counted,
@@ -102,7 +102,7 @@ def content_key(*content: Any) -> int:
 
 
 def _encoded(*content: Any) -> bytes:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), default=str).encode()
+    return _JSON.encode(content).encode()
 
 
 def _key(encoded: bytes) -> int:
