@@ -52,6 +52,8 @@ def _amend(state: State, account: Account, params: Params) -> dict[str, Any]:
     """Answer POST /v5/order/amend."""
     order = _found(state, account, params)
     listing = state.listings[order.listing]
+    if listing.status != "Trading":
+        raise Refused(110074, "This contract is not live")
     limit = price_of(params, "price", listing=listing)
     trigger = price_of(params, "triggerPrice", listing=listing)
     qty = _new_quantity(params, order, state)
