@@ -179,7 +179,7 @@ class TaxBook:
                 OpenItem("missing_acquisition", sold.disposal, text, found, missing)
             )
         if lots:
-            self.open_items += short_lots(sold, lots, pieces)
+            self.open_items += short_lots(sold, lots, pieces=pieces)
         self.slices += cut(sold, pieces, missing=missing)
 
     def _swap(self, event: Swap) -> None:

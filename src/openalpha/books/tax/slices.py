@@ -98,7 +98,7 @@ class Sold(NamedTuple):
 
 
 def short_lots(
-    sold: Sold, lots: Sequence[tuple[str, Decimal]], pieces: Sequence[Piece]
+    sold: Sold, lots: Sequence[tuple[str, Decimal]], *, pieces: Sequence[Piece]
 ) -> list[OpenItem]:
     """Ask about parcels that were named for a disposal and held less than was named of them.
 
