@@ -136,7 +136,8 @@ def _listing(passages: Sequence[Passage], *, is_shock: bool) -> Listing:
               "liquidated"]  # fmt: skip
     rows: list[list[str]] = []
     for one in passages:
-        row = [one.name, one.when, percent(one.total_return, signed=True, digits=2),
+        when = one.when.removesuffix(":00Z").replace("T", " ")
+        row = [one.name, when, percent(one.total_return, signed=True, digits=2),
                percent(one.max_drawdown, digits=2)]  # fmt: skip
         row.append("cannot be" if math.isinf(one.distance) else percent(one.distance))
         row.append("yes" if one.is_liquidated else "no")

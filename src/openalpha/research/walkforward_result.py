@@ -316,7 +316,7 @@ class WalkForwardResult(Shown):
                   "legend": {"orientation": "h", "y": -0.25}}  # fmt: skip
         behind = Listing(
             ["fold", "training, bps a day", "test, bps a day"],
-            [[number, f"{promised:.2f}", f"{kept:.2f}"] for number, promised, kept in zip(
+            [[number, ratio(promised), ratio(kept)] for number, promised, kept in zip(
                 numbers, means["training"], means["test"], strict=True)],
         )  # fmt: skip
         return Chart("promised", bars, layout, "Training and test of each fold, side by side",
