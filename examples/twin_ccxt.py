@@ -45,6 +45,7 @@ def live(client: Any) -> None:
     print("last", ticker["last"], "book", client.fetch_order_book(SYMBOL, 5)["bids"][0])
     print("candles", len(client.fetch_ohlcv(SYMBOL, "1h", limit=50)))
     print("funding", client.fetch_funding_rate(SYMBOL)["fundingRate"])
+    print("settlements", len(client.fetch_funding_rate_history(SYMBOL)))
     print("balance", client.fetch_balance()["USDT"]["total"])
     client.set_leverage(5, SYMBOL)
 
@@ -78,6 +79,7 @@ def live(client: Any) -> None:
     client.cancel_all_orders("BTC/USDT")
     print("trades", len(client.fetch_my_trades(SYMBOL)), len(client.fetch_my_trades("BTC/USDT")))
     print("closed orders", len(client.fetch_closed_orders(SYMBOL)))
+    print("funding paid", len(client.fetch_funding_history(SYMBOL)))
     print("ledger", len(client.fetch_ledger("USDT")), "rows")
     print("balance", client.fetch_balance()["USDT"]["total"])
 

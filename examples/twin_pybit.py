@@ -45,6 +45,24 @@ def live(session: Any) -> None:
     session.set_trading_stop(
         **LINEAR, positionIdx=0, tpslMode="Full", stopLoss=f"{price * 0.8:.1f}"
     )
+    session.set_trading_stop(
+        **LINEAR,
+        positionIdx=0,
+        tpslMode="Full",
+        takeProfit=f"{price * 1.3:.1f}",
+        trailingStop="5000",
+    )
+    closing = {"side": "Sell", "qty": "0.05", "reduceOnly": True}
+    session.place_order(
+        **LINEAR,
+        **closing,
+        orderType="Market",
+        triggerPrice=f"{price * 0.7:.1f}",
+        triggerDirection=2,
+    )
+    session.place_order(
+        **LINEAR, **closing, orderType="Limit", price=f"{price * 1.4:.1f}", timeInForce="PostOnly"
+    )
     position = session.get_positions(**LINEAR)["result"]["list"][0]
     print("position", position["size"], position["avgPrice"], "stop", position["stopLoss"])
     batch = [
@@ -60,9 +78,11 @@ def live(session: Any) -> None:
     made = session.place_batch_order(category="linear", request=batch)["result"]["list"]
     print("batch", [row["orderId"][:8] for row in made])
     session.cancel_all_orders(**LINEAR)
-    session.place_order(**LINEAR, side="Sell", orderType="Market", qty="0.05", reduceOnly=True)
+    session.place_order(**LINEAR, **closing, orderType="Market")
     print("closed", session.get_closed_pnl(category="linear")["result"]["list"][0]["closedPnl"])
     print("executions", len(session.get_executions(category="linear")["result"]["list"]))
+    funding = session.get_executions(category="linear", execType="Funding")["result"]["list"]
+    print("funding paid", len(funding), "fees", session.get_fee_rates(**LINEAR)["retMsg"])
     print("history", len(session.get_order_history(category="linear")["result"]["list"]))
 
     session.place_order(
