@@ -2,14 +2,14 @@
 # all they need is Python >= 3.11 and make. `make help` lists the rest.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint bench docs golden nightly lock clean venv-run venv-dev kernel
+.PHONY: help run test lint bench docs golden nightly reliability lock clean venv-run venv-dev kernel
 
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 export PIP_NO_INPUT := 1
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 venv-run:
 	@PYTHON='$(PYTHON)' sh requirements/ensure.sh run
@@ -42,6 +42,11 @@ test: lint docs ## the whole gate: lint, docs and every test
 
 nightly: venv-dev ## the long tests: many random cases, seeded bugs
 	@$(PY) -m pytest -n 2 --dist loadfile -m nightly
+
+reliability: venv-dev ## what could lose an order, tried; writes docs/reliability.md
+	@$(PY) -m tests.faults scenarios --write docs/reliability.md
+	@$(PY) -m tests.faults kills --write docs/reliability.md
+	@$(PY) -m tests.faults soak --write docs/reliability.md
 
 golden: venv-dev ## rewrite the golden files of tests/golden; review the diff
 	@OPENALPHA_WRITE_GOLDEN=1 $(PY) -m pytest tests/golden -q

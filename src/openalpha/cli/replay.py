@@ -83,7 +83,7 @@ def _show_gap(screen: Screen, gap: "Gap") -> None:
         screen.show(f"  {name:<8} {part:>+16,.4f}")
     screen.show(
         f"  total    {gap.total:>+16,.4f}  earned by the run, less what a backtest of its bars "
-        f"earns; {gap.pairs:,} orders paired, {gap.alone:,} alone; score {gap.score:.1f} of 100"
+        f"earns; {gap.pairs:,} decisions paired, {gap.alone:,} alone; score {gap.score:.1f} of 100"
     )
 
 

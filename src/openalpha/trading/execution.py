@@ -115,7 +115,7 @@ def carried_orders(folder: RunFolder, *, strategies: Path | None = None) -> list
     """
     plan, seen = folder.plan(), read_run(folder)
     market = Market(plan, seen)
-    paid = _model_prices(model_run(plan, seen.rows, folder=strategies))
+    paid = _model_prices(model_run(plan, seen, folder=strategies))
     names = [part.name for part in plan.strategies]
     found = []
     for order in seen.orders:
@@ -124,7 +124,7 @@ def carried_orders(folder: RunFolder, *, strategies: Path | None = None) -> list
             at_ms = order.accepted_ms or order.taken_ms
             decision = market.close_before(order.instrument, order.taken_ms)
             arrival = market.open_at(order.instrument, at_ms)
-        key = (order.book, order.instrument, order.decided_ms, order.is_reduce_only)
+        key = (order.instrument, order.decided_ms, order.side)
         found.append(
             Carried(
                 run=folder.id,
@@ -151,11 +151,11 @@ def carried_orders(folder: RunFolder, *, strategies: Path | None = None) -> list
     return found
 
 
-def _model_prices(model: ModelRun) -> dict[tuple[int, str, int, bool], Decimal]:
-    sums: dict[tuple[int, str, int, bool], list[Decimal]] = defaultdict(lambda: [_ZERO, _ZERO])
+def _model_prices(model: ModelRun) -> dict[tuple[str, int, int], Decimal]:
+    sums: dict[tuple[str, int, int], list[Decimal]] = defaultdict(lambda: [_ZERO, _ZERO])
     for fill in model.fills:
         if not fill.is_exit:
-            key = (fill.book, fill.instrument, fill.decided_ms, fill.is_reduce_only)
+            key = (fill.instrument, fill.decided_ms, fill.side)
             sums[key][0] += fill.qty * fill.price
             sums[key][1] += fill.qty
     return {key: notional / qty for key, (notional, qty) in sums.items()}

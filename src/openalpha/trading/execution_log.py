@@ -8,7 +8,7 @@ from typing import Any
 
 from openalpha.engine.rows import Row
 from openalpha.store.run_log import Frame, FrameKind, read
-from openalpha.trading.feed_rows import row_of
+from openalpha.trading.feed_rows import is_warm, row_of
 from openalpha.trading.run_folder import RunFolder
 
 __all__ = ["FillSeen", "OrderSeen", "RunSeen", "read_run"]
@@ -90,6 +90,8 @@ class RunSeen:
     ----------
     orders : list of OrderSeen
         In the order of their making.
+    warm : bytes
+        The payload of the bars before the run; empty without.
     rows : list of Row
         The tape's closed bars.
     targets : dict
@@ -101,6 +103,7 @@ class RunSeen:
     """
 
     orders: list[OrderSeen] = field(default_factory=list)
+    warm: bytes = b""
     rows: list[Row] = field(default_factory=list)
     targets: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     foreign: list[tuple[str, int, FillSeen]] = field(default_factory=list)
@@ -133,6 +136,9 @@ class _Reader:
         self._decided: dict[tuple[int, int], int] = {}
 
     def take(self, frame: Frame) -> None:
+        if frame.kind is FrameKind.FEED and is_warm(frame.payload):
+            self.seen.warm = frame.payload
+            return
         content = json.loads(frame.payload)
         if frame.kind is FrameKind.FEED and "bars" in content:
             self.seen.rows.append(row_of(frame.payload))

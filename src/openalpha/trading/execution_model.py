@@ -1,7 +1,6 @@
 """What the kernel would have done on the bars of a run's tape: the model that fills are held to."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Any
 
 from openalpha.core.messages import EffectKind, Environment
 from openalpha.core.units import from_units
-from openalpha.engine.rows import Row
 from openalpha.store.run_log import FrameKind
 from openalpha.trading.desk import Desk
+from openalpha.trading.execution_log import RunSeen
 from openalpha.trading.feed_rows import row_payload
 from openalpha.trading.plan import RunPlan
 from openalpha.trading.side import Input
@@ -61,15 +60,15 @@ class ModelRun:
     funding: Decimal = _ZERO
 
 
-def model_run(plan: RunPlan, rows: Sequence[Row], *, folder: Path | None = None) -> ModelRun:
-    """Lead the plan through rows on the kernel, as a backtest of these bars does.
+def model_run(plan: RunPlan, seen: RunSeen, *, folder: Path | None = None) -> ModelRun:
+    """Lead the plan through a tape's rows on the kernel, as a backtest of these bars does.
 
     Parameters
     ----------
     plan : RunPlan
         Of any environment.
-    rows : sequence of Row
-        Closed bars, oldest first.
+    seen : RunSeen
+        Of the tape.
     folder : Path, optional
         The user's folder of strategy files.
 
@@ -80,9 +79,10 @@ def model_run(plan: RunPlan, rows: Sequence[Row], *, folder: Path | None = None)
     """
     desk = Desk(replace(plan, environment=Environment.PAPER), folder=folder)
     reader = _Reader(plan, desk)
+    payloads = [seen.warm] * bool(seen.warm) + [row_payload(row) for row in seen.rows]
     inputs = [
-        (number, Input(FrameKind.FEED, row_payload(row), row.ts_ms + plan.timeframe_ms))
-        for number, row in enumerate(rows, 1)
+        (number, Input(FrameKind.FEED, payload, number))
+        for number, payload in enumerate(payloads, 1)
     ]
     for outcome in desk.apply_many(inputs):
         for _, payload in outcome.outputs:

@@ -1,11 +1,12 @@
 """Splits the distance between what a run earned and what the model earned on the same bars.
 
-The parts add up to the gap exactly. A run's fills are paired with the model's by sub-book,
-instrument and decision; exits by the entry they protect. For a pair at prices p (run) and m (model)
-the difference of its worth at the last closes is, with quantities q and k, and side s:
+The parts add up to the gap exactly. What the account did of an instrument at a decision is held
+beside what the model did at it, exits by the entry before them. Where the run bought Q for C and
+the model q for c (signed), their worth at the last close L differs by (Q - q) L - (C - c):
 
-    s * q * (m - p)           price; of it latency: how far apart the bars opened they fill in
-    s * (q - k) * (last - m)  size: the quantities differ because the equity did
+    (Q - q) (L - m)  size: the quantities differ because the equity did; m is the model's price
+    - Q (a - b)      latency: how far apart the bars opened that the two fill in
+    the rest         price
 
 What has no partner is `signal` where the targets at its decision differ, else `missed`. Orders of
 the last close are left out: the model fills them on the next bar, which the tape does not have.
@@ -28,7 +29,8 @@ __all__ = ["Gap", "Market", "gap_of", "split_gap"]
 
 _ZERO = Decimal(0)
 _BPS = Decimal(10_000)
-_Key = tuple[int, str, int, bool, bool]
+_Key = tuple[str, int, bool]
+"""Instrument, close of the deciding row, and whether it is an exit that was not decided."""
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class Gap:
     turnover : Decimal
         Traded notional of the run.
     pairs, alone : int
-        Orders with and without a partner.
+        Decisions on an instrument (and exits) that both filled, and that one of the two did.
     """
 
     signal: Decimal = _ZERO
@@ -90,18 +92,30 @@ class Gap:
         return max(_ZERO, 100 - apart * _BPS / self.turnover)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Leg:
-    """One order's executions on one side of the comparison."""
+    """What was done at a decision: signed quantity and cost, value, and when the last of it was."""
 
-    side: int
-    qty: Decimal
-    price: Decimal
-    ts_ms: int
+    qty: Decimal = _ZERO
+    cost: Decimal = _ZERO
+    size: Decimal = _ZERO
+    value: Decimal = _ZERO
+    ts_ms: int = 0
+
+    def add(self, side: int, qty: Decimal, *, price: Decimal, ts_ms: int) -> None:
+        self.qty += side * qty
+        self.cost += side * qty * price
+        self.size += qty
+        self.value += qty * price
+        self.ts_ms = max(self.ts_ms, ts_ms)
 
     @property
-    def notional(self) -> Decimal:
-        return self.qty * self.price
+    def price(self) -> Decimal:
+        return self.value / self.size
+
+    def worth(self, last: Decimal) -> Decimal:
+        """Return what it made by the last close, fees apart."""
+        return self.qty * last - self.cost
 
 
 class Market:
@@ -164,7 +178,7 @@ def gap_of(folder: RunFolder, *, strategies: Path | None = None) -> Gap:
         If the run is a backtest, or a strategy was changed since.
     """
     plan, seen = folder.plan(), read_run(folder)
-    return split_gap(plan, seen, model=model_run(plan, seen.rows, folder=strategies))
+    return split_gap(plan, seen, model=model_run(plan, seen, folder=strategies))
 
 
 def split_gap(plan: RunPlan, seen: RunSeen, *, model: ModelRun) -> Gap:
@@ -172,25 +186,25 @@ def split_gap(plan: RunPlan, seen: RunSeen, *, model: ModelRun) -> Gap:
     gap, market = Gap(funding=seen.funding - model.funding), Market(plan, seen)
     orders = [order for order in seen.orders if order.decided_ms < market.end_ms]
     run, kernel = _run_legs(orders), _model_legs(model)
+    books = range(len(plan.strategies))
     for key in sorted({*run, *kernel}):
+        instrument, decided_ms, _ = key
         mine, theirs = run.get(key), kernel.get(key)
-        if mine is not None and theirs is not None and mine.side == theirs.side:
+        if mine is not None and theirs is not None:
             gap.pairs += 1
-            _pair(gap, market, key[1], mine=mine, theirs=theirs)
+            _pair(gap, market, instrument, mine=mine, theirs=theirs)
             continue
-        book, instrument, decided_ms = key[:3]
-        is_alike = seen.targets.get((book, decided_ms)) == model.targets.get((book, decided_ms))
-        for leg, sign in ((mine, 1), (theirs, -1)):
-            if leg is not None:
-                gap.alone += 1
-                worth = sign * _worth(leg, market.last(instrument))
-                if is_alike:
-                    gap.missed += worth
-                else:
-                    gap.signal += worth
+        gap.alone += 1
+        last = market.last(instrument)
+        worth = mine.worth(last) if mine is not None else _ZERO
+        worth -= theirs.worth(last) if theirs is not None else _ZERO
+        wanted = [(book, decided_ms) for book in books]
+        if all(seen.targets.get(one) == model.targets.get(one) for one in wanted):
+            gap.missed += worth
+        else:
+            gap.signal += worth
     for instrument, side, fill in seen.foreign:
-        leg = _Leg(side, fill.qty, fill.price, fill.ts_ms)
-        gap.missed += _worth(leg, market.last(instrument))
+        gap.missed += side * fill.qty * (market.last(instrument) - fill.price)
         gap.alone += 1
     paid = [fill for order in orders for fill in order.fills]
     paid += [fill for _, _, fill in seen.foreign]
@@ -200,50 +214,34 @@ def split_gap(plan: RunPlan, seen: RunSeen, *, model: ModelRun) -> Gap:
 
 
 def _pair(gap: Gap, market: Market, instrument: str, *, mine: _Leg, theirs: _Leg) -> None:
-    by_price = mine.side * mine.qty * (theirs.price - mine.price)
+    last = market.last(instrument)
+    size = (mine.qty - theirs.qty) * (last - theirs.price)
     before = market.open_at(instrument, theirs.ts_ms)
     after = market.open_at(instrument, mine.ts_ms)
-    moved = _ZERO if before is None or after is None else after - before
-    late = -mine.side * mine.qty * moved
+    late = _ZERO if before is None or after is None else -mine.qty * (after - before)
+    gap.size += size
     gap.latency += late
-    gap.price += by_price - late
-    gap.size += mine.side * (mine.qty - theirs.qty) * (market.last(instrument) - theirs.price)
-
-
-def _worth(leg: _Leg, last: Decimal) -> Decimal:
-    """Return what an execution made by the last close, fees apart."""
-    return leg.side * leg.qty * (last - leg.price)
+    gap.price += mine.worth(last) - theirs.worth(last) - size - late
 
 
 def _run_legs(orders: Iterable[OrderSeen]) -> dict[_Key, _Leg]:
-    entered: dict[tuple[int, str], int] = {}
-    found: dict[_Key, list[_Leg]] = defaultdict(list)
-    for order in _by_first_fill(orders):
-        place = (order.book, order.instrument)
-        is_exit = order.decided_ms == 0
-        if not is_exit and not order.is_reduce_only:
-            entered[place] = order.decided_ms
-        decided_ms = entered.get(place, 0) if is_exit else order.decided_ms
-        key = (*place, decided_ms, is_exit, order.is_reduce_only)
-        last_ms = max(fill.ts_ms for fill in order.fills)
-        found[key].append(_Leg(order.side, order.filled, order.price, last_ms))
-    return {key: _merged(legs) for key, legs in found.items()}
-
-
-def _by_first_fill(orders: Iterable[OrderSeen]) -> list[OrderSeen]:
+    entered: dict[str, int] = {}
+    found: dict[_Key, _Leg] = defaultdict(_Leg)
     filled = [order for order in orders if order.fills]
-    return sorted(filled, key=lambda order: order.fills[0].ts_ms)
+    for order in sorted(filled, key=lambda order: order.fills[0].ts_ms):
+        name, is_exit = order.instrument, order.decided_ms == 0
+        if not is_exit and not order.is_reduce_only:
+            entered[name] = order.decided_ms
+        decided_ms = entered.get(name, 0) if is_exit else order.decided_ms
+        for fill in order.fills:
+            leg = found[name, decided_ms, is_exit]
+            leg.add(order.side, fill.qty, price=fill.price, ts_ms=fill.ts_ms)
+    return found
 
 
 def _model_legs(model: ModelRun) -> dict[_Key, _Leg]:
-    found: dict[_Key, list[_Leg]] = defaultdict(list)
+    found: dict[_Key, _Leg] = defaultdict(_Leg)
     for fill in model.fills:
-        key = (fill.book, fill.instrument, fill.decided_ms, fill.is_exit, fill.is_reduce_only)
-        found[key].append(_Leg(fill.side, fill.qty, fill.price, fill.ts_ms))
-    return {key: _merged(legs) for key, legs in found.items()}
-
-
-def _merged(legs: list[_Leg]) -> _Leg:
-    qty = sum((leg.qty for leg in legs), _ZERO)
-    notional = sum((leg.notional for leg in legs), _ZERO)
-    return _Leg(legs[0].side, qty, notional / qty, max(leg.ts_ms for leg in legs))
+        leg = found[fill.instrument, fill.decided_ms, fill.is_exit]
+        leg.add(fill.side, fill.qty, price=fill.price, ts_ms=fill.ts_ms)
+    return found
