@@ -18,6 +18,7 @@ from benchmarks.report import report_rows
 from benchmarks.rows import Bench, Line
 from benchmarks.sweeps import sweeps
 from benchmarks.tax import tax_rows
+from benchmarks.trading import trading_rows
 from benchmarks.twin import twin_rows
 from benchmarks.whole import first_backtest, memory
 
@@ -34,6 +35,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "tax": tax_rows,
     "report": report_rows,
     "twin": twin_rows,
+    "trading": trading_rows,
 }
 
 
@@ -49,7 +51,7 @@ def main() -> int:
     _say_circumstances(console, bench)
     lines: list[Line] = []
     try:
-        if not {"ledger", "tax", "report", "twin"}.issuperset(wanted):
+        if not {"ledger", "tax", "report", "twin", "trading"}.issuperset(wanted):
             bench.lay_out(8)
         for name in wanted:
             for line in ROWS[name](bench):

@@ -226,6 +226,9 @@ class OpenAccount:
     def take_written(self) -> Written:
         """Return what was written since the last time, and let the kernel's memory forget it."""
         arena = self.machine.arena
+        if not (arena[at.H_N_FILLS] or arena[at.H_N_EFFECTS] or arena[at.H_N_DONE]):
+            nothing = (self.machine.fills[:0], self.machine.effects[:0], self.machine.done[:0])
+            return Written(*nothing, self.fills, self.effects, self.done)
         found = Written(
             self.machine.fills.copy(),
             self.machine.effects.copy(),

@@ -28,13 +28,17 @@ class RangeGauge:
         assert bars > 0
         self._bars = bars
         self._ranges: list[Decimal] = []
+        self._sum = Decimal(0)
 
     def observe(self, high: Decimal, low: Decimal) -> Decimal | None:
         """Return the multiple for a bar that closed; None while too few came before it."""
-        size, usual = high - low, sum(self._ranges, Decimal(0)) / max(len(self._ranges), 1)
-        is_known = len(self._ranges) == self._bars and usual > 0
-        self._ranges = [*self._ranges, size][-self._bars :]
-        return size / usual if is_known else None
+        size, before = high - low, self._sum
+        is_known = len(self._ranges) == self._bars and before > 0
+        self._ranges.append(size)
+        self._sum += size
+        if len(self._ranges) > self._bars:
+            self._sum -= self._ranges.pop(0)
+        return size * self._bars / before if is_known else None
 
     def state(self) -> list[str]:
         """Return the ranges it remembers."""
@@ -43,6 +47,7 @@ class RangeGauge:
     def restore(self, state: list[str]) -> None:
         """Take up what `state` returned."""
         self._ranges = [Decimal(one) for one in state]
+        self._sum = sum(self._ranges, Decimal(0))
 
 
 class FailureGauge:

@@ -1,0 +1,295 @@
+"""From a bar on the socket to the order's bytes on the wire, and what a run that waits costs.
+
+The whole loop as `openalpha run` builds it: public socket, log, desk, gate, threads, signing, HTTP.
+Orders go to a twin in a process of its own; bars come from a socket here, as fast as each is done
+with. What the disk's sync takes between the two is left out and stands beside it.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.rows import Bench, Line
+
+TICKS, BARS, IDLE_S = 300, 5_000, 20.0
+MINUTE_MS = 60_000
+SCRIPT = "benchmarks.trading"
+
+
+def trading_rows(bench: Bench) -> Iterator[Line]:
+    """Tick to order, the processor at rest, and a paper run's memory."""
+    for strategy, params in (
+        ("rsi_reversion", {"period": 2}),
+        ("ma_cross", {"fast": 2, "slow": 3}),
+    ):
+        found = _measured(bench, strategy, params)
+        sync = f"sync beside it {found['sync_ms']:.2f} ms"
+        note = f"{found['orders']} orders after {BARS:,} bars; {sync}"
+        for name, must in (("p50", 0.5), ("p99", 2.0)):
+            yield Line(
+                f"tick to order {strategy}: {name}",
+                f"{found[name]:.2f} ms",
+                ratio=found[name],
+                must=must,
+                is_limit=True,
+                note=note,
+            )
+    yield Line(
+        "a run at rest: processor",
+        f"{found['idle_share']:.1%}",
+        ratio=found["idle_share"] * 100,
+        must=3.0,
+        is_limit=True,
+        note=f"of one core over {IDLE_S:g} s, a bar a minute and sockets up",
+    )
+    for what, peak_mb in (("at a venue", found["peak_mb"]), ("on paper", _paper_mb(bench))):
+        yield Line(
+            f"memory of a run {what}",
+            f"{peak_mb:.0f} MB",
+            ratio=peak_mb,
+            must=350.0,
+            aim=250.0,
+            is_limit=True,
+            note="highest resident",
+        )
+
+
+def _measured(bench: Bench, strategy: str, params: Mapping[str, int]) -> dict[str, float]:
+    """Measure one strategy in a process of its own, at a twin of its own."""
+    told = Path(tempfile.mkdtemp(dir=bench.folder)) / "twin.json"
+    command = [sys.executable, "-m", "openalpha", "twin", "--port", "0", "--lift-limits"]
+    server = subprocess.Popen([*command, "--json", str(told), "--quiet"])
+    try:
+        ends = time.monotonic() + 180
+        while not told.exists():
+            if server.poll() is not None or time.monotonic() > ends:
+                raise RuntimeError("the twin did not start")
+            time.sleep(0.1)
+        url = json.loads(told.read_text("utf-8"))["url"]
+        ticks = str(TICKS // (5 if bench.rounds < 7 else 1))
+        call = [sys.executable, "-m", SCRIPT, url, strategy, json.dumps(params), ticks]
+        done = subprocess.run(call, capture_output=True, text=True, timeout=400, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr[-2000:])
+        found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        return found
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _paper_mb(bench: Bench) -> float:
+    """Run three weeks of minutes on paper; the highest resident memory of its process."""
+    home = Path(tempfile.mkdtemp(dir=bench.folder))
+    environ = {**os.environ, "OPENALPHA_HOME": str(home)}
+    data = ("data", "synth", "--preset", "small", "--days", "21", "--timeframe", "1m")
+    run = ("run", "--env", "paper", "--strategy", "ma_cross", "--timeframe", "1m", "--quiet")
+    for arguments in ((*data, "--quiet"), (*run, "--instrument", "synthetic_linear:BTCUSDT")):
+        child = subprocess.Popen([sys.executable, "-m", "openalpha", *arguments], env=environ)
+        _, status, used = os.wait4(child.pid, 0)
+        if status:
+            raise RuntimeError(f"openalpha {' '.join(arguments)} failed")
+    return used.ru_maxrss / 1024
+
+
+class Ticker:
+    """A public socket that sends what it is told to one listener."""
+
+    def __init__(self) -> None:
+        from websockets.sync.server import serve
+
+        self._server = serve(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
+        self._listener: Any = None
+        self._listens = threading.Event()
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def _serve(self, socket: Any) -> None:
+        for text in socket:
+            if "subscribe" in text:
+                self._listener = socket
+                self._listens.set()
+
+    def send(self, start_ms: int, close: int) -> float:
+        """Send a closed bar; returns when."""
+        assert self._listens.wait(30)
+        row = {name: str(close) for name in ("open", "high", "low", "close")}
+        data = {"start": start_ms, "volume": "1", "confirm": True, **row}
+        text = json.dumps({"topic": "kline.1.BTCUSDT", "data": [data]})
+        begun = time.perf_counter()
+        self._listener.send(text)
+        return begun
+
+
+class Wire:
+    """Notes when the bytes of an order have left, and how long syncs took."""
+
+    def __init__(self) -> None:
+        from httpcore._backends import sync
+
+        from openalpha.store.run_log import RunLog
+
+        self.left: list[float] = []
+        self.synced: list[tuple[float, float]] = []
+        write, log_sync = sync.SyncStream.write, RunLog.sync
+
+        def noted(stream: Any, buffer: bytes, timeout: float | None = None) -> None:
+            write(stream, buffer, timeout)
+            if b"orderLinkId" in buffer and b"triggerPrice" not in buffer:
+                self.left.append(time.perf_counter())
+
+        def timed(log: RunLog) -> None:
+            begun = time.perf_counter()
+            log_sync(log)
+            self.synced.append((begun, time.perf_counter()))
+
+        setattr(sync.SyncStream, "write", noted)  # noqa: B010 - a method is put in its place
+        setattr(RunLog, "sync", timed)  # noqa: B010
+
+
+def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dict[str, float]:
+    """Lead a run here and measure it."""
+    from openalpha.core.clock import SystemClock
+    from openalpha.engine.rows import Row
+    from openalpha.net import HttpTransport
+    from openalpha.store.exchange_key import ExchangeKey
+    from openalpha.trading.bybit_pushes import PrivatePushes
+    from openalpha.trading.executor import Executor
+    from openalpha.trading.live_bars import LiveBars
+    from openalpha.trading.venue_desk import VenueDesk
+    from openalpha.trading.venue_driver import VenueDriver
+    from openalpha.trading.venue_market import Bars, WallClock
+    from openalpha.venue.bybit.channel import Channel
+
+    wire, ticker = Wire(), Ticker()
+    price = _price(url)
+    key = ExchangeKey(*_account(url), url)
+    folder = _folder(strategy, params)
+    plan = folder.plan()
+    since_ms = int(folder.feed()["since_ms"])
+    with HttpTransport(timeout_s=5.0, total_s=10.0) as network:
+        channel = Channel(network, key, clock=SystemClock())
+        asked = Bars(channel, plan.instruments, MINUTE_MS)
+        bars = LiveBars(asked, plan.instruments, url=ticker.url)
+        driver = VenueDriver(
+            folder,
+            VenueDesk(plan, run_id=folder.id),
+            carrier=Executor(channel, settle_coins={"linear": ("USDT",)}),
+            market=bars,
+            clock=WallClock(),
+            poster=None,
+        )
+        scale = 10 ** plan.instruments[0].price_decimals
+        past = [
+            Row(since_ms - (BARS - number) * MINUTE_MS, (_bar(price + number % 7, scale),))
+            for number in range(BARS)
+        ]
+        driver.past = lambda: past
+        pushes = PrivatePushes(key, clock=SystemClock())
+        driver.pushes = [pushes, bars]
+        pushes.on_news = bars.woken = driver.turns.wake
+        pushes.start()
+        bars.start()
+        driver.start()
+        told = _story(driver, ticker, wire, since_ms=since_ms, price=price, ticks=ticks)
+        try:
+            return asyncio.run(told)
+        finally:
+            pushes.close()
+            bars.close()
+
+
+async def _story(
+    driver: Any, ticker: Ticker, wire: Wire, *, since_ms: int, price: int, ticks: int
+) -> dict[str, float]:
+    import resource
+
+    from openalpha.trading.commands import Command
+
+    leading = asyncio.create_task(driver.lead())
+    took: list[float] = []
+    syncs: list[float] = []
+    while not driver.desk.side.is_recovered:
+        await asyncio.sleep(0.05)
+    for number in range(ticks):
+        # Up and down in turns, far enough that every strategy changes its mind.
+        close = price + (300 if number % 4 < 2 else -300) + number % 3
+        count = len(wire.left)
+        begun = await asyncio.to_thread(ticker.send, since_ms + number * MINUTE_MS, close)
+        while driver.desk.rows <= number or not (driver.desk.is_settled and driver.turns.is_idle):
+            await asyncio.sleep(0.01)
+            assert not leading.done(), leading.result()
+        if len(wire.left) > count:
+            left = wire.left[count]
+            sync = sum(end - start for start, end in wire.synced if begun <= start and end <= left)
+            took.append((left - begun - sync) * 1e3)
+            syncs.append(sync * 1e3)
+    rest = (time.process_time(), time.monotonic())
+    await asyncio.sleep(IDLE_S)
+    share = (time.process_time() - rest[0]) / (time.monotonic() - rest[1])
+    driver.command(Command("STOP", "measured"))
+    await leading
+    assert len(took) > ticks / 10, f"{len(took)} orders of {ticks} bars are too few to judge"
+    took.sort()
+    return {
+        "orders": len(took),
+        "p50": median(took),
+        "p99": took[int(len(took) * 0.99)],
+        "sync_ms": median(syncs),
+        "idle_share": share,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _bar(close: int, scale: int) -> tuple[int, int, int, int, int]:
+    return close * scale, close * scale, close * scale, close * scale, 1
+
+
+def _folder(strategy: str, params: Mapping[str, int]) -> Any:
+    from openalpha.core.messages import Environment
+    from openalpha.engine.signals import EngineSettings
+    from openalpha.market.catalogue import instrument_for
+    from openalpha.risk.settings import BreakerSettings, RiskSettings
+    from openalpha.trading.starting import Asked
+    from openalpha.trading.venue_market import WallClock
+    from openalpha.trading.venue_starting import VenueTerms, begin_venue_run
+
+    # It loses a little at every turn, and turns far more often than anybody should.
+    free = BreakerSettings(loss_streak=0, volatility=Decimal(0), most_trips_a_day=0)
+    return begin_venue_run(
+        Path(tempfile.mkdtemp(prefix="openalpha-bench-run-")),
+        [Asked(strategy, params)],
+        instruments=[instrument_for("bybit_linear:BTCUSDT")],
+        terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(40_000), breakers=free),
+        settings=EngineSettings(risk=RiskSettings(max_trades_per_day=0)),
+        clock=WallClock(),
+    )
+
+
+def _account(url: str) -> tuple[str, str]:
+    body = json.dumps({"balances": {"USDT": "50000"}}).encode()
+    asked = urllib.request.Request(f"{url}/twin/accounts", data=body, method="POST")
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        made = json.loads(answer.read())
+    return made["api_key"], made["api_secret"]
+
+
+def _price(url: str) -> int:
+    place = f"{url}/v5/market/tickers?category=linear&symbol=BTCUSDT"
+    with urllib.request.urlopen(place, timeout=30) as answer:
+        return int(float(json.loads(answer.read())["result"]["list"][0]["lastPrice"]))
+
+
+if __name__ == "__main__":
+    print(json.dumps(_lead(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4]))))
