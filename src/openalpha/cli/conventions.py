@@ -18,9 +18,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openalpha.core.errors import StorageError
-from openalpha.store.kept import refuse_kept
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -230,16 +227,6 @@ def write_text(path: Path, text: str) -> None:
     InputError
         If a file of that name is a record that is kept.
     """
-    refuse_kept(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_text(text, "utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written ({error.strerror}); free space or name another place"
-        ) from None
+    from openalpha.store.atomic import write_bytes
+
+    write_bytes(path, text.encode())

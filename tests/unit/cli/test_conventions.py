@@ -90,6 +90,6 @@ def test_quiet_says_nothing_but_json(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "folder"
     (target / "inside").mkdir(parents=True)
-    with pytest.raises(StorageError, match="cannot be written"):
+    with pytest.raises(StorageError, match="could not be written"):
         write_text(target, "text")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
