@@ -67,8 +67,8 @@ class Network:
         if self.weather.is_away:
             raise VenueUnavailable("the exchange is away")
         if self.draw.random() < self.weather.late:
-            # Given up on here; it reaches the exchange all the same, up to seven seconds later.
-            self.late.append((self.clock.now_ms() + self.draw.randint(50, 7_000), request))
+            # Given up on here; it reaches the exchange all the same, even when it is refused there.
+            self.late.append((self.clock.now_ms() + self.draw.randint(50, 3_500), request))
             self.clock.advance(self.draw.randint(500, 1_500))
             raise VenueUnavailable("no answer in time")
         response = self._answer(request)

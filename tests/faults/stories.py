@@ -138,7 +138,7 @@ def timeouts_lose_and_double_nothing() -> None:
     limit = {"order_type": OrderType.LIMIT, "limit_price": Decimal(50_000)}
     acts: Acts = {number: buys("0.01", **limit) for number in range(1, 9)}
     acts[9] = lambda side: Wishes(cancels=[one.link_id for one in side.record.open_orders()])
-    world = world_of(acts, seed=5)
+    world = world_of(acts, seed=10)
     world.run(4)
     world.network.weather.late = 0.6
     world.run(30)

@@ -11,6 +11,7 @@ from openalpha.trading.orders import LiveOrder, OrderRecord, Pending
 from openalpha.trading.orders_moves import Trouble, end, see_execution, see_row
 from openalpha.trading.side import Request
 from openalpha.venue.bybit.answers import DUPLICATE
+from openalpha.venue.bybit.channel import Terms
 from openalpha.venue.bybit.rows import Execution, OrderRow
 
 __all__ = ["Fates", "SideTerms"]
@@ -43,7 +44,8 @@ class SideTerms:
     window_ms : int
         How long after its stamp the venue may act on a request: as the channel's `Terms`.
     margin_ms : int
-        Added to it before a request that was never answered is held to be gone.
+        Added to it before a request that was never answered is held to be gone: the venue takes
+        stamps at most a second ahead of its clock.
     word_ms : int
         How long after an answer the venue's own word may take to be pushed, before it is asked.
     reply_ms : int
@@ -60,8 +62,8 @@ class SideTerms:
     """
 
     categories: tuple[str, ...] = ("linear",)
-    window_ms: int = 5_000
-    margin_ms: int = 2_000
+    window_ms: int = Terms().window_ms
+    margin_ms: int = 1_100
     word_ms: int = 1_500
     reply_ms: int = 15_000
     again_ms: int = 400
@@ -164,6 +166,9 @@ class Fates:
             self.abandon(order)
             return "gone"
         self.ask_later(order)
+        # Asked once more the moment its fate must be certain, not later.
+        certain_ms = self.now_ms + order.gone_after_ms - reply.ts_ms
+        order.ask_at_ms = min(order.ask_at_ms, certain_ms)
         return "wait"
 
     def found(self, order: LiveOrder) -> None:

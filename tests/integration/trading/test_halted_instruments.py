@@ -51,6 +51,10 @@ def test_what_is_to_be_delisted_is_closed_and_not_opened_again(place: Place, hom
         driver = place.driver(folder, ledger)
         until_held(driver, place)
         told(driver, "Trading", driver.clock.now_ms() + DAY_MS // 2)
+        rows = driver.desk.rows
+        while driver.desk.rows == rows:
+            driver.turns.step()
+        assert held(place) == 0, "by the next close"
         asyncio.run(driver.lead())
         assert driver.reconciled is not None and driver.reconciled.is_equal
     assert held(place) == 0

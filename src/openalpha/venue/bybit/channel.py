@@ -46,12 +46,13 @@ class Terms:
     deadline_s : float
         No new try begins after this; with the transport's own bound it bounds the call.
     window_ms : int
-        How long after its time stamp the venue may still act on a request.
+        How long after its time stamp the venue may still act on a request: so long the fate of
+        one that was never answered stays open.
     patience : Patience
     """
 
     deadline_s: float = 10.0
-    window_ms: int = 5_000
+    window_ms: int = 2_500
     patience: Patience = _PATIENCE
 
 
