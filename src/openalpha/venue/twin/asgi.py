@@ -195,14 +195,13 @@ _FAILED = Reply(503, b"the twin's disk failed")
 
 def _write_texts(waiting: list[tuple[Outlet, list[bytes]]]) -> None:
     """Write messages; what many sessions hear is framed once."""
-    frames: dict[bytes, bytes] = {}
+    frames: dict[tuple[bytes, ...], bytes] = {}
     for outlet, texts in waiting:
-        if not texts:
-            continue
-        for text in texts:
-            if text not in frames:
-                frames[text] = _frame(text)
-        outlet.write(b"".join(frames[text] for text in texts))
+        told = tuple(texts)
+        if told not in frames:
+            frames[told] = b"".join(map(_frame, told))
+        if told:
+            outlet.write(frames[told])
 
 
 def _frame(body: bytes) -> bytes:
