@@ -152,6 +152,36 @@ def cancel(  # noqa: PLR0913, PLR0917 - the options of a command
     _say(said, _run(said, run, environment), "CANCEL", wish)
 
 
+@app.command()
+def close(  # noqa: PLR0913, PLR0917 - the options of a command
+    instrument: Annotated[str, typer.Argument(metavar="[ID]", help="Else every one.")] = "",
+    book: Annotated[
+        str, typer.Option("--book", metavar="NAME", help="Of one sub-book: a strategy, or manual.")
+    ] = "",
+    run: RunOption = "",
+    environment: EnvironmentOption = "",
+    reason: _Reason = "",
+    confirm: ConfirmOption = "",
+    json_to: JsonOption = None,
+    settings: SetOption = None,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Close positions of a run at the market; its strategies go on."""
+    said = _Said(Screen(json_to, is_quiet=quiet), read_settings(config, settings), reason, confirm)
+    folder = _run(said, run, environment)
+    what = f"{instrument or 'every position'} of {book or 'every sub-book'} of run {folder.id}"
+    require_typed("close", given=confirm, what=f"{what} is closed at the market")
+    answer = _sent(said, folder, "CLOSE", {"instrument": instrument, "book": book})
+    for name, which, qty in answer["closing"]:
+        said.screen.show(f"{qty} {which} of {name} are being closed")
+    if not answer["closing"]:
+        said.screen.show("There is nothing to close.")
+    said.screen.result(
+        {"schema": "openalpha.order_close/1", "run": folder.id, "closing": answer["closing"]}
+    )
+
+
 class _Said:
     """What every one of these commands was told beside its order."""
 
@@ -191,14 +221,9 @@ def _order(said: _Said, folder: "RunFolder", wish: dict[str, Any]) -> None:
 
 
 def _say(said: _Said, folder: "RunFolder", verb: str, wish: dict[str, Any]) -> None:
-    from openalpha.trading.commands import Command, send_command
-
-    content = {name: value for name, value in wish.items() if value not in ("", False, None)}
-    command = Command(verb, said.reason, wish={**content, "by": getpass.getuser()})
-    answer = send_command(folder.port, command)
-    if "refused" in answer:
-        raise InputError(f"the order was refused ({answer['refused']}): {answer['words']}")
-    links = answer.get("links") or [answer.get("link", "")]
+    """Say a command about orders, and show which were taken."""
+    answer = _sent(said, folder, verb, wish)
+    links = answer["links"] if "links" in answer else [answer["link"]]
     for link in links:
         said.screen.show(f"{verb} {link} was taken by run {folder.id}")
     if not links:
@@ -206,6 +231,18 @@ def _say(said: _Said, folder: "RunFolder", verb: str, wish: dict[str, Any]) -> N
     said.screen.result(
         {"schema": "openalpha.order/1", "run": folder.id, "verb": verb, "links": links}
     )
+
+
+def _sent(said: _Said, folder: "RunFolder", verb: str, wish: dict[str, Any]) -> dict[str, Any]:
+    """Say a command to a run and return its answer; a refusal is said in its words."""
+    from openalpha.trading.commands import Command, send_command
+
+    content = {name: value for name, value in wish.items() if value not in ("", False, None)}
+    command = Command(verb, said.reason, wish={**content, "by": getpass.getuser()})
+    answer = send_command(folder.port, command)
+    if "refused" in answer:
+        raise InputError(f"the order was refused ({answer['refused']}): {answer['words']}")
+    return answer
 
 
 def _parcels(

@@ -105,6 +105,7 @@ COMMANDS = (
         "Emergency stop: cancel all orders, close all positions.",
         _TRADING,
     ),
+    Entry("wipe", "openalpha.cli.wipe", "Close an environment and put its runs away.", _TRADING),
     Entry("unlock", "openalpha.cli.unlock", "Let a stopped environment trade again.", _TRADING),
     Entry(
         "guardian",

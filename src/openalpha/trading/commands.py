@@ -14,7 +14,7 @@ from openalpha.core.errors import InputError, VenueUnavailable
 
 __all__ = ["VERBS", "Command", "CommandPort", "send_command"]
 
-VERBS = ("STOP", "PAUSE", "RESUME", "RESTART", "STATUS", "ORDER", "AMEND", "CANCEL")
+VERBS = ("STOP", "PAUSE", "RESUME", "RESTART", "STATUS", "ORDER", "AMEND", "CANCEL", "CLOSE")
 """What can be said to a run that is led. START is a new process: `openalpha run --resume`."""
 
 _LIMIT = 1 << 22

@@ -246,7 +246,7 @@ class VenueDesk:
             self._is_flattening = bool(command.get("flatten"))
             self.people.withdraw(work)
             work.note(FrameKind.NOTE, mode=self.mode.value, reason=self.why)
-        elif verb in ("ORDER", "AMEND", "CANCEL"):
+        elif verb in ("ORDER", "AMEND", "CANCEL", "CLOSE"):
             self._order_of_a_person(work, verb, command.get("wish") or {})
 
     def _order_of_a_person(self, work: Work, verb: str, wish: dict[str, Any]) -> None:
@@ -257,6 +257,8 @@ class VenueDesk:
             self.people.order(work, wish, number=self._manual())
         elif verb == "AMEND":
             self.people.amend(work, wish)
+        elif verb == "CLOSE":
+            self.people.close(work, wish)
         else:
             self.people.cancel(work, wish)
 

@@ -133,6 +133,28 @@ class ManualDesk:
         work.requests += self._side.cancel([order.link_id for order in found])
         work.answer["links"] = links
 
+    def close(self, work: Work, wish: Mapping[str, Any]) -> None:
+        """Close what sub-books hold at the market: of all, or of one instrument or sub-book.
+
+        A strategy holds nothing then until its target changes.
+        """
+        closing = []
+        for number, book in enumerate(self._books):
+            if wish.get("book") not in (None, "", book.part.name):
+                continue
+            legs = [
+                (leg, intent)
+                for leg, intent in book.closing(self._side.now_ms)
+                if wish.get("instrument") in (None, "", intent.instrument)
+            ]
+            self._orders.decide(work, legs, number=number, by_risk=True)
+            closing += [
+                [book.part.name, str(intent.instrument), f"{intent.qty.normalize():f}"]
+                for _, intent in legs
+            ]
+        work.note(FrameKind.INTENT, closing=closing, by=_by(wish))
+        work.answer["closing"] = closing
+
     def _intent(self, book: VenueBook, wish: Mapping[str, Any]) -> OrderIntent:
         name = str(wish.get("instrument", ""))
         which = book.number_of(name)
