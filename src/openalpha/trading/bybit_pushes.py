@@ -6,24 +6,23 @@ when not. It is a matter of speed alone: what is missed while nobody listened is
 
 import json
 import queue
-import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from openalpha.core.clock import Clock
+from openalpha.net.socket_line import LineTerms, SocketLine
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.frames import FrameKind, canonical_json
+from openalpha.venue.bybit.hosts import socket_url
 from openalpha.venue.bybit.signing import Signer
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
-__all__ = ["PrivatePushes", "socket_url"]
+__all__ = ["PrivatePushes"]
 
 TOPICS = ("order", "execution", "position", "wallet")
-_PING_S, _MUTE_S, _FIRST_WAIT_S, _LONGEST_WAIT_S = 10.0, 25.0, 0.2, 10.0
+_PING_S, _MUTE_S = 10.0, 25.0
 _AHEAD_MS = 10_000
 
 
@@ -49,16 +48,19 @@ class PrivatePushes:
     ) -> None:
         self._key, self._clock = key, clock
         self._signer = Signer(key)
-        self._ping_s, self._mute_s = ping_s, mute_s
         self._heard: queue.SimpleQueue[tuple[FrameKind, bytes]] = queue.SimpleQueue()
-        self._over = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._line = SocketLine(
+            socket_url(key.url, "private"),
+            greet=self._join,
+            on_text=self._hear_text,
+            on_change=self._change,
+            terms=LineTerms(ping_s=ping_s, mute_s=mute_s),
+        )
         self.on_news: Callable[[], object] = _nothing
 
     def start(self) -> None:
         """Begin to listen, in a thread of its own; failing to is no error, it goes on trying."""
-        self._thread = threading.Thread(target=self._lead, name="private pushes", daemon=True)
-        self._thread.start()
+        self._line.start()
 
     def take(self) -> list[tuple[FrameKind, bytes]]:
         """Return what came since, oldest first: kind and payload of inputs."""
@@ -69,34 +71,7 @@ class PrivatePushes:
 
     def close(self) -> None:
         """Hang up and end the thread; safe to repeat."""
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-            self._thread = None
-
-    def _lead(self) -> None:
-        from websockets.exceptions import WebSocketException
-        from websockets.sync.client import connect
-
-        wait_s = _FIRST_WAIT_S
-        while not self._over.is_set():
-            is_up = False
-            try:
-                # Our own pings, as the venue wants them; compression costs more than it saves.
-                with connect(
-                    socket_url(self._key.url), ping_interval=None, compression=None, open_timeout=5
-                ) as socket:
-                    is_up = self._join(socket)
-                    if is_up:
-                        self._say(is_up=True)
-                        wait_s = _FIRST_WAIT_S
-                        self._listen(socket)
-            except (WebSocketException, OSError, TimeoutError):
-                pass
-            if is_up:
-                self._say(is_up=False)
-            self._over.wait(wait_s)
-            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+        self._line.close()
 
     def _join(self, socket: "ClientConnection") -> bool:
         """Log in and subscribe; False where the venue does not take it."""
@@ -109,48 +84,17 @@ class PrivatePushes:
         socket.send(json.dumps({"op": "subscribe", "args": list(TOPICS)}))
         return True
 
-    def _listen(self, socket: "ClientConnection") -> None:
-        """Hear until it is cut, mute or not wanted any more."""
-        heard_s = pinged_s = time.monotonic()
-        while not self._over.is_set():
-            try:
-                text = socket.recv(timeout=0.2)
-            except TimeoutError:
-                text = ""
-            now_s = time.monotonic()
-            if text:
-                heard_s = now_s
-                content = text.encode() if isinstance(text, str) else text
-                if b'"topic"' in content:
-                    self._hear(FrameKind.FEED, content)
-            elif now_s - heard_s > self._mute_s:
-                return
-            if now_s - pinged_s > self._ping_s:
-                pinged_s = now_s
-                socket.send('{"op":"ping"}')
+    def _hear_text(self, text: str) -> None:
+        if '"topic"' in text:
+            self._hear(FrameKind.FEED, text.encode())
 
-    def _say(self, *, is_up: bool) -> None:
+    def _change(self, is_up: bool) -> None:
         content: dict[str, Any] = {"what": "private_socket", "is_up": is_up}
         self._hear(FrameKind.HEALTH, canonical_json(content))
 
     def _hear(self, kind: FrameKind, payload: bytes) -> None:
         self._heard.put((kind, payload))
         self.on_news()
-
-
-def socket_url(url: str) -> str:
-    """Return the private socket of a server.
-
-    Examples
-    --------
-    >>> socket_url("https://api-testnet.bybit.com"), socket_url("http://127.0.0.1:8315")
-    ('wss://stream-testnet.bybit.com/v5/private', 'ws://127.0.0.1:8315/v5/private')
-    """
-    parts = urlsplit(url)
-    host = parts.netloc
-    if host.startswith(("api.", "api-")):
-        host = "stream" + host.removeprefix("api")
-    return f"{'wss' if parts.scheme == 'https' else 'ws'}://{host}/v5/private"
 
 
 def _is_success(text: str | bytes) -> bool:
