@@ -1,6 +1,6 @@
 """The public market family: time, instruments, tickers, book, candles, trades, funding, risk."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from openalpha.core.clock import DAY_MS, MINUTE_MS
@@ -18,8 +18,8 @@ __all__ = [
     "INTERVALS",
     "MONDAY_MS",
     "ROUTES",
-    "book_rows",
     "candle_text",
+    "level_rows",
     "ticker_row",
 ]
 
@@ -114,11 +114,11 @@ def _orderbook(state: State, params: Params) -> dict[str, Any]:
     listing = state.listing(params)
     default = 1 if listing.is_spot else 25
     limit = page_size(params, default=default, most=BOOK_LIMITS[listing.category])
-    bids, asks = book_rows(listing, limit)
+    bids, asks = listing.pool.machine.depth(listing.number)
     return {
         "s": listing.symbol,
-        "b": bids,
-        "a": asks,
+        "b": level_rows(listing, bids[:limit]),
+        "a": level_rows(listing, asks[:limit]),
         "ts": state.now_ms,
         "u": listing.version,
         "seq": state.seq,
@@ -126,14 +126,10 @@ def _orderbook(state: State, params: Params) -> dict[str, Any]:
     }
 
 
-def book_rows(listing: Listing, limit: int) -> tuple[list[list[str]], list[list[str]]]:
-    """Return the best levels of both sides as text."""
+def level_rows(listing: Listing, levels: Iterable[tuple[int, int]]) -> list[list[str]]:
+    """Return prices and quantities as text."""
     d, q = listing.price_decimals, listing.qty_decimals
-    bids, asks = listing.pool.machine.depth(listing.number)
-    return (
-        [[fixed(price, d), plain(qty, q)] for price, qty in bids[:limit]],
-        [[fixed(price, d), plain(qty, q)] for price, qty in asks[:limit]],
-    )
+    return [[fixed(price, d), plain(qty, q)] for price, qty in levels]
 
 
 def candle_text(listing: Listing, row: list[int], *, first: int = C_OPEN) -> list[str]:

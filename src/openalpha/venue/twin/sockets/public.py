@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from openalpha.venue.twin.handlers.market import INTERVALS, MONDAY_MS, book_rows, ticker_row
+from openalpha.venue.twin.handlers.market import INTERVALS, MONDAY_MS, level_rows, ticker_row
 from openalpha.venue.twin.listings import Listing
 from openalpha.venue.twin.numbers import fixed, plain
 from openalpha.venue.twin.rows import side_name
@@ -48,23 +48,27 @@ class _Book(Topic):
     update: int = 0
     version: int = -1
     sent_ms: int = 0
-    sides: tuple[dict[str, str], dict[str, str]] = field(default_factory=lambda: ({}, {}))
+    sides: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
 
     def snapshot(self, state: State) -> Message | None:
         if not self.update:
             self._take(state)
-        bids, asks = (list(map(list, side.items())) for side in self.sides)
+        return self._whole(state)
+
+    def _whole(self, state: State) -> Message:
+        bids, asks = (level_rows(self.listing, side.items()) for side in self.sides)
         return self._message(state, "snapshot", bids=bids, asks=asks)
 
     def _take(self, state: State) -> tuple[list[list[str]], list[list[str]]]:
         """Look at the book anew; returns the changes of both sides."""
-        fresh = [{row[0]: row[1] for row in side} for side in book_rows(self.listing, self.depth)]
+        bids, asks = self.listing.pool.machine.depth(self.listing.number)
+        fresh = (dict(bids[: self.depth]), dict(asks[: self.depth]))
         changes = []
         for old, new in zip(self.sides, fresh, strict=True):
-            gone = [[price, "0"] for price in old if price not in new]
-            changed = [[price, qty] for price, qty in new.items() if old.get(price) != qty]
-            changes.append(gone + changed)
-        self.sides = (fresh[0], fresh[1])
+            gone = [(price, 0) for price in old if price not in new]
+            changed = [level for level in new.items() if old.get(level[0]) != level[1]]
+            changes.append(level_rows(self.listing, gone + changed))
+        self.sides = fresh
         self.version = self.listing.version
         if changes[0] or changes[1] or not self.update:
             self.update += 1
@@ -93,13 +97,11 @@ class _Book(Topic):
             bids, asks = self._take(state)
             if bids or asks:
                 if self.depth == 1:
-                    bids, asks = (list(map(list, side.items())) for side in self.sides)
-                    return [self._message(state, "snapshot", bids=bids, asks=asks)]
+                    return [self._whole(state)]
                 return [self._message(state, "delta", bids=bids, asks=asks)]
         if self.depth == 1 and state.now_ms - self.sent_ms >= REPEAT_MS:
             self.sent_ms = state.now_ms
-            bids, asks = (list(map(list, side.items())) for side in self.sides)
-            return [self._message(state, "snapshot", bids=bids, asks=asks)]
+            return [self._whole(state)]
         return []
 
     def reset(self) -> None:
