@@ -30,17 +30,16 @@ def twin_rows(bench: Bench) -> Iterator[Line]:
     try:
         url = _url(server, told)
         seconds = 5.0
-        fast = _load(url, seconds=seconds)
-        spent = _cpu_s(server.pid)
-        paced = _load(url, seconds=seconds, pace=200.0)
-        spent = (_cpu_s(server.pid) - spent) / max(paced["orders"], 1)
+        fast, hot_ms = _watched(server.pid, url, seconds=seconds)
+        paced, calm_ms = _watched(server.pid, url, seconds=seconds, pace=200.0)
         note = f"{SOCKETS} sockets, {fast['socket_bytes_per_s'] / 1e6:.1f} MB/s; journal synced"
         yield Line(
             "twin: orders a second",
             f"{fast['orders_per_s']:,.0f}/s",
             ratio=fast["orders_per_s"],
             must=2_000,
-            note=f"{note}; p99 {fast['p99_ms']:.1f} ms; {fast['failed']} failed",
+            note=f"{note}; p99 {fast['p99_ms']:.1f} ms; {fast['failed']} failed; of processor "
+            f"server {hot_ms:.2f}, load {fast['client_cpu_ms_an_order']:.2f} ms an order",
         )
         yield Line(
             "twin: p99 of an order at 200/s",
@@ -49,7 +48,7 @@ def twin_rows(bench: Bench) -> Iterator[Line]:
             must=10.0,
             is_limit=True,
             note=f"p50 {paced['p50_ms']:.1f} ms; sync {_sync_ms(state):.1f} ms; server "
-            f"{spent * 1e3:.2f} ms of processor an order with all it pushes",
+            f"{calm_ms:.2f} ms of processor an order with all it pushes",
         )
     finally:
         server.terminate()
@@ -64,6 +63,15 @@ def _url(server: "subprocess.Popen[bytes]", told: Path) -> str:
         time.sleep(0.1)
     found: str = json.loads(told.read_text("utf-8"))["url"]
     return found
+
+
+def _watched(
+    pid: int, url: str, *, seconds: float, pace: float = 0.0
+) -> tuple[dict[str, Any], float]:
+    """Return what a load found, and the server's processor time an order in milliseconds."""
+    before = _cpu_s(pid)
+    found = _load(url, seconds=seconds, pace=pace)
+    return found, (_cpu_s(pid) - before) / max(found["orders"], 1) * 1e3
 
 
 def _load(url: str, *, seconds: float, pace: float = 0.0) -> dict[str, Any]:
