@@ -16,6 +16,7 @@ from openalpha.research.report.page import data_of
 from openalpha.research.result import BacktestResult
 from openalpha.research.schema import ResultDocument
 from openalpha.research.trials import Trial, TrialLedger
+from openalpha.research.wording import percent
 from openalpha.store.runs import RunStore
 from tests.fakes.engine_run import fake_result
 
@@ -177,6 +178,9 @@ def test_several_results_stand_side_by_side() -> None:
     assert 'href="grid.html"' in page
     assert all(name in page for name in names)
     assert len(data_of(page)["overlay"]) == 3
+    assert page.count('<details class="behind">') == 2
+    last = percent(float(results[0].run.equity[-1]) / 10_000 - 1, signed=True)
+    assert f">{last}</td>" in page
     out = io.StringIO()
     print_comparison(results, Console(file=out, width=80))
     assert all(name in out.getvalue() for name in names)

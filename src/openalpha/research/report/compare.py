@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from openalpha.core.clock import format_ms, timeframe_name
+from openalpha.core.clock import DAY_MS, format_ms, timeframe_name
 from openalpha.core.errors import InputError
 from openalpha.research.compared import Compared, cautions, compared, labels, unlike
 from openalpha.research.definitions import DEFINITIONS, Definition
+from openalpha.research.drawdown import drawdowns
 from openalpha.research.report import charts
+from openalpha.research.report.behind import folded
+from openalpha.research.report.listing import Listing
 from openalpha.research.report.page import page, section, synthetic_banner
 from openalpha.research.report.sections import sign_class, table
 from openalpha.research.settings import ReportSettings
@@ -69,9 +72,11 @@ def compare_html(
                 note="After fees, spread, impact and funding, as each run's settings state.",
             ),
             _chart("overlay", "Equity", "Equity of all runs, percent of capital",
-                   "Change against the capital at bar closes; touch a name to hide or show it."),
+                   "Change against the capital at bar closes; touch a name to hide or show it.",
+                   _by_month(runs, known, is_fall=False)),
             _chart("falls", "Drawdown", "Drawdown of all runs",
-                   "How far below the highest equity so far, at bar closes."),
+                   "How far below the highest equity so far, at bar closes.",
+                   _by_month(runs, known, is_fall=True)),
             section("What speaks against them", _verdicts(runs, known)),
             _made_from(runs, known),
             section("All figures side by side", _figures(runs, known),
@@ -120,9 +125,30 @@ def _runs(results: Several) -> list[Compared]:
     return [item if isinstance(item, Compared) else compared(item) for item in results]
 
 
-def _chart(name: str, title: str, label: str, note: str) -> str:
+def _chart(name: str, title: str, label: str, note: str, behind: Listing) -> str:
     place = f'<div id="{name}" class="chart tall" role="img" aria-label="{label}"></div>'
-    return section(title, place, note=note)
+    return section(title, place + folded(behind.html()), note=note)
+
+
+def _by_month(runs: Sequence[Compared], known: Sequence[str], *, is_fall: bool) -> Listing:
+    """Return, by month, each run's change against its capital at the end, or its deepest fall."""
+    columns: list[dict[str, float]] = []
+    for run in runs:
+        closes = run.ts_ms + run.timeframe_ms
+        months = ((closes - 1) // DAY_MS).astype("datetime64[D]").astype("datetime64[M]")
+        starts = np.flatnonzero(np.append(True, months[1:] != months[:-1]))
+        ends = np.append(starts[1:], len(months)) - 1
+        if is_fall:
+            values = -np.maximum.reduceat(drawdowns(run.equity, run.capital), starts)
+        else:
+            values = run.equity[ends] / run.capital - 1
+        columns.append(dict(zip(map(str, months[ends]), values.tolist(), strict=True)))
+    every = sorted({month for column in columns for month in column})
+    rows = [
+        [month, *(percent(column.get(month, math.nan), signed=True) for column in columns)]
+        for month in every
+    ]
+    return Listing(["month", *known], rows)
 
 
 def _cautions(runs: Sequence[Compared]) -> str:
