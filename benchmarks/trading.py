@@ -144,8 +144,8 @@ class Wire:
         self.synced: list[tuple[float, float]] = []
         write, log_sync = sync.SyncStream.write, RunLog.sync
 
-        def noted(stream: Any, buffer: bytes, timeout: float | None = None) -> None:
-            write(stream, buffer, timeout)
+        def noted(stream: Any, buffer: bytes, **bound: float | None) -> None:
+            write(stream, buffer, **bound)
             if b"orderLinkId" in buffer and b"triggerPrice" not in buffer:
                 self.left.append(time.perf_counter())
 

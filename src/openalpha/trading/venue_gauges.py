@@ -62,7 +62,7 @@ class VenueGauges:
         ]
         return max((one for one in found if one is not None), default=None)
 
-    def hear(self, kind: FrameKind, content: Mapping[str, Any], ts_ms: int) -> bool:
+    def hear(self, kind: FrameKind, content: Mapping[str, Any], *, ts_ms: int) -> bool:
         """Take an input in; returns whether it said something of the run's health."""
         if kind is FrameKind.REPLY:
             self._reply(content, ts_ms)

@@ -133,7 +133,7 @@ class VenueRisk:
         Between bars equity is counted at the venue's marks, and the feed is stale once the next row
         is overdue.
         """
-        if not self.gauges.hear(kind, content, self.now_ms):
+        if not self.gauges.hear(kind, content, ts_ms=self.now_ms):
             return ()
         late_ms = self.now_ms - self._closed_ms - self._plan.timeframe_ms
         is_marked = kind is FrameKind.REPLY and content["kind"] == RequestKind.ASK_MARKET
