@@ -1,6 +1,7 @@
 """Serves a twin on a port until it is told to stop."""
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import Callable
@@ -73,6 +74,9 @@ def serve(
     server = make_server(app)
     # The thread that syncs the journal must get back to work at once, not after five milliseconds.
     sys.setswitchinterval(SWITCH_S)
+    # What is there by now stays: to look through it for garbage would stop all for 0.1 s at times.
+    gc.collect()
+    gc.freeze()
 
     async def run() -> None:
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -89,6 +93,7 @@ def serve(
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(run())
     finally:
+        gc.unfreeze()
         listener.close()
     if app.keeper.failure is not None:
         raise app.keeper.failure
