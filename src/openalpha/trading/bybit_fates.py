@@ -119,9 +119,12 @@ class Fates:
         wait_ms = self.terms.again_ms * 2 ** min(order.asks, 10)
         order.ask_at_ms = self.now_ms + min(wait_ms, self.terms.longest_ms)
 
-    def is_open_question(self, code: int) -> bool:
-        """Whether a code leaves open if the order is there: a duplicate is, an unknown may be."""
-        return code in DUPLICATE or code == -1
+    def is_open_question(self, order: LiveOrder, outcome: Outcome, *, code: int) -> bool:
+        """Whether it stays open if the order is there: a duplicate is, an unknown may be.
+
+        A refusal of what was sent twice settles nothing: the first request may still arrive.
+        """
+        return outcome is Outcome.UNKNOWN or code in DUPLICATE or code == -1 or order.sends > 1
 
     def reason(self, code: int) -> Reason:
         """Return the reason a refusal's code means, NONE for those without one of ours."""

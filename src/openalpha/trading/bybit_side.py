@@ -9,6 +9,7 @@ request should it still arrive.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from openalpha.core.orders import OrderStatus, PositionMode
@@ -71,9 +72,9 @@ class BybitSide:
         OrderError
             If the venue has no such order; nothing of the call was taken over.
         """
+        made = partial(NewOrder.of, mode=self.mode)
         news = [
-            (placed, NewOrder.of(placed.approved.intent, link_id=placed.link_id, mode=self.mode))
-            for placed in orders
+            (one, made(one.approved.intent, link_id=one.link_id, stop=one.stop)) for one in orders
         ]
         taken = []
         for placed, new in news:
@@ -241,7 +242,7 @@ class BybitSide:
             if reply.outcome is Outcome.ANSWER and code == 0:
                 self._fates.acked(order, str(row.get("orderId") or ""))
                 self._follow_up(order)
-            elif reply.outcome is Outcome.UNKNOWN or self._fates.is_open_question(code):
+            elif self._fates.is_open_question(order, reply.outcome, code=code):
                 self._fates.lose(order)
             elif order.is_open and not self._fates.again(order, reply.outcome, code=code):
                 self._fates.abandon(order)

@@ -60,6 +60,10 @@ class Stops:
         if position.wanted != exits:
             position.wanted, position.refusals = exits, 0
 
+    def forget(self, category: str, symbol: str, *, idx: int = 0) -> None:
+        """Want nothing of a position: what it has stays."""
+        self._at(category, symbol, idx=idx).wanted = None
+
     def see(self, row: PositionRow) -> None:
         """Take in a position as the venue shows it; what is older than what is known is left."""
         position = self._at(row.category, row.symbol, idx=row.idx)

@@ -49,10 +49,15 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """An approved intent under the id it is sent with."""
+    """An approved intent under the id it is sent with.
+
+    `stop` is where the position it opens is to be closed from its first fill on, by the venue
+    itself, until an order of its own protects it.
+    """
 
     approved: ApprovedIntent
     link_id: str
+    stop: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,9 +158,27 @@ class VenueOrders:
 
     def _send(self, work: Work, approved: ApprovedIntent, *, parts: list[Part], leg: str) -> str:
         placed = self.named(work, approved, parts=parts, leg=leg)
+        stop = self._first_stop(approved.intent, parts)
+        if stop is not None:
+            item = self._books[parts[0].book].instruments[parts[0].which]
+            self._side.stops.forget(item.market.removeprefix("bybit_"), item.symbol)
+            placed = replace(placed, stop=stop)
         self._side.send([placed])  # taken over; all of one input go out together
         work.placed.append(placed.link_id)
         return placed.link_id
+
+    def _first_stop(self, intent: OrderIntent, parts: Sequence[Part]) -> Decimal | None:
+        """Return the stop that goes with an entry: the widest of those who share it."""
+        books = [(self._books[part.book], part.which) for part in parts]
+        share = max(book.stop_e6[which] for book, which in books)
+        book, which = books[0]
+        item = book.instruments[which]
+        price = intent.limit_price or book.marks[which]
+        is_entry = not intent.is_reduce_only and intent.trigger_price is None
+        if not (is_entry and share and price) or item.kind is Kind.SPOT:
+            return None
+        away, tick = price * share / 1_000_000, item.steps[-1].tick_size
+        return ((price - intent.side * away) / tick).to_integral_value() * tick
 
     def _cross(self, work: Work, first: Want, crossed: Sequence[Crossed]) -> None:
         """Let sub-books trade with each other at the decision's price."""

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from openalpha.core.instruments import InstrumentId
+from openalpha.core.instruments import InstrumentId, Kind
 from openalpha.core.messages import OrderIntent
 from openalpha.core.orders import Side, TriggerKind
 from openalpha.risk.gate import Refusal
 from openalpha.store.run_log import FrameKind
 from openalpha.trading.bybit_side import BybitSide
+from openalpha.trading.bybit_stops import Exits
 from openalpha.trading.side import Incident
 from openalpha.trading.venue_books import Standing, VenueBook
 from openalpha.trading.venue_netting import share_out
@@ -59,6 +60,24 @@ class Protection:
             for stop in book.stops:
                 if stop.link_id == link:
                     stop.before, stop.refusals = None, 0
+        self._drop_first_stops()
+
+    def _drop_first_stops(self) -> None:
+        """Take the stops that came with entries away where orders of their own stand for all."""
+        for item in {item.id: item for book in self._books for item in book.instruments}.values():
+            stops = [
+                self._side.record.find(link_id=book.stops[which].link_id)
+                for book in self._books
+                if (which := book.number_of(item.id)) >= 0 and book.stops[which].link_id
+            ]
+            is_spot = item.kind is Kind.SPOT
+            if (
+                stops
+                and not is_spot
+                and all(order is not None and order.is_confirmed for order in stops)
+            ):
+                category = item.market.removeprefix("bybit_")
+                self._side.protect(category, item.symbol, exits=Exits())
 
     def ended(self, work: Work, link: str, *, is_refused: bool) -> None:
         """Take in that an order is no more; the stop of a position is placed anew.

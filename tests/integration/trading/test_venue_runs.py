@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -123,6 +124,44 @@ def test_ledger_run_and_exchange_agree_and_the_tape_gives_the_run_again(place, h
     assert (status["mode"], status["rows"]) == ("ended", 31), "the first bar was half over"
 
 
+def test_an_entry_brings_its_stop_and_then_an_order_of_its_own_protects(place, home):
+    driver = place.driver(place.begun(0), None)
+    driver.start()
+    while not driver.desk.books[0].held[0].qty:
+        driver.turns.step()
+    placed = [
+        order for order in driver.desk.side.record.orders.values() if not order.is_reduce_only
+    ]
+    assert all("stopLoss" in order.params for order in placed)
+    for _ in range(2):
+        driver.turns.step()
+    assert Decimal(place.client.position()["stopLoss"] or 0) == 0, "one stop, and only one"
+    assert driver.desk.books[0].stops[0].qty == abs(held(place))
+    assert driver.desk.incidents == []
+
+
+def steps(driver):
+    while True:
+        driver.turns.step()
+
+
+def test_an_entry_whose_process_dies_at_once_is_not_naked(place, home):
+    driver = place.driver(place.begun(0), None)
+    driver.start()
+    act = driver.turns._carrier.carry_out
+
+    def dying(request):
+        reply = act(request)
+        if held(place):
+            raise KeyboardInterrupt
+        return reply
+
+    driver.turns._carrier = SimpleNamespace(carry_out=dying)
+    with pytest.raises(KeyboardInterrupt):
+        steps(driver)
+    assert Decimal(place.client.position()["stopLoss"]) > 0
+
+
 def test_every_position_has_its_stop_at_the_exchange(place, home):
     folder = place.begun(20)
     with books(home) as ledger:
@@ -131,7 +170,7 @@ def test_every_position_has_its_stop_at_the_exchange(place, home):
     rows = place.client.get(
         "/v5/order/realtime", category="linear", symbol="BTCUSDT", orderFilter="StopOrder"
     )["list"]
-    (stop,) = rows
+    (stop,) = [row for row in rows if row["createType"] == "CreateByUser"]
     assert stop["reduceOnly"] is True
     assert Decimal(stop["qty"]) == abs(held(place))
     assert stop["orderLinkId"] == driver.desk.books[0].stops[0].link_id

@@ -65,6 +65,8 @@ class NewOrder:
         0 one-way, 1 the long and 2 the short leg of hedge mode.
     order_filter : str
         Spot: Order, tpslOrder or StopOrder; empty: the venue's default.
+    stop_loss : Decimal or None
+        The stop the position has from its first fill on; derivatives only.
     """
 
     category: str
@@ -81,6 +83,7 @@ class NewOrder:
     closes_all: bool = False
     idx: int = 0
     order_filter: str = ""
+    stop_loss: Decimal | None = None
 
     def __post_init__(self) -> None:
         if not _LINK.fullmatch(self.link_id):
@@ -91,7 +94,12 @@ class NewOrder:
 
     @classmethod
     def of(
-        cls, intent: OrderIntent, *, link_id: str, mode: PositionMode = PositionMode.ONE_WAY
+        cls,
+        intent: OrderIntent,
+        *,
+        link_id: str,
+        mode: PositionMode = PositionMode.ONE_WAY,
+        stop: Decimal | None = None,
     ) -> "NewOrder":
         """Say an intent of the core in the venue's words.
 
@@ -124,6 +132,7 @@ class NewOrder:
             trigger_by=intent.trigger_by,
             is_reduce_only=intent.is_reduce_only and category != "spot",
             idx=(2 if intent.leg is Leg.SHORT else 1) if is_hedged else 0,
+            stop_loss=None if category == "spot" else stop,
         )
 
     def params(self) -> dict[str, Any]:
@@ -149,6 +158,8 @@ class NewOrder:
                 fields["reduceOnly"] = True
             if self.closes_all:
                 fields["closeOnTrigger"] = True
+            if self.stop_loss is not None:
+                fields |= {"stopLoss": plain(self.stop_loss), "tpslMode": "Full"}
         return fields | self._trigger()
 
     def _trigger(self) -> dict[str, Any]:
