@@ -122,15 +122,17 @@ def shocks(
 ) -> list[Shock]:
     """Return shocks for a run, struck where it held most money's worth.
 
-    Gaps go against what is held then; the bars after them move on from there. A halt keeps the
-    prices of its bars and takes their volume. Nothing is struck where nothing was ever held.
+    Gaps go against what is held then on the whole, funding against each position; the bars after
+    them move on from there. A halt keeps the prices of its bars and takes their volume. Nothing is
+    struck where nothing was ever held.
     """
     run = result.run
     if not len(run.exposure) or run.exposure.max() <= 0:
         return []
     bar = int((run.exposure * run.equity).argmax())
     at_ms = int(run.ts_ms[bar])
-    side = _side(result, histories, bar)
+    held = _held(result, histories, bar)
+    side = -1 if sum(held) < 0 else 1
     when = format_ms(at_ms)
     found = []
     for size in (20, 50):
@@ -145,7 +147,10 @@ def shocks(
     wider = replace(settings, venue=replace(settings.venue, costs=wide))
     found.append(Shock("spread × 10", "throughout", histories, wider))
     if any(h.instrument.kind is not Kind.SPOT for h in histories.values()):
-        paying = {name: _funded(h, at_ms, side) for name, h in histories.items()}
+        paying = {
+            name: _funded(h, at_ms, -1 if mine < 0 else 1)
+            for (name, h), mine in zip(histories.items(), held, strict=True)
+        }
         found.append(Shock("funding of 0.5 % every 8 h for three days", when, paying, settings))
     halted = {name: _halted(h, at_ms + run.timeframe_ms) for name, h in histories.items()}
     found.append(Shock("halt of 24 h", when, halted, settings))
@@ -169,17 +174,18 @@ def _was_liquidated(result: "MeasuredRun") -> bool:
     return result.metrics["liquidation_fees"] > 0
 
 
-def _side(result: "MeasuredRun", histories: Mapping[str, History], bar: int) -> int:
-    """Return +1 where the run is long on the whole at a bar's close, else -1."""
+def _held(result: "MeasuredRun", histories: Mapping[str, History], bar: int) -> list[float]:
+    """Return what is held of each instrument at a bar's close, signed, in its quote's worth."""
     fills = result.fill_columns
     until = int(result.run.ts_ms[bar]) + result.run.timeframe_ms
-    net = 0.0
+    found = []
     for number, history in enumerate(histories.values()):
         mine = (fills.instrument == number) & (fills.ts_ms < until)
         row = int(np.searchsorted(history.ts_ms, until)) - 1
         scale = 10.0 ** -(history.instrument.qty_decimals + history.instrument.price_decimals)
-        net += float(fills.held_units[mine].sum()) * float(history.bars[max(row, 0), 3]) * scale
-    return -1 if net < 0 else 1
+        units = float(fills.held_units[mine].sum())
+        found.append(units * float(history.bars[max(row, 0), 3]) * scale)
+    return found
 
 
 def _changed(history: History, bars: NDArray[np.int64], **parts: Any) -> History:

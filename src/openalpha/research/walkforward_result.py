@@ -24,6 +24,7 @@ from openalpha.research.wording import day, figure, percent, ratio
 __all__ = ["FoldOutcome", "WalkForwardResult"]
 
 _SHOWN = ("sharpe", "total_return", "max_drawdown")
+_FOLDS = {"title": {"text": "fold"}, "dtick": 1}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -312,7 +313,7 @@ class WalkForwardResult(Shown):
             }
             for name, colour in (("training", "@soft"), ("test", "@gain"))
         ]  # fmt: skip
-        layout = {"barmode": "group", "xaxis": {"title": {"text": "fold"}}, "showlegend": True,
+        layout = {"barmode": "group", "xaxis": _FOLDS, "showlegend": True,
                   "legend": {"orientation": "h", "y": -0.25}}  # fmt: skip
         behind = Listing(
             ["fold", "training, bps a day", "test, bps a day"],
@@ -338,7 +339,7 @@ class WalkForwardResult(Shown):
                     "hovertemplate": f"{name} %{{text}}<extra></extra>",
                 }
             )  # fmt: skip
-        layout = {"xaxis": {"title": {"text": "fold"}}, "yaxis": {"range": [-0.05, 1.05]},
+        layout = {"xaxis": _FOLDS, "yaxis": {"range": [-0.05, 1.05]},
                   "showlegend": True, "legend": {"orientation": "h", "y": -0.25}}  # fmt: skip
         names = list(self.drift)
         rows = [[one.fold.number, *(one.config.get(name, "–") for name in names)]

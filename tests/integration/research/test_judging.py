@@ -303,6 +303,14 @@ def test_shocks_strike_where_it_hurts(tmp_path: Path) -> None:
     assert family.configurations == 2
 
 
+def test_funding_strikes_each_position_of_a_hedge(tmp_path: Path) -> None:
+    legs = {"spot": noise(1_500, spot=True), "perp": noise(1_500, funding=True)}
+    asked: dict[str, Any] = {"params": {"open_apr_pct": -99, "close_apr_pct": -100}}
+    result = openalpha.stress("funding_carry", legs, home=tmp_path, **asked)
+    (paid,) = [one for one in result.shocks if one.name.startswith("funding")]
+    assert paid.change < 0, "the short leg pays, whatever the whole is worth"
+
+
 def test_nothing_held_is_nothing_to_stress(tmp_path: Path) -> None:
     idle = openalpha.stress("buy_and_hold", noise(900), params={"share": 0.0}, home=tmp_path)
     assert idle.shocks == () and "Nothing was ever held" in idle.headline

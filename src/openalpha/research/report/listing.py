@@ -42,7 +42,7 @@ class Listing(NamedTuple):
         """Return it as an HTML table that scrolls by itself where it is wider than the page."""
         worded = [any(len(row[at]) > _LONG for row in self.cells) for at in range(len(self.header))]
         top = "".join(map(self._head, self.header, self.heads, worded))
-        body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in self.cells)
+        body = "".join("<tr>" + "".join(map(_cell, row, worded)) + "</tr>" for row in self.cells)
         return (
             f'<div class="scroll tall" tabindex="0"><table class="list"><thead><tr>{top}</tr>'
             f"</thead><tbody>{body}</tbody></table></div>"
@@ -64,8 +64,8 @@ def _text(name: str, cell: Any) -> str:
     return number_text(cell)
 
 
-def _cell(text: str) -> str:
-    tone = "words" if len(text) > _LONG else {"+": "gain", "−": "loss"}.get(text[:1])
+def _cell(text: str, is_worded: bool) -> str:
+    tone = "words" if is_worded else {"+": "gain", "−": "loss"}.get(text[:1])
     return f'<td class="{tone}">{escape(text)}</td>' if tone else f"<td>{escape(text)}</td>"
 
 

@@ -147,7 +147,7 @@ unpacked.then((data) => {
     Object.assign(layout, {
       xaxis: Object.assign(timeAxis(axis), { nticks: isNarrow() ? 4 : 8 }),
       yaxis: Object.assign({}, axis, { ticksuffix: " %", nticks: 5, rangemode: "tozero" }),
-      annotations: [heading(`${isNarrow() ? "Deepest so far" : "Deepest drawdown so far, %"}   ${key("it", "loss")}   ${key("half of the orders", "muted")}   ${key("95 %", "bench")}`, 1.01)],
+      annotations: [heading(`${isNarrow() ? "Deepest so far" : "Deepest drawdown so far, %"}   ${key("it", "loss")}   ${key(isNarrow() ? "half" : "half of the orders", "muted")}   ${key("95 %", "bench")}`, 1.01)],
     });
     Plotly.react("bands", [line("it", b.fell, "loss", { width: 2 }), line("half of the orders within", b.half, "muted", { dash: "dash" }), line("95 % within", b.most, "bench", { dash: "dot" })], layout, config());
   }
