@@ -15,6 +15,7 @@ from openalpha.trading.bybit_side import BybitSide
 from tests.faults.crashes import crash_everywhere
 from tests.faults.plans import BTC, placed
 from tests.faults.scenario import run_scenario, settled_verdict
+from tests.faults.stories import agrees, asked, buys, sells, world_of
 from tests.faults.trader import Trader, Wishes
 from tests.faults.worked import WHOLE, Worked
 from tests.faults.world import World
@@ -101,3 +102,31 @@ def test_an_order_sent_before_its_intent_is_on_the_disk_is_lost(
     faults = settled_verdict(world, set(), turns=4)
     assert world.crashes == 1
     assert any("is lost" in fault for fault in faults) is not is_synced
+
+
+def test_a_refusal_of_the_second_request_leaves_the_first_open() -> None:
+    """Found by scenario 7606: an exit that was sent twice, refused, and filled by the first.
+
+    Guard: a refusal ends an order only if nothing else was sent under its id
+    (`Fates.is_open_question`).
+    """
+    world = world_of({1: buys("0.02"), 6: sells("0.02")})
+    while world.trader is None or world.trader.decisions < 5:
+        world.turn()
+    world.network.weather.late = 1.0
+    while not world.network.late:
+        world.turn()
+    world.network.weather.late = 0.0
+    ((_, request),) = world.network.late
+    arrives_ms = int(request.headers["X-BAPI-TIMESTAMP"]) + 2_300
+    world.network.late = [(arrives_ms, request)]
+    world.client.order("Sell", "0.02", reduceOnly=True)
+    while asked(world, "order/create") < 2:
+        world.turn()
+    world.run(2)
+    assert world.network.late, "the first request is still on its way"
+    world.client.order("Buy", "0.01")
+    world.exchange.faults.add({"kind": "miss_push", "match": "order", "count": 9})
+    world.run(20)
+    world.settle()
+    agrees(world, "foreign_fill", "average_price_differs")
