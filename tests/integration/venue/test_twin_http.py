@@ -10,7 +10,7 @@ import pytest
 
 from openalpha.venue.twin import Exchange
 from openalpha.venue.twin.asgi import MOST_BODY, App
-from tests.fakes.twin import BTC, Client, new_exchange, served, sign
+from tests.fakes.twin import BTC, LINEAR, Client, new_exchange, served, sign
 
 TIME = b"GET /v5/market/time HTTP/1.1\r\nHost: twin\r\n"
 
@@ -99,6 +99,34 @@ def test_answers_that_a_fault_cuts_or_drops_end_the_connection(
         assert heard.count(b"HTTP/1.1 200") == count
         assert b"timeSecond" not in heard or not heard.endswith(b"}")
         assert not heard.endswith(b"(open)")
+
+
+def test_a_request_that_a_fault_holds_is_done_after_the_next(exchange: Exchange, port: int) -> None:
+    me = Client.of(exchange, USDT="1000")
+    exchange.faults.add({"kind": "reorder", "match": "/v5/order/create", "count": 1})
+    first, second = (order(me, name) for name in ("first", "second"))
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+        line.sendall(first)
+        assert b'"retCode":0' in say(port, second)
+        assert b'"retCode":0' in line.recv(1 << 16)
+    names = [row["orderLinkId"] for row in me.get("/v5/order/realtime", **LINEAR)["list"]]
+    assert names == ["first", "second"], "the newest is told first"
+
+
+def test_a_held_request_is_done_in_time_where_no_other_comes(exchange: Exchange, port: int) -> None:
+    exchange.faults.add({"kind": "reorder", "match": "/v5/market", "count": 1, "size_ms": 50})
+    assert b"timeSecond" in say(port, TIME + b"\r\n")
+
+
+def order(me: Client, name: str) -> bytes:
+    """The request of a limit order that rests."""
+    params = {**LINEAR, "side": "Buy", "orderType": "Limit", "qty": "0.001", "price": "50000"}
+    body = json.dumps({**params, "orderLinkId": name})
+    keys = {"api_key": me.key, "api_secret": me.secret}
+    signed = sign(keys, body, str(me.exchange.now_ms()))
+    lines = [f"{key}: {value}" for key, value in {**signed, "Content-Length": len(body)}.items()]
+    head = "\r\n".join(["POST /v5/order/create HTTP/1.1", "Host: twin", *lines])
+    return f"{head}\r\n\r\n{body}".encode()
 
 
 def test_another_server_gets_the_same_answers_by_asgi(exchange: Exchange) -> None:

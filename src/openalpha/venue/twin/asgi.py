@@ -6,6 +6,7 @@ covers them, and one sync covers all that wait (`keeping`).
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from functools import partial
@@ -47,6 +48,7 @@ class App:
         self._saving: asyncio.Task[None] | None = None
         self._saved_s = 0.0
         self._dirty: dict[int, Outlet] = {}
+        self._held: deque[tuple[Request, Callable[[Reply], None]]] = deque()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection, as ASGI asks."""
@@ -98,6 +100,23 @@ class App:
         if self.keeper.failure is not None:
             answer(_FAILED)
             return
+        if request.path.startswith("/twin/"):
+            self._do(request, answer)
+            return
+        held_ms = self.exchange.held_ms(request)
+        if held_ms:
+            self._held.append((request, answer))
+            asyncio.get_running_loop().call_later(held_ms / 1000, self._do_held)
+            return
+        self._do(request, answer)
+        self._do_held()
+
+    def _do_held(self) -> None:
+        """Do what a fault put behind the request that came after it."""
+        while self._held:
+            self._do(*self._held.popleft())
+
+    def _do(self, request: Request, answer: Callable[[Reply], None]) -> None:
         reply = self.exchange.request(request)
         self._tell()
         self.keeper.then(partial(self._deliver, reply, answer))

@@ -12,7 +12,7 @@ from openalpha.venue.twin import admin
 from openalpha.venue.twin.accounts import Account, Key
 from openalpha.venue.twin.auth import authenticate, permit
 from openalpha.venue.twin.codes import Refused
-from openalpha.venue.twin.faults import REQUEST_KINDS, Faults
+from openalpha.venue.twin.faults import ORDER_KINDS, REQUEST_KINDS, Faults, Rule
 from openalpha.venue.twin.faulty import faulty_reply
 from openalpha.venue.twin.handlers import account as account_family
 from openalpha.venue.twin.handlers import asset as asset_family
@@ -119,16 +119,21 @@ class Exchange:
         self.advance()
         if request.path.startswith("/twin/"):
             return own_reply(self, request)
-        found = self.state.accounts.by_key(request.headers.get("x-bapi-api-key", ""))
-        rule = self.faults.strike(
-            REQUEST_KINDS,
-            request.path,
-            uid=str(found[0].uid) if found else "",
-            ts_ms=self.state.now_ms,
-        )
+        rule = self._struck(REQUEST_KINDS, request)
         return (
             self._reply(request) if rule is None else faulty_reply(self._reply, request, rule=rule)
         )
+
+    def held_ms(self, request: Request) -> int:
+        """Return how long a request that a fault puts behind the next one waits for it; or 0."""
+        rule = self._struck(ORDER_KINDS, request)
+        return 0 if rule is None else max(rule.size_ms, 1)
+
+    def _struck(self, kinds: tuple[str, ...], request: Request) -> Rule | None:
+        """Return the fault that strikes a request."""
+        found = self.state.accounts.by_key(request.headers.get("x-bapi-api-key", ""))
+        uid = str(found[0].uid) if found else ""
+        return self.faults.strike(kinds, request.path, uid=uid, ts_ms=self.state.now_ms)
 
     def _reply(self, request: Request, *, age_ms: int = 0) -> Reply:
         """Answer one HTTP request; `age_ms` makes the stamp of the answer old."""

@@ -12,7 +12,7 @@ from typing import Any
 from openalpha.venue.twin.codes import Refused
 from openalpha.venue.twin.wire import Params
 
-__all__ = ["KINDS", "PUSH_KINDS", "REQUEST_KINDS", "Faults", "Rule"]
+__all__ = ["KINDS", "ORDER_KINDS", "PUSH_KINDS", "REQUEST_KINDS", "Faults", "Rule"]
 
 REQUEST_KINDS = (
     "drop_before",
@@ -26,8 +26,9 @@ REQUEST_KINDS = (
     "busy_after",
     "stale_time",
 )
+ORDER_KINDS = ("reorder",)
 PUSH_KINDS = ("miss_push", "duplicate_push", "delay_push", "reverse_push")
-KINDS = REQUEST_KINDS + PUSH_KINDS
+KINDS = REQUEST_KINDS + ORDER_KINDS + PUSH_KINDS
 KEPT = 10_000
 
 
