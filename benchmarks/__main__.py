@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.ledger import ledger
+from benchmarks.picture import picture
 from benchmarks.report import report_rows
 from benchmarks.rows import Bench, Line
-from benchmarks.sweeps import sweeps
+from benchmarks.sweeps import growth, sweeps
 from benchmarks.tax import tax_rows
 from benchmarks.trading import trading_rows
 from benchmarks.twin import twin_rows
@@ -28,7 +29,8 @@ ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "events": Bench.events,
     "first": first_backtest,
     "prepare": Bench.preparing,
-    "growth": Bench.growth,
+    "page": Bench.page,
+    "growth": growth,
     "sweeps": sweeps,
     "memory": memory,
     "ledger": ledger,
@@ -60,6 +62,8 @@ def main() -> int:
     finally:
         shutil.rmtree(bench.folder, ignore_errors=True)
     console.print(_table(lines))
+    if options.plot:
+        Path(options.plot).write_text(picture(lines), "utf-8")
     if options.json:
         found = [asdict(line) | {"is_met": line.is_met} for line in lines]
         Path(options.json).write_text(json.dumps(found, indent=1), "utf-8")
@@ -77,6 +81,7 @@ def _options() -> argparse.Namespace:
         "--quick", action="store_true", help="a tenth of the bars: a trial, no result"
     )
     parser.add_argument("--json", help="also write the table to this file")
+    parser.add_argument("--plot", help="draw the growth rows into this SVG file")
     options = parser.parse_args()
     unknown = set((options.rows or "").split(",")) - {"", *ROWS}
     if unknown:

@@ -142,6 +142,11 @@ def prepare(job: dict[str, Any]) -> Callable[[], Outcome]:
             begun = time.perf_counter()
             result.save()
             extra["save_s"] = time.perf_counter() - begun
+        if job.get("page"):
+            begun = time.perf_counter()
+            size = result.to_html(Path(home) / "page.html").stat().st_size
+            extra |= {"page_s": time.perf_counter() - begun, "page_mb": size / 1e6}
+            extra["trips"] = result.metrics["round_trips"]
         share = result.run.slow_bars / (len(result.run.equity) * len(data))
         return Outcome(len(result.run.fills), result.run.equity, share, extra)
 

@@ -33,6 +33,8 @@ class Line:
     slow_share: float | None = None
     note: str = ""
     is_limit: bool = False
+    point: tuple[str, int, float] | None = None
+    """Of a growth row: its series, how many bars in all, and the seconds they took."""
 
     @property
     def is_met(self) -> bool | None:
@@ -134,6 +136,17 @@ class Bench:
         taken = self._alone(self.job(save=True), 3)
         for key, what in (("prepare_s", "openalpha.history(frame)"), ("save_s", "result.save()")):
             yield Line(what, _seconds(taken[key]), note=f"{self.bars:,} bars, wall time")
+
+    def page(self) -> Iterator[Line]:
+        """Time the report of a long run as one HTML file, and weigh it."""
+        taken = self._alone(self.job(page=True, slow=90), 3)
+        what = f"HTML report of {self.bars:,} bars, {taken['trips']:,.0f} round trips"
+        yield Line(
+            what, _seconds(taken["page_s"]), ratio=taken["page_s"], must=4, aim=1.5, is_limit=True,
+            note="wall time, after the run",
+        )  # fmt: skip
+        size = taken["page_mb"]
+        yield Line("its size", f"{size:.2f} MB", ratio=size, must=6, aim=2, is_limit=True)
 
     def growth(self) -> Iterator[Line]:
         """Time a bar over three decades of bars, then over one to eight instruments."""
@@ -246,6 +259,7 @@ class Bench:
             f"{_seconds(taken[self.clock])}, {a_bar:,.0f} ns a bar",
             fills=int(taken["fills"]),
             slow_share=taken["slow_share"],
+            point=("full model" if "full" in what else "one run", bars, taken[self.clock]),
         )
 
 

@@ -14,7 +14,7 @@ from benchmarks.environments import environment
 from benchmarks.rows import EQUAL_TO, Bench, Line
 from benchmarks.worker import Broken, Outcome, Side, serve
 
-__all__ = ["sweeps"]
+__all__ = ["growth", "sweeps"]
 
 OURS, PEER = "benchmarks.sweeps", "benchmarks.peers.vectorbt_sweep"
 FAST, SLOW = list(range(5, 45)), list(range(50, 175, 5))
@@ -43,7 +43,54 @@ def sweeps(bench: Bench) -> Iterator[Line]:
                 "memory of that sweep", f"{ours['peak_mb']:.0f} MB", ratio=ours["peak_mb"],
                 must=700, aim=400, is_limit=True,
             )  # fmt: skip
+    yield from _new_processes(bench, job)
     yield from _judging(bench, job)
+
+
+def growth(bench: Bench) -> Iterator[Line]:
+    """Time a bar over decades of bars and instruments, then over decades of configurations."""
+    yield from bench.growth()
+    bars = min(bench.bars, 100_000)
+    for count in (10, 100, 1_000):
+        job = bench.job(bars=bars, fast=FAST[: max(1, count // 25)], slow=SLOW[: min(count, 25)])
+        taken, _ = _ours(bench, job)
+        work = count * bars
+        yield Line(
+            f"growth: sweep of {count:,} × {bars:,} bars",
+            f"{taken[bench.clock]:.2f} s, {taken[bench.clock] / work * 1e9:.1f} ns a bar",
+            fills=int(taken["fills"]), point=("sweep", work, taken[bench.clock]),
+        )  # fmt: skip
+
+
+def _new_processes(bench: Bench, job: dict[str, Any]) -> Iterator[Line]:
+    """Time the first sweep of a process, its imports too, with caches of machine code and without.
+
+    The interpreter's own start is not counted, on either side.
+    """
+    for what, must, aim, is_cold in (
+        ("the same in a new process, both caches warm", 5, 8, False),
+        ("the same in a new process, both caches cold", None, None, True),
+    ):
+        ours = _first(bench, bench.python, OURS, job, is_cold=is_cold)
+        try:
+            peer = _first(bench, environment("arrays"), PEER, job, is_cold=is_cold)
+        except Broken as error:
+            yield Line(what, f"{ours:.2f} s", "vectorbt", note=str(error))
+            continue
+        yield Line(
+            what, f"{ours:.2f} s", f"vectorbt {peer:.1f} s", ratio=peer / ours, must=must, aim=aim
+        )
+
+
+def _first(bench: Bench, python: Path, module: str, job: dict[str, Any], *, is_cold: bool) -> float:
+    with tempfile.TemporaryDirectory() as empty:
+        caches = {"OPENALPHA_KERNEL_CACHE": empty, "NUMBA_CACHE_DIR": empty} if is_cold else {}
+        taken = []
+        for _ in range(1 if is_cold else 3):
+            side = Side(python, module, job, environ=caches)
+            side.close()
+            taken.append(sum(side.ready[part][bench.clock] for part in ("prepared", "first")))
+        return sorted(taken)[len(taken) // 2]
 
 
 def _peer(bench: Bench, job: dict[str, Any]) -> tuple[dict[str, float], str, Any]:

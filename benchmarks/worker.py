@@ -10,7 +10,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 __all__ = ["Broken", "Outcome", "Side", "serve"]
 
 ROOT = Path(__file__).parents[1]
+_NONE: Mapping[str, str] = {}
 
 
 class Outcome(NamedTuple):
@@ -88,12 +89,22 @@ class Side:
         Module to run, e.g. `benchmarks.ours`.
     job : mapping
         What to do, as JSON.
+    environ : mapping, optional
+        What to add to the environment.
     """
 
-    def __init__(self, python: Path, module: str, job: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        python: Path,
+        module: str,
+        job: dict[str, Any],
+        *,
+        environ: Mapping[str, str] = _NONE,
+    ) -> None:
         self.process = subprocess.Popen(
             [str(python), "-W", "ignore", "-m", module, json.dumps(job)],
             cwd=ROOT,
+            env=os.environ | environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
