@@ -10,6 +10,7 @@ from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
     from openalpha.net import Priority, RateBroker, Transport
+    from openalpha.net.locked import Records
     from openalpha.settings import LoadedSettings
     from openalpha.store.exchange_key import ExchangeKey
     from openalpha.store.keys import Vault
@@ -46,13 +47,26 @@ def vault_of(home: Path, *, source: str | None = None) -> "Vault":
     return Vault(home, environ=os.environ, source=source)
 
 
-def broker_of(home: Path) -> "RateBroker":
-    """Return the rate broker that all programs of this home share."""
+def broker_of(home: Path, *, redis_url: str = "") -> "RateBroker":
+    """Return the rate broker that all programs of this home, or of a Redis server, share.
+
+    Emergency stop and guardian count in the home always: they must not wait for a server.
+
+    Raises
+    ------
+    ConfigError
+        If the address is none, or the client is not installed.
+    """
     from openalpha.core.clock import SystemClock
     from openalpha.net import RateBroker
     from openalpha.venue.bybit.limits import ADDRESS_LIMIT
 
-    return RateBroker(home / "net", clock=SystemClock(), limit=ADDRESS_LIMIT)
+    records: Path | Records = home / "net"
+    if redis_url:
+        from openalpha.net.redis_records import RedisRecords
+
+        records = RedisRecords(redis_url)
+    return RateBroker(records, clock=SystemClock(), limit=ADDRESS_LIMIT)
 
 
 def name_of(environment: str, role: str) -> str:

@@ -71,7 +71,7 @@ def begin_live_paper(
         folder = begin_paper_run(
             loaded.home,
             asked,
-            histories=past_of(bars, items, terms),
+            histories=past_of(bars, items, terms=terms),
             capital=money,
             settings=EngineSettings(
                 VenueSettings(groups.costs, groups.margin, groups.fills), groups.sizing, groups.risk
@@ -146,5 +146,6 @@ def _public(loaded: "LoadedSettings", server: str) -> "Iterator[Channel]":
     from openalpha.venue.bybit.channel import Channel
 
     with HttpTransport(timeout_s=_TIMEOUT_S, total_s=2 * _TIMEOUT_S) as network:
-        broker = broker_of(loaded.home)
+        redis_url = loaded.settings.exchange.redis_url.get_secret_value()
+        broker = broker_of(loaded.home, redis_url=redis_url)
         yield Channel(network, server, clock=SystemClock(), broker=broker, priority=Priority.DATA)

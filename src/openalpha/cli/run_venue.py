@@ -132,7 +132,8 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
         ExitStack() as stack,
     ):
         clock = venue_clock(network, key, is_lockstep=is_lockstep)
-        broker = None if is_lockstep else broker_of(loaded.home)
+        redis_url = loaded.settings.exchange.redis_url.get_secret_value()
+        broker = None if is_lockstep else broker_of(loaded.home, redis_url=redis_url)
         access = VenueAccess(network, key, clock, broker)
         market = None if is_lockstep else stack.enter_context(_market(loaded, folder, access))
         while True:

@@ -13,6 +13,7 @@ from pathlib import Path
 from openalpha.core.clock import Clock
 from openalpha.core.errors import StorageError
 from openalpha.net.budget import Priority, RateBudget, RateLimit
+from openalpha.net.locked import Records
 from openalpha.net.windows import WindowBudget, WindowLimit
 
 __all__ = ["RateBroker", "Use"]
@@ -41,8 +42,8 @@ class RateBroker:
 
     Parameters
     ----------
-    folder : Path
-        Where the counts live, one folder an installation.
+    folder : Path or Records
+        Where the counts live: one folder an installation, or a server that several share.
     clock : Clock
     limit : RateLimit
         What one address may send to one host.
@@ -52,7 +53,7 @@ class RateBroker:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | Records,
         *,
         clock: Clock,
         limit: RateLimit,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from openalpha.core.clock import Clock
 from openalpha.core.errors import VenueUnavailable
-from openalpha.net.locked import change_record
+from openalpha.net.locked import Records, records_in
 
 __all__ = [
     "RESERVED", "Waiting", "Priority", "RateBudget", "RateLimit", "lock_wait_s", "wait_for_room",
@@ -126,8 +126,8 @@ class RateBudget:
 
     Parameters
     ----------
-    folder : Path
-        Where the files live; created when missing.
+    folder : Path or Records
+        Where the counts live; a folder is created when missing.
     host : str
     limit : RateLimit
     clock : Clock
@@ -137,14 +137,15 @@ class RateBudget:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | Records,
         host: str,
         *,
         limit: RateLimit,
         clock: Clock,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._path = folder / f"budget-{re.sub(r'[^A-Za-z0-9.-]', '_', host)}.json"
+        self._records = records_in(folder)
+        self._kept = f"budget-{re.sub(r'[^A-Za-z0-9.-]', '_', host)}"
         self._host = host
         self._limit = limit
         self._clock = clock
@@ -183,7 +184,7 @@ class RateBudget:
 
     @contextmanager
     def _bucket(self, wait_at_most_s: float = 5.0) -> Iterator[_Bucket]:
-        with change_record(self._path, wait_at_most_s=wait_at_most_s) as record:
+        with self._records.change(self._kept, wait_at_most_s=wait_at_most_s) as record:
             bucket = self._refilled(record)
             yield bucket
             record[:] = [bucket.tokens, bucket.updated_ms, bucket.blocked_until_ms]

@@ -10,15 +10,45 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from openalpha.core.errors import StorageError
 
-__all__ = ["change_record"]
+__all__ = ["FileRecords", "Records", "change_record", "records_in"]
 
 _NAP_S = 0.002
 _SMALLEST = 256
+
+
+class Records(Protocol):
+    """Where small records are kept, each changed by one process at a time."""
+
+    def change(
+        self, name: str, *, wait_at_most_s: float = 5.0
+    ) -> AbstractContextManager[list[object]]:
+        """Read a record, let the block change it in place, and write it back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecords:
+    """Records in the files of a folder."""
+
+    folder: Path
+
+    def change(
+        self, name: str, *, wait_at_most_s: float = 5.0
+    ) -> AbstractContextManager[list[object]]:
+        """Read a record, let the block change it in place, and write it back."""
+        return change_record(self.folder / f"{name}.json", wait_at_most_s=wait_at_most_s)
+
+
+def records_in(place: Path | Records) -> Records:
+    """Return the records of a folder, or those given."""
+    return FileRecords(place) if isinstance(place, Path) else place
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from openalpha.core.clock import Clock
 from openalpha.net.budget import RESERVED, Priority, Waiting, lock_wait_s, wait_for_room
-from openalpha.net.locked import change_record
+from openalpha.net.locked import Records, records_in
 
 __all__ = ["WindowBudget", "WindowLimit"]
 
@@ -51,8 +51,8 @@ class WindowBudget:
 
     Parameters
     ----------
-    folder : Path
-        Where the files live; created when missing.
+    folder : Path or Records
+        Where the counts live; a folder is created when missing.
     name : str
         Whose window: a key's mark and an endpoint.
     limit : WindowLimit
@@ -63,14 +63,15 @@ class WindowBudget:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | Records,
         name: str,
         *,
         limit: WindowLimit,
         clock: Clock,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._path = folder / f"window-{re.sub(r'[^A-Za-z0-9.-]', '_', name)}.json"
+        self._records = records_in(folder)
+        self._kept = f"window-{re.sub(r'[^A-Za-z0-9.-]', '_', name)}"
         self._name = name
         self._limit = limit
         self._clock = clock
@@ -91,13 +92,13 @@ class WindowBudget:
 
     def cool_down(self, until_ms: int) -> None:
         """Let nobody use this window before `until_ms`: the venue says it is full."""
-        with change_record(self._path) as record:
+        with self._records.change(self._kept) as record:
             stamps, blocked_ms = self._recent(record)
             record[:] = [max(blocked_ms, until_ms), *stamps]
 
     def _try(self, priority: Priority, cost: int) -> float:
         """Take the requests; return 0, or the seconds to wait before trying again."""
-        with change_record(self._path, wait_at_most_s=lock_wait_s(priority)) as record:
+        with self._records.change(self._kept, wait_at_most_s=lock_wait_s(priority)) as record:
             stamps, blocked_ms = self._recent(record)
             now_ms = self._clock.now_ms()
             wait_ms = max(0, blocked_ms - now_ms)

@@ -63,7 +63,7 @@ def public_server(named: str) -> str:
 
 
 def past_of(
-    asked: Bars, instruments: Mapping[str, Instrument], terms: LiveTerms
+    asked: Bars, instruments: Mapping[str, Instrument], *, terms: LiveTerms
 ) -> dict[str, History]:
     """Ask for the bars before a run, by role or instrument id.
 

@@ -55,7 +55,7 @@ class Place:
 
     def begun(self, minutes: int) -> RunFolder:
         terms = LiveTerms(self.url, MINUTE_MS, self.clock.now_ms(), minutes * MINUTE_MS)
-        past = past_of(self.asked, {str(ITEM.id): ITEM}, terms)
+        past = past_of(self.asked, {str(ITEM.id): ITEM}, terms=terms)
         return begin_paper_run(
             self.home,
             ASKED,
