@@ -18,6 +18,7 @@ from openalpha import studies
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import RiskTier
 from openalpha.engine.batch import FIGURES
+from openalpha.market.history import History
 from openalpha.research import stress_shocks, variations
 from openalpha.research.liquidation import distances, nearest
 from openalpha.research.montecarlo_paths import block_paths, trade_paths
@@ -304,7 +305,13 @@ def test_shocks_strike_where_it_hurts(tmp_path: Path) -> None:
 
 
 def test_funding_strikes_each_position_of_a_hedge(tmp_path: Path) -> None:
-    legs = {"spot": noise(1_500, spot=True), "perp": noise(1_500, funding=True)}
+    spot = noise(1_500, spot=True)
+    dearer = spot.bars.copy()
+    dearer[172:, :4] += dearer[172:, :4] // 10  # bought before: the whole of it is long from then
+    legs = {
+        "spot": History.of(spot.instrument, spot.timeframe_ms, ts_ms=spot.ts_ms, bars=dearer),
+        "perp": noise(1_500, funding=True),
+    }
     asked: dict[str, Any] = {"params": {"open_apr_pct": -99, "close_apr_pct": -100}}
     result = openalpha.stress("funding_carry", legs, home=tmp_path, **asked)
     (paid,) = [one for one in result.shocks if one.name.startswith("funding")]
