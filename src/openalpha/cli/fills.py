@@ -20,7 +20,7 @@ from openalpha.cli.live_options import (
     chosen_runs,
     show_again,
 )
-from openalpha.cli.live_tables import fill_rows, show_rows
+from openalpha.cli.live_tables import fill_rows, narrowed, show_rows
 
 __all__ = ["app"]
 
@@ -50,7 +50,7 @@ def fills(  # noqa: PLR0913, PLR0917 - the options of a command
             loaded.home, environment=environment, is_everywhere=everywhere, run=run
         )
         rows = [row for folder in folders for row in fill_rows(folder, limit=limit)]
-        show_rows(screen, rows, what="fills")
+        show_rows(screen, narrowed(rows), what="fills")
         screen.result({"schema": "openalpha.fills/1", "fills": rows})
 
     show_again(screen, show, is_watched=watch)

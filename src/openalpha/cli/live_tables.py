@@ -9,7 +9,7 @@ from openalpha.cli.conventions import Screen
 if TYPE_CHECKING:
     from openalpha.trading.run_folder import RunFolder
 
-__all__ = ["book_rows", "fill_rows", "show_rows"]
+__all__ = ["book_rows", "fill_rows", "narrowed", "show_rows"]
 
 
 def book_rows(status: Mapping[str, Any], what: str) -> Iterator[dict[str, Any]]:
@@ -82,6 +82,52 @@ def _of_venue(folder: "RunFolder", content: Mapping[str, Any], n: int) -> dict[s
     }
 
 
+def narrowed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows as a screen of eighty columns shows them; `--json` has them whole.
+
+    What all rows share is left out, ids are as long as tells them apart, numbers are plain.
+    """
+    common = {"is_reduce_only", "created_ms", "trigger_kind", "n"} | {
+        name for name in ("environment", "run") if len({row.get(name) for row in rows}) <= 1
+    }
+    found = []
+    for row in rows:
+        one = {name: value for name, value in row.items() if name not in common}
+        for link in {"id", "order"} & set(one):
+            one[link] = _unique(str(one[link]), [str(row[link]) for row in rows])
+        if "time" in one:
+            one["time"] = str(one["time"])[5:19].replace("T", " ")
+        if one.get("run"):
+            one["run"] = str(one["run"])[-8:]
+        if isinstance(one.get("side"), int):
+            one["side"] = "buy" if one["side"] > 0 else "sell"
+        one["instrument"] = str(one["instrument"]).removeprefix("bybit_")
+        found.append({name: _plain(value) for name, value in one.items()})
+    return [
+        {
+            name: value
+            for name, value in row.items()
+            if any(other.get(name) not in (None, "") for other in found)
+        }
+        for row in found
+    ]
+
+
+def _unique(name: str, every: Sequence[str], *, least: int = 12) -> str:
+    """Return the beginning of an id that no other has."""
+    for length in range(least, len(name)):
+        if all(other == name or not other.startswith(name[:length]) for other in every):
+            return name[:length]
+    return name
+
+
+def _plain(value: Any) -> Any:
+    """Return a number without zeros that say nothing."""
+    text = str(value)
+    is_number = isinstance(value, str) and text.replace(".", "", 1).lstrip("-").isdigit()
+    return text.rstrip("0").rstrip(".") if is_number and "." in text else value
+
+
 def show_rows(screen: Screen, rows: Sequence[Mapping[str, Any]], *, what: str) -> None:
     """Show rows as a table, or say that there are none; the columns are the rows' keys."""
     from rich.table import Table
@@ -89,7 +135,7 @@ def show_rows(screen: Screen, rows: Sequence[Mapping[str, Any]], *, what: str) -
     if not rows:
         screen.show(f"There are no {what}.")
         return
-    table = Table(title=what.capitalize())
+    table = Table(title=what.capitalize(), title_justify="left", box=None, pad_edge=False)
     for name in rows[0]:
         table.add_column(name.replace("_", " "))
     for row in rows:

@@ -19,7 +19,7 @@ from openalpha.cli.live_options import (
     current,
     show_again,
 )
-from openalpha.cli.live_tables import book_rows, show_rows
+from openalpha.cli.live_tables import book_rows, narrowed, show_rows
 
 __all__ = ["app"]
 
@@ -45,8 +45,16 @@ def orders(
         folders = chosen_runs(
             loaded.home, environment=environment, is_everywhere=everywhere, run=run
         )
-        rows = [row for folder in folders for row in book_rows(current(folder), "orders")]
-        show_rows(screen, rows, what="open orders")
-        screen.result({"schema": "openalpha.orders/1", "orders": rows})
+        found = [current(folder) for folder in folders]
+        rows = [row for status in found for row in book_rows(status, "orders")]
+        worked = [one for status in found for one in status.get("worked", ())]
+        show_rows(screen, narrowed(rows), what="open orders")
+        for one in worked:
+            side = "buy" if one["side"] > 0 else "sell"
+            screen.show(
+                f"{one['id']}: {one['how']} {side} {one['qty']} {one['instrument']}, "
+                f"{one['filled']} filled"
+            )
+        screen.result({"schema": "openalpha.orders/1", "orders": rows, "worked": worked})
 
     show_again(screen, show, is_watched=watch)

@@ -19,7 +19,7 @@ from openalpha.cli.live_options import (
     current,
     show_again,
 )
-from openalpha.cli.live_tables import book_rows, show_rows
+from openalpha.cli.live_tables import book_rows, narrowed, show_rows
 
 __all__ = ["app"]
 
@@ -46,7 +46,7 @@ def positions(
             loaded.home, environment=environment, is_everywhere=everywhere, run=run
         )
         rows = [row for folder in folders for row in book_rows(current(folder), "positions")]
-        show_rows(screen, rows, what="open positions")
+        show_rows(screen, narrowed(rows), what="open positions")
         screen.result({"schema": "openalpha.positions/1", "positions": rows})
 
     show_again(screen, show, is_watched=watch)
