@@ -25,7 +25,7 @@ def connect(url: str) -> Any:
 
 
 def live(session: Any) -> None:
-    """Look, trade, protect, close and account for it."""
+    """Look, rest an order and take it away, trade and account for it."""
     print("time", session.get_server_time()["result"]["timeSecond"])
     ticker = session.get_tickers(**LINEAR)["result"]["list"][0]
     price = float(ticker["lastPrice"])
@@ -41,6 +41,12 @@ def live(session: Any) -> None:
     print("open", len(session.get_open_orders(**LINEAR)["result"]["list"]))
     session.cancel_order(**LINEAR, orderId=far)
 
+    trade(session, price)
+    account_for(session)
+
+
+def trade(session: Any, price: float) -> None:
+    """Open a position, protect it in every way there is, and close it."""
     session.place_order(**LINEAR, side="Buy", orderType="Market", qty="0.05")
     session.set_trading_stop(
         **LINEAR, positionIdx=0, tpslMode="Full", stopLoss=f"{price * 0.8:.1f}"
@@ -80,6 +86,10 @@ def live(session: Any) -> None:
     session.cancel_all_orders(**LINEAR)
     session.place_order(**LINEAR, **closing, orderType="Market")
     print("closed", session.get_closed_pnl(category="linear")["result"]["list"][0]["closedPnl"])
+
+
+def account_for(session: Any) -> None:
+    """Read what became of it, and make a round trip on the inverse market."""
     print("executions", len(session.get_executions(category="linear")["result"]["list"]))
     funding = session.get_executions(category="linear", execType="Funding")["result"]["list"]
     print("funding paid", len(funding), "fees", session.get_fee_rates(**LINEAR)["retMsg"])
