@@ -1,11 +1,13 @@
 """Days on end on the virtual clock, with faults: does anything grow, and does anything stay open?
 
-The loop of the product on its own log and ledger on the machine's disk, an exchange in this
-process, and no wall clock between them. Each day some faults strike, now and then the trader dies.
+The loop of the product on its own log and ledger on the machine's disk, an exchange behind a pipe,
+and no wall clock between them. Each day some faults strike, now and then the trader dies and a new
+one starts, in the same process: so what a death leaves in memory counts too.
 """
 
 import asyncio
 import gc
+import multiprocessing
 import os
 import random
 from collections.abc import Callable, Sequence
@@ -14,12 +16,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from statistics import linear_regression, mean
+from typing import Any
 
 from openalpha.books.ledger import Ledger
 from openalpha.books.opening import open_ledger
 from openalpha.books.settings import BooksSettings
 from openalpha.core.clock import DAY_MS, MINUTE_MS, SystemClock
-from openalpha.core.errors import OpenAlphaError
+from openalpha.core.errors import OpenAlphaError, VenueUnavailable
 from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
@@ -37,7 +40,7 @@ from openalpha.trading.venue_starting import (
     begin_venue_run,
     venue_driver,
 )
-from openalpha.venue.twin import Exchange, ListingSpec
+from openalpha.venue.twin import ListingSpec
 from tests.fakes.bybit import URL, account, answer_of
 from tests.fakes.twin import new_exchange
 
@@ -47,7 +50,7 @@ STRATEGIES = ("ma_cross", "rsi_reversion", "momentum")
 PRICES = {"BTCUSDT": 60_000, "ETHUSDT": 3_000, "SOLUSDT": 150}
 FRAME_MS = 15 * MINUTE_MS
 _WARM_DAYS = 5
-"""Before memory is looked at: caches fill, and the exchange's own records reach their bounds."""
+"""Before memory is looked at: what is loaded once is loaded, caches fill."""
 _FAULTS = ("drop_before", "drop_after", "duplicate", "truncate", "http_500", "busy_after")
 _DIES = 0.4
 _MOST_STARTS = 20
@@ -120,23 +123,73 @@ GROWN: dict[str, Callable[[Day], int]] = {
 """What may grow, and how large it is."""
 
 
-class _Wire:
-    """A network in memory that keeps nothing of what went through it."""
+class _Exchange:
+    """The exchange, in a process of its own so that its records are not the trader's memory.
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._answer = answer_of(exchange)
+    It is asked through a pipe, one question after the other; see `openalpha.net.Transport`.
+    """
+
+    def __init__(self, seed: int) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, other = spawn.Pipe()
+        self._process = spawn.Process(target=_serve, args=(other, seed), daemon=True)
+        self._process.start()
 
     def send(self, request: Request) -> Response:
-        return self._answer(request)
+        found = self._ask("send", request)
+        if isinstance(found, VenueUnavailable):
+            raise found
+        assert isinstance(found, Response)
+        return found
+
+    def account(self) -> ExchangeKey:
+        """Open an account."""
+        return ExchangeKey(*self._ask("account", None), URL)
+
+    def strike(self, rules: list[dict[str, Any]]) -> None:
+        """Let these faults loose and no others."""
+        self._ask("strike", rules)
+
+    def close(self) -> None:
+        """End its process."""
+        self._process.kill()
+        self._process.join()
+
+    def _ask(self, what: str, content: Any) -> Any:
+        self._pipe.send((what, content))
+        return self._pipe.recv()
+
+
+def _serve(pipe: Any, seed: int) -> None:
+    """Answer what comes through a pipe; ends with the process that asks."""
+    listings = [ListingSpec("linear", name, Decimal(price)) for name, price in PRICES.items()]
+    exchange = new_exchange(*listings, step_ms=MINUTE_MS, seed=seed)
+    exchange.faults.reseed(seed)
+    answer = answer_of(exchange)
+    while True:
+        what, content = pipe.recv()
+        found: Any = None
+        if what == "send":
+            try:
+                found = answer(content)
+            except VenueUnavailable as error:
+                found = error
+        elif what == "account":
+            made = account(exchange)
+            found = (made.api_key, made.secret)
+        else:
+            exchange.faults.clear()
+            for rule in content:
+                exchange.faults.add(rule)
+        pipe.send(found)
 
 
 class _Run:
     """One run and the process that leads it, which may die and start again."""
 
-    def __init__(self, home: Path, exchange: Exchange, days: int) -> None:
-        self.home, self.exchange, self.wire = home, exchange, _Wire(exchange)
-        made = account(exchange)
-        self.key = ExchangeKey(made.api_key, made.secret, URL)
+    def __init__(self, home: Path, exchange: _Exchange, days: int) -> None:
+        self.home, self.exchange = home, exchange
+        self.key = exchange.account()
         self.folder = begin_venue_run(
             home,
             [Asked(name) for name in STRATEGIES],
@@ -150,7 +203,7 @@ class _Run:
                 breakers=BreakerSettings(loss_streak=0),
             ),
             settings=EngineSettings(),
-            clock=LockstepClock(self.wire, URL),
+            clock=LockstepClock(self.exchange, URL),
         )
         self.driver: VenueDriver | None = None
 
@@ -161,14 +214,14 @@ class _Run:
                 driver = venue_driver(
                     self.folder,
                     self.home,
-                    access=VenueAccess(self.wire, self.key, LockstepClock(self.wire, URL)),
+                    access=VenueAccess(self.exchange, self.key, LockstepClock(self.exchange, URL)),
                     ledger=ledger,
                     entity="me",
                     hear=lambda words: None,
                 )
                 driver.start()
             except OpenAlphaError:
-                self.exchange.faults.clear()
+                self.exchange.strike([])
                 continue
             self.driver = driver
             return driver
@@ -193,15 +246,11 @@ def soak(home: Path, *, seed: int, days: int) -> SoakReport:
     days : int
     """
     draw, report = random.Random(seed), SoakReport()
-    listings = [ListingSpec("linear", name, Decimal(price)) for name, price in PRICES.items()]
-    exchange = new_exchange(*listings, step_ms=MINUTE_MS, seed=seed)
-    exchange.faults.reseed(seed)
     (home / "books").mkdir(parents=True, exist_ok=True)
-    run = _Run(home, exchange, days)
     ledger = open_ledger(home, BooksSettings(), clock=SystemClock())
-    began_ms = exchange.now_ms()
-    with closing(ledger.database):
-        run.start(ledger)
+    with closing(_Exchange(seed)) as exchange, closing(ledger.database):
+        run = _Run(home, exchange, days)
+        began_ms = run.start(ledger).clock.now_ms()
         for number in range(1, days + 1):
             report.struck += _strike(exchange, draw)
             if draw.random() < _DIES:
@@ -210,20 +259,27 @@ def soak(home: Path, *, seed: int, days: int) -> SoakReport:
                 run.start(ledger)
             _lead_until(run, ledger, began_ms + number * DAY_MS, report)
             report.days.append(_day(run))
-        exchange.faults.clear()
+        exchange.strike([])
         _lead_until(run, ledger, 1 << 62, report)
     report.executions = sum(book.fills for book in _driver(run).desk.books)
     report.faults += _judged(run)
     return report
 
 
-def _strike(exchange: Exchange, draw: random.Random) -> int:
+def _strike(exchange: _Exchange, draw: random.Random) -> int:
     """Let some faults loose on what the trader asks; what is left of the day before is over."""
-    exchange.faults.clear()
     kinds = draw.sample(_FAULTS, k=draw.randint(1, 3))
-    for kind in kinds:
-        rule = {"kind": kind, "match": draw.choice(("/v5/order", "/v5/", "")), "count": 5}
-        exchange.faults.add({**rule, "probability": draw.choice((0.05, 0.3))})
+    exchange.strike(
+        [
+            {
+                "kind": kind,
+                "match": draw.choice(("/v5/order", "/v5/", "")),
+                "count": 5,
+                "probability": draw.choice((0.05, 0.3)),
+            }
+            for kind in kinds
+        ]
+    )
     return len(kinds)
 
 
