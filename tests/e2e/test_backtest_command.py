@@ -255,5 +255,5 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(case, bars, home, tmp_path
 
 def test_a_place_that_cannot_be_written_is_named(bars, home, capsys):
     assert execute(["backtest", "ma_cross", "--data", "bars.csv", "--html", "bars.csv/r.html"]) == 5
-    assert "bars.csv/r.html cannot be written" in said(capsys)
+    assert "bars.csv/r.html could not be written" in said(capsys)
     assert len(folders(home)) == 1
