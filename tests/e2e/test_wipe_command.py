@@ -85,5 +85,7 @@ def test_a_run_left_holding_something_is_not_wiped(place: Place, home: Path) -> 
 
 
 def test_live_is_never_erased(home: Path) -> None:
+    (home / "runs" / "live" / "a-run" / "log").mkdir(parents=True)
     assert execute(["wipe", "--env", "live", "--erase", "--confirm", "wipe live"]) == 1
+    assert (home / "runs" / "live" / "a-run" / "log").is_dir()
     assert execute(["wipe", "--env", "backtest", "--confirm", "wipe backtest"]) == 1

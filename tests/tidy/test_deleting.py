@@ -28,6 +28,7 @@ KNOWN = {
     "trading/arming.py": "an arming that is over",
     "trading/commands.py": "a command that was taken",
     "trading/emergency_lock.py": "a lock that was released",
+    "trading/wiping.py": "logs of simulated runs that a person erases; live is refused, books stay",
     "venue/twin/journal.py": "days of the twin's own journal that its snapshot replaces",
 }
 """Files of the program that delete, and what. A new one is judged here before it passes."""

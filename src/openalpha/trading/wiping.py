@@ -18,6 +18,7 @@ from openalpha.trading.run_folder import RunFolder, run_folders
 
 __all__ = ["Wiped", "wipe"]
 
+_SIMULATED = (Environment.PAPER, Environment.TWIN, Environment.DEMO, Environment.TESTNET)
 _WAIT_S, _STEP_S = 120.0, 0.2
 
 
@@ -58,7 +59,7 @@ def wipe(
     name = environment.name.lower()
     if environment is Environment.BACKTEST:
         raise InputError("backtests hold nothing, and every one counts as a trial: they stay")
-    if erase and environment is Environment.LIVE:
+    if erase and environment not in _SIMULATED:
         raise InputError("what was traded with real money is kept for tax: archive it, no --erase")
     lock = locked(home, name)
     if lock is not None:
