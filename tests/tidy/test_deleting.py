@@ -14,7 +14,6 @@ SQL = re.compile(r"\b(DELETE FROM|DROP TABLE|TRUNCATE TABLE)\b")
 KNOWN = {
     "books/imports/storing.py": "records of a file read anew, kept before as the entity's word",
     "cli/backup.py": "tables of a new home, once its server has them",
-    "cli/conventions.py": "the unfinished file of a write",
     "market/export.py": "the unfinished file of an export",
     "market/importers/run.py": "the unfinished list of rejected rows",
     "market/staging.py": "months being prepared for the lake",
