@@ -26,6 +26,7 @@ schema = "openalpha.tax.entity/1"
 kind = "{kind}"
 full_name = ""
 time_zone = "Australia/Sydney"   # whose days these are
+aud_market = ""                  # value events by this market's own prices in AUD; "": as published
 
 [choices]                        # every one is printed on the first page of a report
 method = "fifo"                  # fifo, lifo, hifo, specific, min_tax

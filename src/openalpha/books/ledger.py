@@ -41,6 +41,8 @@ class Ledger:
         Tells when an entry was recorded.
     rates : RateSource
         Values each entry in AUD at its own moment; what it does not know is an open item.
+    entity_rates : callable, optional
+        An entity's name to the rates it chose; without it `rates` serve all.
 
     Examples
     --------
@@ -65,6 +67,11 @@ class Ledger:
     database: Database
     clock: Clock
     rates: RateSource = field(default_factory=lambda: NO_RATES)
+    entity_rates: Callable[[str], RateSource] | None = None
+
+    def rates_of(self, entity: str) -> RateSource:
+        """Return the rates an entity's events are valued by."""
+        return self.rates if self.entity_rates is None else self.entity_rates(entity)
 
     def post(self, book: Book, drafts: Sequence[AnyDraft]) -> Posted:
         """Add entries in one transaction: when this returns they are all on disk.
@@ -90,8 +97,9 @@ class Ledger:
         """
         if not drafts:
             return Posted(0, 0)
+        rates = self.rates_of(book.entity)
         with self.database.writing() as connection:
-            writer = BookWriter(connection, book, self.clock.now_ms(), self.rates)
+            writer = BookWriter(connection, book, self.clock.now_ms(), rates)
             known = writer.known([draft.key for draft in drafts])
             there = entries_at(connection, writer.book_id, numbers=known.values())
             for draft in drafts:

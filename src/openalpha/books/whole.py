@@ -55,7 +55,7 @@ def history_of(
     where = Environment.LIVE if environment is None else environment
     own = own_book(books.database, Book(where, entity), venue=account)
     profile = profile_in(books, entity)
-    sources = (stated_rates(books.database), books.rates)
+    sources = (stated_rates(books.database), books.rates_of(entity))
     return imported_history(
         own.records + (imports.records(entity) if where is Environment.LIVE else []),
         rates=RealRates(ChainedRates(SeveralRates(sources))),

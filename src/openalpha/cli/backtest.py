@@ -175,9 +175,6 @@ def set_taxpayer(screen: Screen, result: "BacktestResult", loaded: "LoadedSettin
     """Let the after-tax line be that of the books' entity, by the rates the books know."""
     from openalpha.books.entities import profile_of
     from openalpha.books.opening import books_file
-    from openalpha.books.published_rates import stated_rates
-    from openalpha.books.rate_chain import ChainedRates
-    from openalpha.books.rates import SeveralRates
     from openalpha.cli.ledger_open import open_books
     from openalpha.research.after_tax import Taxpayer
 
@@ -185,8 +182,9 @@ def set_taxpayer(screen: Screen, result: "BacktestResult", loaded: "LoadedSettin
         return
     try:
         with open_books(loaded) as books:
-            profile = profile_of(books.database, loaded.settings.books.entity, clock=books.clock)
-            rates = ChainedRates(SeveralRates((stated_rates(books.database), books.rates)))
+            entity = loaded.settings.books.entity
+            profile = profile_of(books.database, entity, clock=books.clock)
+            rates = books.rates_of(entity)
     except OpenAlphaError as error:  # a run is shown whatever state the books are in
         screen.remark(f"the after-tax line knows nothing of the books: {error}")
     else:

@@ -63,6 +63,10 @@ UntilOption = Annotated[
 ]
 
 
+_AT_THE_MINUTE_MS = 5 * 60_000
+"""How old a venue's own price may be where an entity is valued by it."""
+
+
 @contextmanager
 def open_books(loaded: "LoadedSettings", *, migrate: bool = False) -> "Iterator[Ledger]":
     """Open the ledger of a home, valued by its published rates and the markets of its lake."""
@@ -70,15 +74,22 @@ def open_books(loaded: "LoadedSettings", *, migrate: bool = False) -> "Iterator[
     from openalpha.books.opening import open_ledger
     from openalpha.books.published_rates import stated_rates
     from openalpha.books.rate_chain import ChainedRates
+    from openalpha.books.rate_policy import EntityRates
     from openalpha.books.rates import SeveralRates
     from openalpha.core.clock import SystemClock
     from openalpha.market.lake import Lake
     from openalpha.settings import prepare_home
 
     prepare_home(loaded.home)
-    market = LakeRates(Lake(loaded.home, settings=loaded.settings.data))
+    lake = Lake(loaded.home, settings=loaded.settings.data)
     books = open_ledger(loaded.home, loaded.settings.books, clock=SystemClock(), migrate=migrate)
-    books.rates = ChainedRates(SeveralRates((stated_rates(books.database), market)))
+    books.rates = ChainedRates(SeveralRates((stated_rates(books.database), LakeRates(lake))))
+    books.entity_rates = EntityRates(
+        books.database,
+        books.clock,
+        books.rates,
+        lambda market: LakeRates(lake, carry_ms=_AT_THE_MINUTE_MS, market=market),
+    ).of
     try:
         yield books
     finally:

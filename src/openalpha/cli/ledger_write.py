@@ -188,10 +188,10 @@ def value(
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
     with open_books(loaded) as books:
-        source: RateSource = books.rates
-        if rates is not None:
-            source = SeveralRates((read_rates(rates), books.rates))
         book = book_in(books, loaded, environment=environment, entity=entity)
+        source: RateSource = books.rates_of(book.entity)
+        if rates is not None:
+            source = SeveralRates((read_rates(rates), source))
         done = value_open_items(books, book, rates=source)
         screen.show(f"{done.added:,} entries valued, {done.known:,} stay open")
         screen.result(

@@ -59,16 +59,14 @@ def show(
     quiet: QuietOption = False,
 ) -> None:
     """Show what a coin was worth in AUD, and who says so; exits 4 where nobody does."""
-    from openalpha.books.published_rates import stated_rates
-    from openalpha.books.rate_chain import ChainedRates
-    from openalpha.books.rates import SeveralRates
     from openalpha.cli.border import CHECK_FAILED
     from openalpha.core.clock import parse_ms
 
     screen = Screen(json_to, is_quiet=quiet)
     ts_ms = parse_ms(at)
-    with open_books(read_settings(config, settings)) as books:
-        source = ChainedRates(SeveralRates((stated_rates(books.database), books.rates)))
+    loaded = read_settings(config, settings)
+    with open_books(loaded) as books:
+        source = books.rates_of(loaded.settings.books.entity)
         found = source.rate(coin.upper(), "AUD", ts_ms=ts_ms)
     if found is None:
         screen.show(f"Nobody says what {coin.upper()} was worth in AUD then.")

@@ -189,7 +189,8 @@ def _record(books: "Ledger", entity: str, *, at: str, price: Sequence[str] | Non
     law = law_of(books.database, entity, clock=books.clock)
     held = sorted({parcel.asset for part in assessed.parts.values() for parcel in part.parcels})
     stated = _stated(price)
-    found = _rates(books, held, _end_ms(day, profile.time_zone, now_ms))
+    until_ms = _end_ms(day, profile.time_zone, now_ms)
+    found = _rates(books, entity, assets=held, ts_ms=until_ms)
     prices = {asset: rate.rate for asset, rate in found.items()} | stated
     sources = {asset: rate.source for asset, rate in found.items()} | dict.fromkeys(
         stated, "stated"
@@ -199,13 +200,10 @@ def _record(books: "Ledger", entity: str, *, at: str, price: Sequence[str] | Non
     return _Record(profile, day, events, law, assessed, prices, sources, opened, rows)
 
 
-def _rates(books: "Ledger", assets: Sequence[str], ts_ms: int) -> "dict[str, Rate]":
-    from openalpha.books.published_rates import stated_rates
-    from openalpha.books.rate_chain import ChainedRates
-    from openalpha.books.rates import SeveralRates
+def _rates(books: "Ledger", entity: str, *, assets: Sequence[str], ts_ms: int) -> "dict[str, Rate]":
     from openalpha.books.tax.events import coin_of
 
-    rates = ChainedRates(SeveralRates((stated_rates(books.database), books.rates)))
+    rates = books.rates_of(entity)
     found = {asset: rates.rate(coin_of(asset), "AUD", ts_ms=ts_ms) for asset in assets}
     return {asset: rate for asset, rate in found.items() if rate is not None}
 

@@ -119,6 +119,10 @@ def _prices(facts: Facts) -> Iterator[Said]:
         "the day; a stablecoin is priced, never taken for a dollar; a published rate is carried at "
         "most five days; nothing is averaged"
     )
+    market = facts.profile.aud_market
+    if market:
+        own = f"each coin at its price in AUD on {market}, at most five minutes old"
+        policy = f"{own}; what is not traded there: {policy}"
     yield Said("AUD rates", policy, "ATO QC 69948, QC 18020", "ATO")
     families = rate_families(facts.rates)
     shown = "; ".join(f"{name} ({count:,})" for name, count in families[:8])

@@ -119,7 +119,8 @@ class Profile:
 
     `other_income`: taxable income apart from these books. `turnover` and `passive_share` decide a
     company's rate. `support_years`: years with a listed income support payment.
-    `business_loss_years`: years whose business loss Division 35 lets a person use.
+    `business_loss_years`: years whose business loss Division 35 lets a person use. `aud_market`:
+    the market whose own prices in AUD value its events; empty takes published rates.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Profile:
     deed: Deed = field(default_factory=Deed)
     venues: tuple[VenueTerms, ...] = ()
     business_loss_years: frozenset[int] = frozenset()
+    aud_market: str = ""
 
     @property
     def entity(self) -> Entity:

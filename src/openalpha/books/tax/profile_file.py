@@ -94,6 +94,7 @@ def read_profile(name: str, text: str) -> Profile:
         _deed(file),
         tuple(_venue(row) for row in file.rows("venues")),
         frozenset(parse_year(year) for year in file.texts("business_loss_years")),
+        file.text("aud_market"),
     )
     file.done()
     return found
