@@ -34,7 +34,7 @@ def list_trials(
     from rich.table import Table
 
     from openalpha.core.clock import format_ms
-    from openalpha.research.study_page import number_text
+    from openalpha.research.report.listing import number_text
     from openalpha.research.trials import TrialLedger
 
     screen = Screen(json_to, is_quiet=quiet)
