@@ -53,9 +53,11 @@ class _There:
         open_ones = self._all("/v5/order/realtime", {**linear, "settleCoin": "USDT"})
         ended = self._all("/v5/order/history", linear)
         # What has just ended stands in both.
-        self.orders = list({row["orderId"]: row for row in (*ended, *open_ones)}.values())
-        rows = self._all("/v5/execution/list", linear)
-        self.executions = [row for row in rows if row["execType"] != "Funding"]
+        rows = {row["orderId"]: row for row in (*ended, *open_ones)}.values()
+        # An entry brings its stop: the exchange makes that order itself, and names it none of ours.
+        self.orders = [row for row in rows if row["orderLinkId"] or not row["stopOrderType"]]
+        done = self._all("/v5/execution/list", linear)
+        self.executions = [row for row in done if row["execType"] != "Funding"]
         held = self._all("/v5/position/list", {"category": "linear", "settleCoin": "USDT"})
         self.positions = {
             f"bybit_linear:{row['symbol']}": Decimal(row["size"])
