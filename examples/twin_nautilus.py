@@ -35,7 +35,7 @@ LONGEST_S = 60.0
 
 
 class Life(Strategy):
-    """Rest, amend, cancel; wait for a trigger and cancel; buy and sell at market; then it is over."""
+    """Rest, amend, cancel; wait for a trigger and cancel; trade at market; then it is over."""
 
     def __init__(self) -> None:
         super().__init__()
