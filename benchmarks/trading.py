@@ -164,12 +164,12 @@ def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dic
     from openalpha.engine.rows import Row
     from openalpha.net import HttpTransport
     from openalpha.store.exchange_key import ExchangeKey
-    from openalpha.trading.bybit_pushes import PrivatePushes
-    from openalpha.trading.executor import Executor
-    from openalpha.trading.live_bars import LiveBars
-    from openalpha.trading.venue_desk import VenueDesk
-    from openalpha.trading.venue_driver import VenueDriver
-    from openalpha.trading.venue_market import Bars, WallClock
+    from openalpha.trading.bybit.executor import Executor
+    from openalpha.trading.bybit.pushes import PrivatePushes
+    from openalpha.trading.feeds.live_bars import LiveBars
+    from openalpha.trading.feeds.venue_market import Bars, WallClock
+    from openalpha.trading.venue.desk import VenueDesk
+    from openalpha.trading.venue.driver import VenueDriver
     from openalpha.venue.bybit.channel import Channel
 
     wire, ticker = Wire(), Ticker()
@@ -215,7 +215,7 @@ async def _story(
 ) -> dict[str, float]:
     import resource
 
-    from openalpha.trading.commands import Command
+    from openalpha.trading.run.commands import Command
 
     leading = asyncio.create_task(driver.lead())
     took: list[float] = []
@@ -261,9 +261,9 @@ def _folder(strategy: str, params: Mapping[str, int]) -> Any:
     from openalpha.engine.signals import EngineSettings
     from openalpha.market.catalogue import instrument_for
     from openalpha.risk.settings import BreakerSettings, RiskSettings
-    from openalpha.trading.starting import Asked
-    from openalpha.trading.venue_market import WallClock
-    from openalpha.trading.venue_starting import VenueTerms, begin_venue_run
+    from openalpha.trading.feeds.venue_market import WallClock
+    from openalpha.trading.paper.starting import Asked
+    from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 
     # It loses a little at every turn, and turns far more often than anybody should.
     free = BreakerSettings(loss_streak=0, volatility=Decimal(0), most_trips_a_day=0)

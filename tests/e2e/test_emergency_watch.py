@@ -11,7 +11,7 @@ import pytest
 
 PROGRAM = """
 import os, pathlib, sys, threading, time
-from openalpha.trading.emergency_watch import EmergencyWatch
+from openalpha.trading.safety.emergency_watch import EmergencyWatch
 home, how = pathlib.Path(sys.argv[1]), sys.argv[2]
 early = threading.Thread(target=time.sleep, args=(60,), daemon=True)
 if "early" in how:

@@ -18,8 +18,8 @@ from openalpha.core.clock import SystemClock
 from openalpha.core.orders import Side
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import Vault
-from openalpha.trading.emergency_lock import Lock, locked, notes, unlock
-from openalpha.trading.guardian_heartbeat import Listener
+from openalpha.trading.safety.emergency_lock import Lock, locked, notes, unlock
+from openalpha.trading.safety.guardian_heartbeat import Listener
 from openalpha.venue.bybit.client import BybitClient
 from openalpha.venue.bybit.new_order import NewOrder
 from openalpha.venue.twin import Exchange, TwinSettings
@@ -28,7 +28,7 @@ from tests.fakes.twin import BTC, BTC_SPOT, served
 
 TRADER = """
 import pathlib, sys, time
-from openalpha.trading.guardian_heartbeat import Heartbeat
+from openalpha.trading.safety.guardian_heartbeat import Heartbeat
 heart = Heartbeat(pathlib.Path(sys.argv[1]), "twin")
 heart.beat(0)
 print("beating", flush=True)
@@ -205,7 +205,7 @@ def test_equity_beyond_the_limit_flattens_and_a_withdrawal_does_not(world: World
 HUNG = """
 import pathlib, sys
 from openalpha.cli.emergency_act import stop_act
-from openalpha.trading.emergency_post import SafetyPost
+from openalpha.trading.safety.emergency_post import SafetyPost
 home = pathlib.Path(sys.argv[1])
 post = SafetyPost(home, "twin", stop_act(home, "twin"))
 post.start()

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from openalpha.core.messages import Environment
-from openalpha.trading.incidents import IncidentBook
-from openalpha.trading.side import Incident
+from openalpha.trading.orders.side import Incident
+from openalpha.trading.run.incidents import IncidentBook
 
 
 def openalpha(*arguments: str, code: int = 0) -> str:

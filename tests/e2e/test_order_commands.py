@@ -13,8 +13,8 @@ import pytest
 
 from openalpha.cli.border import execute
 from openalpha.core.clock import ManualClock
-from openalpha.trading.commands import Command, CommandPort
-from openalpha.trading.run_folder import RunFolder
+from openalpha.trading.run.commands import Command, CommandPort
+from openalpha.trading.run.folder import RunFolder
 from tests.fakes.live_runs import books
 from tests.fakes.twin import START_MS
 from tests.integration.trading.test_people_and_spot import SPOT_ID, begun, both_markets, opened

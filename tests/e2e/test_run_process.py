@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from openalpha.core.messages import Environment
-from openalpha.trading.replay import replay
-from openalpha.trading.run_folder import RunFolder, run_folders
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.run.folder import RunFolder, run_folders
 from tests.fakes.live_runs import noted
 
 RUN = [

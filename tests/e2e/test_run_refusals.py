@@ -13,7 +13,7 @@ import pytest
 from openalpha.core.clock import SystemClock
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import Vault
-from openalpha.trading.run_folder import run_folders
+from openalpha.trading.run.folder import run_folders
 from openalpha.venue.twin import Exchange, TwinSettings
 from tests.fakes.bybit import account
 from tests.fakes.twin import BTC, served

@@ -19,8 +19,8 @@ from openalpha.core.messages import Environment
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import Vault
 from openalpha.store.run_log import FrameKind, read
-from openalpha.trading.replay import replay
-from openalpha.trading.run_folder import run_folders
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.run.folder import run_folders
 
 KILLS = int(os.environ.get("OPENALPHA_TEST_KILLS", "4"))
 """Each costs the start of a process; 20 were tried, the gate makes do with fewer."""

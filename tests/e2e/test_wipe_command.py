@@ -14,7 +14,7 @@ from openalpha.cli.border import execute
 from openalpha.core.clock import ManualClock
 from openalpha.core.errors import InputError
 from openalpha.core.messages import Environment
-from openalpha.trading.wiping import wipe
+from openalpha.trading.safety.wiping import wipe
 from tests.fakes.twin import START_MS
 from tests.integration.trading.test_people_and_spot import LINEAR_ID, begun, opened, said
 from tests.integration.trading.test_venue_runs import Place, held, placed

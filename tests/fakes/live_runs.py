@@ -19,12 +19,12 @@ from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.history import History
 from openalpha.store.run_log import FrameKind, read
-from openalpha.trading.desk import Desk
-from openalpha.trading.driver import Driver
-from openalpha.trading.feeds import LakeFeed
-from openalpha.trading.live_posting import Poster
-from openalpha.trading.run_folder import RunFolder
-from openalpha.trading.starting import Asked, begin_paper_run
+from openalpha.trading.feeds.feed import LakeFeed
+from openalpha.trading.paper.desk import Desk
+from openalpha.trading.paper.driver import Driver
+from openalpha.trading.paper.posting import Poster
+from openalpha.trading.paper.starting import Asked, begin_paper_run
+from openalpha.trading.run.folder import RunFolder
 
 CREATED_MS = 1_800_000_000_000
 BOOK = Book(Environment.PAPER, "me")

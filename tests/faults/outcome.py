@@ -16,10 +16,10 @@ from openalpha.core.messages import Environment
 from openalpha.net import HttpTransport
 from openalpha.store.keys import Vault
 from openalpha.store.run_log import FrameKind, read
-from openalpha.trading.replay import replay
-from openalpha.trading.run_folder import RunFolder
-from openalpha.trading.venue_market import LockstepClock
-from openalpha.trading.venue_posting import VenuePoster
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.feeds.venue_market import LockstepClock
+from openalpha.trading.run.folder import RunFolder
+from openalpha.trading.venue.posting import VenuePoster
 from openalpha.venue.bybit.channel import Call, Channel
 from tests.faults.tree import Tree
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 from openalpha.core.instruments import InstrumentId
 from openalpha.core.messages import ApprovedIntent, OrderIntent
 from openalpha.core.orders import OrderType, Side, TimeInForce, TriggerKind
-from openalpha.trading.bybit_side import BybitSide
-from openalpha.trading.link_id import Cause, link_id
-from openalpha.trading.side import Change, PlacedOrder
+from openalpha.trading.bybit.side import BybitSide
+from openalpha.trading.orders.link_id import Cause, link_id
+from openalpha.trading.orders.side import Change, PlacedOrder
 from tests.faults.trader import Wishes
 
 BTC = InstrumentId("bybit_linear:BTCUSDT")

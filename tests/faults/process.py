@@ -23,8 +23,8 @@ from openalpha.net import HttpTransport, Request, Response
 from openalpha.store.disk import AppendFile, RealDisk
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.run_log import FrameKind, canonical_json
-from openalpha.trading.bybit_fates import SideTerms
-from openalpha.trading.executor import Executor
+from openalpha.trading.bybit.executor import Executor
+from openalpha.trading.bybit.fates import SideTerms
 from openalpha.venue.bybit.channel import Channel
 from tests.faults.network import TOPICS
 from tests.faults.plans import scripted

@@ -29,12 +29,12 @@ from openalpha.market.catalogue import instrument_for
 from openalpha.net import Request, Response
 from openalpha.risk.settings import BreakerSettings
 from openalpha.store.exchange_key import ExchangeKey
-from openalpha.trading.desk import Mode
-from openalpha.trading.replay import replay
-from openalpha.trading.starting import Asked
-from openalpha.trading.venue_driver import VenueDriver
-from openalpha.trading.venue_market import LockstepClock
-from openalpha.trading.venue_starting import (
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.feeds.venue_market import LockstepClock
+from openalpha.trading.paper.desk import Mode
+from openalpha.trading.paper.starting import Asked
+from openalpha.trading.venue.driver import VenueDriver
+from openalpha.trading.venue.starting import (
     VenueAccess,
     VenueTerms,
     begin_venue_run,

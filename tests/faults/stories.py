@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from openalpha.core.messages import EffectKind, OrderIntent
 from openalpha.core.orders import OrderType, Side, TriggerKind
-from openalpha.trading.bybit_side import BybitSide
-from openalpha.trading.bybit_stops import Exits
+from openalpha.trading.bybit.side import BybitSide
+from openalpha.trading.bybit.stops import Exits
 from tests.faults.plans import BTC, placed
 from tests.faults.scenario import settled_verdict
 from tests.faults.trader import Wishes

@@ -13,11 +13,11 @@ from pathlib import Path
 from openalpha.core.messages import CashEffect
 from openalpha.store.disk import Disk
 from openalpha.store.run_log import INPUTS, FrameKind, RunLog, canonical_json, tail
-from openalpha.trading.bybit_fates import SideTerms
-from openalpha.trading.bybit_side import BybitSide
-from openalpha.trading.executor import Executor
-from openalpha.trading.orders_events import VenueFill
-from openalpha.trading.side import Change, Incident, Input, OrderUpdate, PlacedOrder, Request
+from openalpha.trading.bybit.executor import Executor
+from openalpha.trading.bybit.fates import SideTerms
+from openalpha.trading.bybit.side import BybitSide
+from openalpha.trading.orders.events import VenueFill
+from openalpha.trading.orders.side import Change, Incident, Input, OrderUpdate, PlacedOrder, Request
 
 FOLDER = Path("/runs/twin/run/log")
 Plan = Callable[[int, BybitSide], "Wishes"]

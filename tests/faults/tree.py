@@ -20,7 +20,7 @@ from typing import IO, Any
 from openalpha.core.messages import Environment
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import Vault
-from openalpha.trading.run_folder import RunFolder, run_folders
+from openalpha.trading.run.folder import RunFolder, run_folders
 from tests.fakes.postgres_server import PostgresServer
 
 __all__ = ["PARTS", "Tree", "free_port"]

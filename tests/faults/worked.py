@@ -5,10 +5,10 @@ from itertools import count
 
 from openalpha.core.messages import OrderIntent
 from openalpha.core.orders import Side
-from openalpha.trading.algorithms import Child, Kind, Parent, Quote, next_step
-from openalpha.trading.bybit_side import BybitSide
-from openalpha.trading.link_id import Cause, link_id
-from openalpha.trading.side import Change
+from openalpha.trading.bybit.side import BybitSide
+from openalpha.trading.orders.algorithms import Child, Kind, Parent, Quote, next_step
+from openalpha.trading.orders.link_id import Cause, link_id
+from openalpha.trading.orders.side import Change
 from tests.faults.plans import BTC, placed
 from tests.faults.trader import Wishes
 

@@ -7,8 +7,8 @@ from openalpha.core.clock import ManualClock
 from openalpha.core.errors import StorageError
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.run_log import FrameKind, canonical_json
-from openalpha.trading.bybit_fates import SideTerms
-from openalpha.trading.executor import Executor
+from openalpha.trading.bybit.executor import Executor
+from openalpha.trading.bybit.fates import SideTerms
 from openalpha.venue.bybit.channel import Channel, Terms
 from openalpha.venue.twin import Exchange, ListingSpec, TwinSettings
 from openalpha.venue.twin.sockets import Hub

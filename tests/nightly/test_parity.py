@@ -20,11 +20,11 @@ from openalpha.market.history import History
 from openalpha.net import HttpTransport
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.run_log import INPUTS, Frame, read
-from openalpha.trading.gap import gap_of
-from openalpha.trading.replay import replay
-from openalpha.trading.run_folder import RunFolder
-from openalpha.trading.starting import Asked
-from openalpha.trading.venue_starting import VenueTerms, begin_venue_run
+from openalpha.trading.analysis.gap import gap_of
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.paper.starting import Asked
+from openalpha.trading.run.folder import RunFolder
+from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 from openalpha.venue.twin import ListingSpec
 from tests.fakes.event_runs import START_MS, bars_of, perp, walk
 from tests.fakes.live_runs import begun, books, led_to_its_end

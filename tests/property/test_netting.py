@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from openalpha.core.messages import ApprovedIntent
 from openalpha.core.orders import Side
-from openalpha.trading.venue_netting import Want, netted, share_out
-from openalpha.trading.venue_state import Part
+from openalpha.trading.venue.netting import Want, netted, share_out
+from openalpha.trading.venue.state import Part
 from tests.fakes.gate_view import BTC, buy, sell
 
 LOT = BTC.steps[-1].lot_size

@@ -13,12 +13,12 @@ from openalpha.core.instruments import InstrumentId, Kind
 from openalpha.core.messages import ApprovedIntent, OrderIntent
 from openalpha.core.orders import TRANSITIONS, OrderStatus, Side, is_terminal
 from openalpha.store.run_log import FrameKind, canonical_json
-from openalpha.trading.bybit_side import BybitSide
-from openalpha.trading.bybit_state import freeze, thaw
-from openalpha.trading.link_id import Cause, attempt_of, is_ours, link_id, next_attempt
-from openalpha.trading.orders_held import Holding
-from openalpha.trading.orders_moves import path
-from openalpha.trading.side import Input, PlacedOrder
+from openalpha.trading.bybit.side import BybitSide
+from openalpha.trading.bybit.state import freeze, thaw
+from openalpha.trading.orders.held import Holding
+from openalpha.trading.orders.link_id import Cause, attempt_of, is_ours, link_id, next_attempt
+from openalpha.trading.orders.moves import path
+from openalpha.trading.orders.side import Input, PlacedOrder
 
 BTC = InstrumentId("bybit_linear:BTCUSDT")
 TEXT = st.text(max_size=30)

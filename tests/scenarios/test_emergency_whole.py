@@ -11,9 +11,9 @@ from openalpha.core.clock import ManualClock
 from openalpha.core.errors import InputError
 from openalpha.core.orders import Side
 from openalpha.net import Priority
-from openalpha.trading.emergency import Stop, StopOrder, emergency_stop
-from openalpha.trading.emergency_holdings import keep_bought, read_bought
-from openalpha.trading.emergency_lock import (
+from openalpha.trading.safety.emergency import Stop, StopOrder, emergency_stop
+from openalpha.trading.safety.emergency_holdings import keep_bought, read_bought
+from openalpha.trading.safety.emergency_lock import (
     Lock,
     lock,
     locked,

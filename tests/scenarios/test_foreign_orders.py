@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from openalpha.trading.bybit_fates import SideTerms
+from openalpha.trading.bybit.fates import SideTerms
 from tests.faults.scenario import settled_verdict
 from tests.faults.stories import buys
 from tests.faults.trader import Wishes

@@ -7,8 +7,8 @@ import pytest
 from openalpha.core.instruments import InstrumentId
 from openalpha.core.messages import EffectKind, OrderIntent
 from openalpha.core.orders import OrderType, Side
-from openalpha.trading.bybit_fates import SideTerms
-from openalpha.trading.bybit_side import BybitSide
+from openalpha.trading.bybit.fates import SideTerms
+from openalpha.trading.bybit.side import BybitSide
 from tests.fakes.twin import BTC_SPOT, BTC_USD
 from tests.faults.plans import placed
 from tests.faults.trader import Wishes

@@ -10,8 +10,8 @@ import pytest
 
 from openalpha.core.messages import OrderIntent
 from openalpha.core.orders import Side
-from openalpha.trading.algorithms import Kind
-from openalpha.trading.bybit_side import BybitSide
+from openalpha.trading.bybit.side import BybitSide
+from openalpha.trading.orders.algorithms import Kind
 from tests.faults.crashes import crash_everywhere
 from tests.faults.plans import BTC, placed
 from tests.faults.scenario import run_scenario, settled_verdict

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from openalpha.trading import bybit_side, bybit_stops
-from openalpha.trading.bybit_account import Account
-from openalpha.trading.bybit_fates import Fates
-from openalpha.trading.bybit_replies import Outcome
-from openalpha.trading.bybit_side import BybitSide
-from openalpha.trading.bybit_statement import Statement
-from openalpha.trading.bybit_stops import Exits, Stops
-from openalpha.trading.orders import OrderRecord
+from openalpha.trading.bybit import side as bybit_side
+from openalpha.trading.bybit import stops as bybit_stops
+from openalpha.trading.bybit.account import Account
+from openalpha.trading.bybit.fates import Fates
+from openalpha.trading.bybit.replies import Outcome
+from openalpha.trading.bybit.side import BybitSide
+from openalpha.trading.bybit.statement import Statement
+from openalpha.trading.bybit.stops import Exits, Stops
+from openalpha.trading.orders.record import OrderRecord
 from openalpha.venue.bybit.rows import Execution
 from tests.faults import stories
 

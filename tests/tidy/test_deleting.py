@@ -24,10 +24,10 @@ KNOWN = {
     "store/backup.py": "an unfinished backup, an unfinished restoration",
     "store/disk.py": "the torn end of a log, kept aside before",
     "store/run_log.py": "the torn end of a log, kept aside before",
-    "trading/arming.py": "an arming that is over",
-    "trading/commands.py": "a command that was taken",
-    "trading/emergency_lock.py": "a lock that was released",
-    "trading/wiping.py": "logs of simulated runs that a person erases; live is refused, books stay",
+    "trading/safety/arming.py": "an arming that is over",
+    "trading/run/commands.py": "a command that was taken",
+    "trading/safety/emergency_lock.py": "a lock that was released",
+    "trading/safety/wiping.py": "logs of simulated runs a person erases; live is refused",
     "venue/twin/journal.py": "days of the twin's own journal that its snapshot replaces",
 }
 """Files of the program that delete, and what. A new one is judged here before it passes."""

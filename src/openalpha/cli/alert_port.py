@@ -42,9 +42,9 @@ def alerts_of(settings: "AlertSettings", home: Path, *, environment: str) -> "Al
     """
     from openalpha.books.accounts import environment_of
     from openalpha.net.alerts import Alerts, Severity
-    from openalpha.trading.emergency_lock import note
-    from openalpha.trading.incidents import IncidentBook
-    from openalpha.trading.side import Incident
+    from openalpha.trading.orders.side import Incident
+    from openalpha.trading.run.incidents import IncidentBook
+    from openalpha.trading.safety.emergency_lock import note
 
     is_set = bool(settings.urls.get_secret_value().split())
 

@@ -22,8 +22,8 @@ from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
     from openalpha.settings import LoadedSettings
-    from openalpha.trading.arming import Armed, Terms
-    from openalpha.trading.arming_codes import Codes
+    from openalpha.trading.safety.arming import Armed, Terms
+    from openalpha.trading.safety.arming_codes import Codes
 
 __all__ = ["app"]
 
@@ -104,8 +104,8 @@ def live(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> None:
     """Arm live trading for some hours: shows limits, key and strategies, then asks."""
     from openalpha.core.clock import HOUR_MS, SystemClock
-    from openalpha.trading.arming import arm, refuse_live_here
-    from openalpha.trading.emergency_lock import refuse_if_locked
+    from openalpha.trading.safety.arming import arm, refuse_live_here
+    from openalpha.trading.safety.emergency_lock import refuse_if_locked
 
     refuse_live_here("live", environ=os.environ)
     loaded = read_settings(config, settings)
@@ -143,8 +143,8 @@ def status(
 ) -> None:
     """Show who is enrolled, what is armed and until when, and what is locked."""
     from openalpha.core.clock import SystemClock
-    from openalpha.trading.arming import read_armed
-    from openalpha.trading.emergency_lock import locked
+    from openalpha.trading.safety.arming import read_armed
+    from openalpha.trading.safety.emergency_lock import locked
 
     home, screen = home_of(config, settings), Screen(json_to, is_quiet=quiet)
     codes = _codes(home)
@@ -179,7 +179,7 @@ def off(
 ) -> None:
     """End the arming of live trading; a run that trades now stops opening at its next look."""
     from openalpha.core.clock import SystemClock
-    from openalpha.trading.arming import disarm
+    from openalpha.trading.safety.arming import disarm
 
     home, screen = home_of(config, settings), Screen(json_to, is_quiet=quiet)
     stood = disarm(home, "live", who="command line", ts_ms=SystemClock().now_ms())
@@ -188,7 +188,7 @@ def off(
 
 
 def _codes(home: Path) -> "Codes":
-    from openalpha.trading.arming_codes import Codes
+    from openalpha.trading.safety.arming_codes import Codes
 
     return Codes(home, environ=os.environ)
 
@@ -234,7 +234,7 @@ def _terms(
     from openalpha.risk.limits import limits_of
     from openalpha.strategy import load_strategy, source_hash
     from openalpha.strategy.params import build_params
-    from openalpha.trading.arming import Terms
+    from openalpha.trading.safety.arming import Terms
 
     if not names:
         raise InputError("name what may trade, by --strategy; nothing else will")

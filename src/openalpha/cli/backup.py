@@ -204,7 +204,7 @@ def _proven_books(home: Path, url: str) -> list[str]:
 def _locked(home: Path) -> list[str]:
     """Lock the environments of exchanges: the world went on since the backup was made."""
     from openalpha.core.clock import SystemClock
-    from openalpha.trading.emergency_lock import Lock, lock
+    from openalpha.trading.safety.emergency_lock import Lock, lock
 
     why = Lock("restored from a backup", "openalpha backup restore", SystemClock().now_ms())
     names = []

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from openalpha.net import Request, Response, Transport
     from openalpha.settings import LoadedSettings
     from openalpha.store.exchange_key import ExchangeKey
-    from openalpha.trading.run_folder import RunFolder
-    from openalpha.trading.venue_driver import Reconciled
+    from openalpha.trading.run.folder import RunFolder
+    from openalpha.trading.venue.driver import Reconciled
     from openalpha.venue.bybit.channel import Channel
     from openalpha.venue.twin import Exchange
 
@@ -52,7 +52,7 @@ def show_trading(screen: Screen, loaded: "LoadedSettings", *, seed: int) -> dict
         What the demo's JSON says of it.
     """
     from openalpha.cli.ledger_open import open_books
-    from openalpha.trading.replay import replay
+    from openalpha.trading.analysis.replay import replay
 
     screen.remark(f"Trading {DAYS} days at the twin, a synthetic exchange on this machine")
     with open_books(loaded) as ledger:
@@ -132,8 +132,8 @@ def _traded(
     from openalpha.core.messages import Environment
     from openalpha.engine.signals import EngineSettings
     from openalpha.market.catalogue import instrument_for
-    from openalpha.trading.starting import Asked
-    from openalpha.trading.venue_starting import (
+    from openalpha.trading.paper.starting import Asked
+    from openalpha.trading.venue.starting import (
         VenueAccess,
         VenueTerms,
         begin_venue_run,
@@ -172,7 +172,7 @@ def _histories(folder: "RunFolder", channel: "Channel") -> "dict[str, History]":
 
     from openalpha.market.history import History
     from openalpha.store.run_log import FrameKind, read
-    from openalpha.trading.feed_rows import row_of
+    from openalpha.trading.run.feed_rows import row_of
 
     plan = folder.plan()
     rows = [
@@ -219,11 +219,11 @@ def _papered(
     from openalpha.books.accounts import Book
     from openalpha.core.clock import SystemClock
     from openalpha.core.messages import Environment
-    from openalpha.trading.desk import Desk
-    from openalpha.trading.driver import Driver
-    from openalpha.trading.feeds import LakeFeed
-    from openalpha.trading.live_posting import Poster
-    from openalpha.trading.run_folder import begin_run
+    from openalpha.trading.feeds.feed import LakeFeed
+    from openalpha.trading.paper.desk import Desk
+    from openalpha.trading.paper.driver import Driver
+    from openalpha.trading.paper.posting import Poster
+    from openalpha.trading.run.folder import begin_run
 
     plan = replace(at_twin.plan(), environment=Environment.PAPER)
     feed = {"kind": "demo", "bars_of": at_twin.id}

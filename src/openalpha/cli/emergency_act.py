@@ -24,7 +24,7 @@ def stop_act(home: Path, environment: str) -> Callable[[str], object]:
     """
     from openalpha.core.clock import SystemClock
     from openalpha.net import Priority
-    from openalpha.trading.emergency import StopOrder, emergency_stop
+    from openalpha.trading.safety.emergency import StopOrder, emergency_stop
 
     name = name_of(environment, "trader")
     key = vault_of(home).get(name)

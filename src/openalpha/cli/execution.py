@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from openalpha.settings import LoadedSettings
-    from openalpha.trading.execution import Carried, Summary
+    from openalpha.trading.analysis.execution import Carried, Summary
 
 __all__ = ["app"]
 
@@ -48,7 +48,7 @@ def execution(
 ) -> None:
     """Show times and slippage of a run's orders, or of every run of an environment."""
     from openalpha.cli.kernel import compile_kernel
-    from openalpha.trading.execution import measured_spreads, summed
+    from openalpha.trading.analysis.execution import measured_spreads, summed
 
     if bool(run) == bool(environment):
         raise InputError("name a run, or an environment by --env twin: one of the two")
@@ -88,7 +88,7 @@ def execution(
 
 def _orders(loaded: "LoadedSettings", run: str, environment: str) -> "list[Carried]":
     from openalpha.core.messages import Environment
-    from openalpha.trading.execution import carried_orders
+    from openalpha.trading.analysis.execution import carried_orders
 
     folders = chosen_runs(loaded.home, environment=environment, is_everywhere=False, run=run)
     if any(folder.environment is Environment.PAPER for folder in folders):

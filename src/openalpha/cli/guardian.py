@@ -25,7 +25,7 @@ from openalpha.core.errors import InputError
 if TYPE_CHECKING:
     from openalpha.net.alerts import Alerts
     from openalpha.store.exchange_key import ExchangeKey
-    from openalpha.trading.guardian_settings import GuardianSettings
+    from openalpha.trading.safety.guardian_settings import GuardianSettings
     from openalpha.venue.bybit.client import BybitClient
 
 __all__ = ["app"]
@@ -49,7 +49,7 @@ def guardian(
     """Watch a trader and its account with a key of its own; cancel or close when it must."""
     from openalpha.net import Priority
     from openalpha.settings import prepare_home
-    from openalpha.trading.guardian import only_guardian
+    from openalpha.trading.safety.guardian import only_guardian
 
     name = name_of(environment, "trader")
     loaded = read_settings(config, settings)
@@ -84,7 +84,7 @@ def _watch(
     tell: "_Teller",
 ) -> None:
     from openalpha.core.clock import SystemClock
-    from openalpha.trading.guardian import Guardian
+    from openalpha.trading.safety.guardian import Guardian
 
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

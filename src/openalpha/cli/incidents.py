@@ -19,7 +19,7 @@ from openalpha.core.errors import InputError, UnknownName
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from openalpha.trading.incidents import IncidentBook, KeptIncident
+    from openalpha.trading.run.incidents import IncidentBook, KeptIncident
 
 __all__ = ["app"]
 
@@ -108,7 +108,7 @@ def _books(
     config: Path | None, settings: "Sequence[str] | None", environment: str
 ) -> "list[IncidentBook]":
     from openalpha.core.messages import Environment
-    from openalpha.trading.incidents import IncidentBook
+    from openalpha.trading.run.incidents import IncidentBook
 
     home = read_settings(config, settings).home
     kinds = [kind for kind in Environment if environment.lower() in ("", kind.name.lower())]

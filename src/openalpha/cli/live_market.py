@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
     from openalpha.cli.conventions import Screen
     from openalpha.settings import LoadedSettings
-    from openalpha.trading.feeds import LiveFeed
-    from openalpha.trading.live_bars import LiveBars
-    from openalpha.trading.run_folder import RunFolder
-    from openalpha.trading.starting import Asked
-    from openalpha.trading.venue_market import Bars
+    from openalpha.trading.feeds.feed import LiveFeed
+    from openalpha.trading.feeds.live_bars import LiveBars
+    from openalpha.trading.feeds.venue_market import Bars
+    from openalpha.trading.paper.starting import Asked
+    from openalpha.trading.run.folder import RunFolder
     from openalpha.venue.bybit.channel import Channel
 
 __all__ = ["begin_live_paper", "live_feed", "listened"]
@@ -47,10 +47,10 @@ def begin_live_paper(
     from openalpha.market.catalogue import instrument_for
     from openalpha.market.lake import Lake
     from openalpha.settings import prepare_home
-    from openalpha.trading.live_starting import LiveTerms, past_of, public_server
-    from openalpha.trading.preflight import check_rules
-    from openalpha.trading.starting import begin_paper_run
-    from openalpha.trading.venue_market import Bars
+    from openalpha.trading.feeds.venue_market import Bars
+    from openalpha.trading.paper.live_starting import LiveTerms, past_of, public_server
+    from openalpha.trading.paper.starting import begin_paper_run
+    from openalpha.trading.venue.preflight import check_rules
 
     groups = loaded.settings
     lake = Lake(loaded.home, settings=groups.data)
@@ -87,8 +87,8 @@ def begin_live_paper(
 def live_feed(loaded: "LoadedSettings", folder: "RunFolder") -> "Iterator[LiveFeed]":
     """Yield the feed of a paper run on a live market, listening."""
     from openalpha.core.clock import SystemClock
-    from openalpha.trading.feeds import LiveFeed
-    from openalpha.trading.live_starting import span_of
+    from openalpha.trading.feeds.feed import LiveFeed
+    from openalpha.trading.paper.live_starting import span_of
 
     server = str(folder.feed()["server"])
     with _public(loaded, server) as channel, listened(loaded, folder, channel) as (asked, bars):
@@ -103,9 +103,9 @@ def listened(
     from openalpha.core.clock import SystemClock
     from openalpha.market.lake import Lake
     from openalpha.market.recording import Recorder
-    from openalpha.trading.live_bars import LiveBars
-    from openalpha.trading.live_recording import TOPICS, LiveRecording
-    from openalpha.trading.venue_market import Bars
+    from openalpha.trading.feeds.live_bars import LiveBars
+    from openalpha.trading.feeds.recording import TOPICS, LiveRecording
+    from openalpha.trading.feeds.venue_market import Bars
 
     plan, terms = folder.plan(), loaded.settings.feed
     asked = Bars(channel, plan.instruments, plan.timeframe_ms)

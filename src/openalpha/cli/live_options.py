@@ -11,7 +11,7 @@ from openalpha.cli.conventions import Screen
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
-    from openalpha.trading.run_folder import RunFolder
+    from openalpha.trading.run.folder import RunFolder
 
 __all__ = [
     "AllOption",
@@ -53,7 +53,7 @@ def chosen_runs(
         If the environment is none.
     """
     from openalpha.books.accounts import environment_of
-    from openalpha.trading.run_folder import open_live_run, run_folders
+    from openalpha.trading.run.folder import open_live_run, run_folders
 
     if run:
         return [open_live_run(home, run)]
@@ -86,7 +86,7 @@ def the_run(home: Path, *, environment: str, run: str) -> "RunFolder":
 def current(folder: "RunFolder") -> dict[str, Any]:
     """Return where a run stands: by its own word where it is led, else as it last said."""
     from openalpha.core.errors import VenueUnavailable
-    from openalpha.trading.commands import Command, send_command
+    from openalpha.trading.run.commands import Command, send_command
 
     if folder.is_led():
         try:

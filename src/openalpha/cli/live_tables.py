@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from openalpha.cli.conventions import Screen
 
 if TYPE_CHECKING:
-    from openalpha.trading.run_folder import RunFolder
+    from openalpha.trading.run.folder import RunFolder
 
 __all__ = ["book_rows", "fill_rows", "narrowed", "show_rows"]
 

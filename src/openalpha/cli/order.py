@@ -21,7 +21,7 @@ from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
     from openalpha.settings import LoadedSettings
-    from openalpha.trading.run_folder import RunFolder
+    from openalpha.trading.run.folder import RunFolder
 
 __all__ = ["app"]
 
@@ -235,7 +235,7 @@ def _say(said: _Said, folder: "RunFolder", verb: str, wish: dict[str, Any]) -> N
 
 def _sent(said: _Said, folder: "RunFolder", verb: str, wish: dict[str, Any]) -> dict[str, Any]:
     """Say a command to a run and return its answer; a refusal is said in its words."""
-    from openalpha.trading.commands import Command, send_command
+    from openalpha.trading.run.commands import Command, send_command
 
     content = {name: value for name, value in wish.items() if value not in ("", False, None)}
     command = Command(verb, said.reason, wish={**content, "by": getpass.getuser()})

@@ -16,9 +16,9 @@ from openalpha.cli.conventions import (
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
-    from openalpha.trading.gap import Gap
-    from openalpha.trading.replay import Verdict
-    from openalpha.trading.run_folder import RunFolder
+    from openalpha.trading.analysis.gap import Gap
+    from openalpha.trading.analysis.replay import Verdict
+    from openalpha.trading.run.folder import RunFolder
 
 __all__ = ["app", "show_verdict"]
 
@@ -43,8 +43,8 @@ def replay(
 ) -> None:
     """Lead a run's tape through a fresh desk and compare to the byte; exit 4 if it differs."""
     from openalpha.cli.kernel import compile_kernel
-    from openalpha.trading.replay import replay as replay_run
-    from openalpha.trading.run_folder import open_live_run
+    from openalpha.trading.analysis.replay import replay as replay_run
+    from openalpha.trading.run.folder import open_live_run
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)
@@ -70,7 +70,7 @@ def replay(
 
 def _gap(folder: "RunFolder", strategies: Path) -> "Gap":
     from openalpha.core.messages import Environment
-    from openalpha.trading.gap import gap_of
+    from openalpha.trading.analysis.gap import gap_of
 
     if folder.environment is Environment.PAPER:
         raise InputError("a paper run's fills are the backtest's own; there is no distance to it")

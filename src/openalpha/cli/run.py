@@ -22,11 +22,11 @@ from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
     from openalpha.settings import LoadedSettings
-    from openalpha.trading.driver import Driver
-    from openalpha.trading.feeds import Feed
-    from openalpha.trading.run_folder import RunFolder
-    from openalpha.trading.starting import Asked
-    from openalpha.trading.venue_driver import VenueDriver
+    from openalpha.trading.feeds.feed import Feed
+    from openalpha.trading.paper.driver import Driver
+    from openalpha.trading.paper.starting import Asked
+    from openalpha.trading.run.folder import RunFolder
+    from openalpha.trading.venue.driver import VenueDriver
 
 __all__ = ["app", "asked_of", "lead_paper", "led", "money_of", "show_books"]
 
@@ -133,7 +133,7 @@ class _Typed:
 def _new(
     screen: Screen, loaded: "LoadedSettings", asked: "Sequence[Asked]", typed: _Typed
 ) -> "RunFolder":
-    from openalpha.trading.emergency_lock import refuse_if_locked
+    from openalpha.trading.safety.emergency_lock import refuse_if_locked
 
     refuse_if_locked(loaded.home, typed.environment)
     if typed.environment == "paper" and not asked:
@@ -188,7 +188,7 @@ def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") ->
     from openalpha.cli.kernel import compile_kernel
     from openalpha.cli.ledger_open import open_books
     from openalpha.core.clock import SystemClock
-    from openalpha.trading.starting import driver_of
+    from openalpha.trading.paper.starting import driver_of
 
     compile_kernel(screen)
     with open_books(loaded) as ledger, _fed(loaded, folder) as feed:
@@ -214,8 +214,8 @@ def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") ->
 def _fed(loaded: "LoadedSettings", folder: "RunFolder") -> "Iterator[Feed]":
     """Yield the feed of a paper run."""
     from openalpha.market.lake import Lake
-    from openalpha.trading.feeds import LakeFeed
-    from openalpha.trading.starting import lake_histories
+    from openalpha.trading.feeds.feed import LakeFeed
+    from openalpha.trading.paper.starting import lake_histories
 
     if folder.feed()["kind"] == "live":
         from openalpha.cli.live_market import live_feed
@@ -229,7 +229,7 @@ def _fed(loaded: "LoadedSettings", folder: "RunFolder") -> "Iterator[Feed]":
 
 async def led(driver: "Driver | VenueDriver") -> None:
     """Lead a run until it ends; Ctrl-C and SIGTERM are a STOP."""
-    from openalpha.trading.commands import Command
+    from openalpha.trading.run.commands import Command
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -244,7 +244,7 @@ def _check_feed(feed: str) -> None:
 
 
 def _opened(loaded: "LoadedSettings", run_id: str) -> "RunFolder":
-    from openalpha.trading.run_folder import open_live_run
+    from openalpha.trading.run.folder import open_live_run
 
     folder = open_live_run(loaded.home, run_id)
     folder.plan()
@@ -269,7 +269,7 @@ def _begun(
     from openalpha.engine.run import VenueSettings
     from openalpha.engine.signals import EngineSettings
     from openalpha.settings import prepare_home
-    from openalpha.trading.starting import begin_paper_run
+    from openalpha.trading.paper.starting import begin_paper_run
 
     money = money_of(capital)
     wanted = parse_wanted(instruments, (), timeframe=span[0]).within(span[1], span[2])
@@ -302,7 +302,7 @@ def asked_of(
         If a parameter or share names none of them, or is no number.
     """
     from openalpha.cli.strategy import parse_pairs
-    from openalpha.trading.starting import Asked
+    from openalpha.trading.paper.starting import Asked
 
     parts = _by_strategy(parse_pairs(params, "--param"), strategies)
     given = {name: _part(name, text) for name, text in parse_pairs(shares, "--share").items()}

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from openalpha.net import Transport
     from openalpha.settings import LoadedSettings
     from openalpha.store.exchange_key import ExchangeKey
-    from openalpha.trading.live_bars import LiveBars
-    from openalpha.trading.run_folder import RunFolder
-    from openalpha.trading.starting import Asked
-    from openalpha.trading.venue_driver import VenueDriver
-    from openalpha.trading.venue_starting import VenueAccess
+    from openalpha.trading.feeds.live_bars import LiveBars
+    from openalpha.trading.paper.starting import Asked
+    from openalpha.trading.run.folder import RunFolder
+    from openalpha.trading.venue.driver import VenueDriver
+    from openalpha.trading.venue.starting import VenueAccess
 
     Hear = Callable[[str], None]
 
@@ -61,7 +61,7 @@ def begin_at_venue(
     from openalpha.market.lake import Lake
     from openalpha.net import HttpTransport
     from openalpha.settings import prepare_home
-    from openalpha.trading.venue_starting import VenueTerms, begin_venue_run, venue_clock
+    from openalpha.trading.venue.starting import VenueTerms, begin_venue_run, venue_clock
 
     environment, feed = place
     _check(environment, feed)
@@ -102,10 +102,10 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
     from openalpha.cli.ledger_open import open_books
     from openalpha.core.clock import SystemClock
     from openalpha.net import HttpTransport
-    from openalpha.trading.emergency_post import SafetyPost
-    from openalpha.trading.incidents import IncidentBook
-    from openalpha.trading.lease import take_lease
-    from openalpha.trading.venue_starting import VenueAccess, venue_clock, venue_driver
+    from openalpha.trading.run.incidents import IncidentBook
+    from openalpha.trading.run.lease import take_lease
+    from openalpha.trading.safety.emergency_post import SafetyPost
+    from openalpha.trading.venue.starting import VenueAccess, venue_clock, venue_driver
 
     key = trader_key(loaded, folder.environment.name.lower())
     waits = _waits_after_restart(loaded, folder, key)
@@ -169,8 +169,8 @@ def _waits_after_restart(loaded: "LoadedSettings", folder: "RunFolder", key: "Ex
     from openalpha.core.clock import SystemClock
     from openalpha.risk.limits import limits_of
     from openalpha.strategy import load_strategy
-    from openalpha.trading.arming import Terms, require_armed
-    from openalpha.trading.arming_codes import Codes
+    from openalpha.trading.safety.arming import Terms, require_armed
+    from openalpha.trading.safety.arming_codes import Codes
 
     plan, strategies = folder.plan(), loaded.home / "strategies"
     terms = Terms.of(
@@ -212,7 +212,7 @@ def _listening(
 ) -> "Iterator[None]":
     """Hear what the venue pushes of account and market; in lock-step it is asked, in one order."""
     from openalpha.core.clock import SystemClock
-    from openalpha.trading.bybit_pushes import PrivatePushes
+    from openalpha.trading.bybit.pushes import PrivatePushes
 
     if market is None:
         yield
@@ -228,7 +228,7 @@ def _listening(
 
 
 def _check(environment: str, feed: str) -> None:
-    from openalpha.trading.arming import refuse_live_here
+    from openalpha.trading.safety.arming import refuse_live_here
 
     refuse_live_here(environment, environ=os.environ)
     feeds = ("live", "lockstep") if environment == "twin" else ("live",)

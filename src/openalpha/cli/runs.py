@@ -75,7 +75,7 @@ def list_runs(
 
 
 def _led(loaded: "LoadedSettings") -> list[dict[str, Any]]:
-    from openalpha.trading.run_folder import run_folders
+    from openalpha.trading.run.folder import run_folders
 
     rows = []
     for folder in run_folders(loaded.home):
@@ -177,8 +177,8 @@ def _say(
     is_flatten: bool = False,
     is_quiet: bool,
 ) -> None:
-    from openalpha.trading.commands import Command, send_command
-    from openalpha.trading.run_folder import open_live_run
+    from openalpha.trading.run.commands import Command, send_command
+    from openalpha.trading.run.folder import open_live_run
 
     folder = open_live_run(loaded.home, run)
     send_command(folder.port, Command(verb, reason, is_flatten=is_flatten))

@@ -39,7 +39,7 @@ def status(
     quiet: QuietOption = False,
 ) -> None:
     """Show each run: what holds it back, equity, feed, venue, decision, positions and stops."""
-    from openalpha.trading.run_folder import run_folders
+    from openalpha.trading.run.folder import run_folders
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)

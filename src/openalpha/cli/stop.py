@@ -11,7 +11,7 @@ from openalpha.cli.exchange_access import connect, home_of, name_of, vault_of
 from openalpha.core.errors import InputError, VenueUnavailable
 
 if TYPE_CHECKING:
-    from openalpha.trading.emergency import Stop, StopOrder
+    from openalpha.trading.safety.emergency import Stop, StopOrder
 
 __all__ = ["app"]
 
@@ -52,7 +52,7 @@ def stop(  # noqa: PLR0913, PLR0917 - the options of a command
     """Cancel all orders, close all positions, sell what was bought, and lock the environment."""
     from openalpha.core.clock import SystemClock
     from openalpha.net import Priority
-    from openalpha.trading.emergency import StopOrder, emergency_stop
+    from openalpha.trading.safety.emergency import StopOrder, emergency_stop
 
     if not emergency:
         raise InputError("this closes positions at the market; say so with --emergency")

@@ -35,8 +35,8 @@ def unlock(
     """Let a locked environment trade again; live has to be armed anew as well."""
     from openalpha.core.clock import SystemClock
     from openalpha.risk.memory import RiskMemory
-    from openalpha.trading.emergency_lock import Lock, locked
-    from openalpha.trading.emergency_lock import unlock as end_lock
+    from openalpha.trading.safety.emergency_lock import Lock, locked
+    from openalpha.trading.safety.emergency_lock import unlock as end_lock
 
     if not reason.strip():
         raise InputError("say why it is safe to trade again, by --reason")

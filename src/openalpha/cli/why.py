@@ -18,7 +18,7 @@ from openalpha.cli.live_tables import show_rows
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
-    from openalpha.trading.run_folder import RunFolder
+    from openalpha.trading.run.folder import RunFolder
 
 __all__ = ["app"]
 
@@ -53,7 +53,7 @@ def why(  # noqa: PLR0913, PLR0917 - the options of a command
     from openalpha.core.clock import parse_ms
     from openalpha.core.messages import Environment
     from openalpha.store.runs import RunStore
-    from openalpha.trading.run_folder import RunFolder
+    from openalpha.trading.run.folder import RunFolder
 
     screen = Screen(json_to, is_quiet=quiet)
     store = RunStore(read_settings(config, settings).home)

@@ -38,7 +38,7 @@ def wipe(
 
     from openalpha.books.accounts import environment_of
     from openalpha.core.clock import SystemClock
-    from openalpha.trading.wiping import wipe as wipe_runs
+    from openalpha.trading.safety.wiping import wipe as wipe_runs
 
     screen = Screen(json_to, is_quiet=quiet)
     loaded = read_settings(config, settings)

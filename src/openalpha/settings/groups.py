@@ -20,9 +20,9 @@ from openalpha.market.settings import DataSettings
 from openalpha.net.alert_settings import AlertSettings
 from openalpha.research.settings import ReportSettings
 from openalpha.risk.settings import BreakerSettings, LimitSettings, RiskSettings, SizingSettings
-from openalpha.trading.arming_settings import ArmingSettings
-from openalpha.trading.guardian_settings import GuardianSettings
-from openalpha.trading.settings import FeedSettings, PaperSettings
+from openalpha.trading.run.settings import FeedSettings, PaperSettings
+from openalpha.trading.safety.arming_settings import ArmingSettings
+from openalpha.trading.safety.guardian_settings import GuardianSettings
 from openalpha.venue.bybit.settings import ExchangeSettings
 from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
 

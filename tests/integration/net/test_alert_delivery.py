@@ -89,7 +89,7 @@ def test_an_alert_that_fails_is_an_incident(inbox: Inbox, home: Path) -> None:
     from openalpha.cli.alert_port import alerts_of
     from openalpha.core.messages import Environment
     from openalpha.net.alert_settings import AlertSettings
-    from openalpha.trading.incidents import IncidentBook
+    from openalpha.trading.run.incidents import IncidentBook
 
     inbox.status = 500
     alerts = alerts_of(AlertSettings(urls=SecretStr(inbox.url)), home, environment="twin")
@@ -104,8 +104,8 @@ def test_without_an_address_an_alert_is_a_line_of_the_journal(home: Path) -> Non
     from openalpha.cli.alert_port import alerts_of
     from openalpha.core.messages import Environment
     from openalpha.net.alert_settings import AlertSettings
-    from openalpha.trading.emergency_lock import notes
-    from openalpha.trading.incidents import IncidentBook
+    from openalpha.trading.run.incidents import IncidentBook
+    from openalpha.trading.safety.emergency_lock import notes
 
     alerts = alerts_of(AlertSettings(), home, environment="twin")
     alerts.tell(Alert("the trader is silent", Severity.CRITICAL, 7, "twin"))

@@ -14,15 +14,15 @@ from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
 from openalpha.store.run_log import FrameKind
-from openalpha.trading.desk import Desk
-from openalpha.trading.execution import carried_orders, measured_spreads, summed
-from openalpha.trading.execution_log import read_run
-from openalpha.trading.execution_model import model_run
-from openalpha.trading.feed_rows import row_payload
-from openalpha.trading.gap import gap_of, split_gap
-from openalpha.trading.side import Input
-from openalpha.trading.starting import Asked
-from openalpha.trading.venue_starting import VenueTerms, begin_venue_run
+from openalpha.trading.analysis.execution import carried_orders, measured_spreads, summed
+from openalpha.trading.analysis.execution_log import read_run
+from openalpha.trading.analysis.execution_model import model_run
+from openalpha.trading.analysis.gap import gap_of, split_gap
+from openalpha.trading.orders.side import Input
+from openalpha.trading.paper.desk import Desk
+from openalpha.trading.paper.starting import Asked
+from openalpha.trading.run.feed_rows import row_payload
+from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 from openalpha.venue.rules import instrument_setup
 from openalpha.venue.settings import CostSettings, MarginSettings
 from tests.fakes.live_runs import books

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from openalpha.store.run_log import FrameKind, canonical_json, read
-from openalpha.trading.commands import Command
-from openalpha.trading.replay import replay
-from openalpha.trading.venue_driver import VenueDriver
-from openalpha.trading.venue_halts import Halts
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.run.commands import Command
+from openalpha.trading.venue.driver import VenueDriver
+from openalpha.trading.venue.halts import Halts
 from tests.fakes.live_runs import books
 from tests.fakes.twin import admin
 from tests.integration.trading.test_venue_runs import Place, held, placed

@@ -10,13 +10,13 @@ import pytest
 
 from openalpha.core.errors import InputError
 from openalpha.core.messages import Environment
-from openalpha.trading.lease import holder_of, take_lease
+from openalpha.trading.run.lease import holder_of, take_lease
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from openalpha.core.messages import Environment
-from openalpha.trading.lease import take_lease
+from openalpha.trading.run.lease import take_lease
 lease = take_lease(Path(sys.argv[1]), Environment.TWIN, account="7", run_id="first", now_ms=5)
 print("held", flush=True)
 time.sleep(600)

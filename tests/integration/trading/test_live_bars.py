@@ -10,8 +10,8 @@ import pytest
 from openalpha.engine.rows import Row
 from openalpha.market.catalogue import instrument_for
 from openalpha.net import HttpTransport, Request
-from openalpha.trading.live_bars import LiveBars
-from openalpha.trading.venue_market import Bars, LockstepClock
+from openalpha.trading.feeds.live_bars import LiveBars
+from openalpha.trading.feeds.venue_market import Bars, LockstepClock
 from openalpha.venue.bybit.channel import Channel
 from tests.fakes.twin import BTC, START_MS, new_exchange, served
 

@@ -20,18 +20,18 @@ from openalpha.market.recording import Recorder
 from openalpha.market.series import series_key
 from openalpha.net import HttpTransport
 from openalpha.store.run_log import FrameKind, read
-from openalpha.trading.desk import Desk
-from openalpha.trading.driver import Driver
-from openalpha.trading.feed_rows import row_of
-from openalpha.trading.feeds import LiveFeed
-from openalpha.trading.live_bars import LiveBars
-from openalpha.trading.live_posting import Poster
-from openalpha.trading.live_recording import LiveRecording
-from openalpha.trading.live_starting import LiveTerms, past_of, span_of
-from openalpha.trading.replay import replay
-from openalpha.trading.run_folder import RunFolder
-from openalpha.trading.starting import Asked, begin_paper_run
-from openalpha.trading.venue_market import Bars, LockstepClock
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.feeds.feed import LiveFeed
+from openalpha.trading.feeds.live_bars import LiveBars
+from openalpha.trading.feeds.recording import LiveRecording
+from openalpha.trading.feeds.venue_market import Bars, LockstepClock
+from openalpha.trading.paper.desk import Desk
+from openalpha.trading.paper.driver import Driver
+from openalpha.trading.paper.live_starting import LiveTerms, past_of, span_of
+from openalpha.trading.paper.posting import Poster
+from openalpha.trading.paper.starting import Asked, begin_paper_run
+from openalpha.trading.run.feed_rows import row_of
+from openalpha.trading.run.folder import RunFolder
 from openalpha.venue.bybit.channel import Channel
 from openalpha.venue.twin import Exchange, TwinSettings
 from tests.fakes.live_runs import books, noted

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from openalpha.store.run_log import INPUTS, FrameKind, read, segments, tail
-from openalpha.trading import venue_keeping
-from openalpha.trading.replay import replay
-from openalpha.trading.venue_keeping import freeze_desk, thaw_desk
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.venue import keeping as venue_keeping
+from openalpha.trading.venue.keeping import freeze_desk, thaw_desk
 from tests.fakes.live_runs import books
 from tests.integration.trading.test_venue_runs import Place, held, placed
 

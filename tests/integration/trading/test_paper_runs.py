@@ -25,12 +25,12 @@ from openalpha.market.importers import import_paths
 from openalpha.market.lake import Lake
 from openalpha.risk.settings import SizingSettings
 from openalpha.store.run_log import INPUTS, Frame, FrameKind, canonical_json, read
-from openalpha.trading.commands import Command
-from openalpha.trading.desk import Mode
-from openalpha.trading.feed_rows import row_payload
-from openalpha.trading.replay import replay
-from openalpha.trading.side import Input
-from openalpha.trading.starting import Asked
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.orders.side import Input
+from openalpha.trading.paper.desk import Mode
+from openalpha.trading.paper.starting import Asked
+from openalpha.trading.run.commands import Command
+from openalpha.trading.run.feed_rows import row_payload
 from tests.fakes.event_runs import START_MS, market, perp, walk
 from tests.fakes.live_runs import (
     BOOK,

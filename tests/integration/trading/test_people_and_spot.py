@@ -21,12 +21,12 @@ from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
 from openalpha.net import HttpTransport
 from openalpha.store.exchange_key import ExchangeKey
-from openalpha.trading.commands import Command
-from openalpha.trading.emergency_holdings import keep_bought, read_bought
-from openalpha.trading.replay import replay
-from openalpha.trading.run_folder import RunFolder
-from openalpha.trading.venue_driver import VenueDriver
-from openalpha.trading.venue_starting import VenueTerms, begin_venue_run
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.run.commands import Command
+from openalpha.trading.run.folder import RunFolder
+from openalpha.trading.safety.emergency_holdings import keep_bought, read_bought
+from openalpha.trading.venue.driver import VenueDriver
+from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 from tests.fakes.live_runs import books
 from tests.fakes.twin import BTC, BTC_SPOT, SPOT, START_MS, Client, new_exchange, served
 from tests.integration.trading.test_venue_runs import FAST, MINUTE_MS, Place

@@ -13,7 +13,7 @@ from openalpha.core.orders import Side
 from openalpha.net import HttpTransport, Request
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.run_log import FrameKind
-from openalpha.trading.bybit_pushes import PrivatePushes
+from openalpha.trading.bybit.pushes import PrivatePushes
 from openalpha.venue.bybit.channel import Channel
 from openalpha.venue.bybit.client import BybitClient
 from openalpha.venue.bybit.new_order import NewOrder

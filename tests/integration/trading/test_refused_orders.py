@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from openalpha.trading.commands import Command
+from openalpha.trading.run.commands import Command
 from tests.integration.trading.test_people_and_spot import begun, opened
 from tests.integration.trading.test_venue_runs import Place, placed
 

@@ -12,12 +12,12 @@ from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
 from openalpha.store.run_log import FrameKind, read
-from openalpha.trading.commands import Command
-from openalpha.trading.replay import replay
-from openalpha.trading.run_folder import RunFolder
-from openalpha.trading.starting import Asked
-from openalpha.trading.venue_driver import VenueDriver
-from openalpha.trading.venue_starting import VenueTerms, begin_venue_run
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.paper.starting import Asked
+from openalpha.trading.run.commands import Command
+from openalpha.trading.run.folder import RunFolder
+from openalpha.trading.venue.driver import VenueDriver
+from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 from tests.fakes.live_runs import books
 from tests.integration.trading.test_venue_runs import FAST, MINUTE_MS, Place, held, placed
 

@@ -20,16 +20,16 @@ from openalpha.market.catalogue import instrument_for
 from openalpha.net import HttpTransport
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.run_log import Frame, FrameKind, read
-from openalpha.trading.bybit_pushes import PrivatePushes
-from openalpha.trading.commands import Command
-from openalpha.trading.desk import Mode
-from openalpha.trading.executor import Executor
-from openalpha.trading.replay import replay
-from openalpha.trading.starting import Asked
-from openalpha.trading.venue_desk import VenueDesk
-from openalpha.trading.venue_driver import VenueDriver
-from openalpha.trading.venue_market import WallClock
-from openalpha.trading.venue_starting import VenueTerms, begin_venue_run
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.bybit.executor import Executor
+from openalpha.trading.bybit.pushes import PrivatePushes
+from openalpha.trading.feeds.venue_market import WallClock
+from openalpha.trading.paper.desk import Mode
+from openalpha.trading.paper.starting import Asked
+from openalpha.trading.run.commands import Command
+from openalpha.trading.venue.desk import VenueDesk
+from openalpha.trading.venue.driver import VenueDriver
+from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 from openalpha.venue.bybit.channel import Channel
 from openalpha.venue.twin import Exchange, TwinSettings
 from tests.fakes.twin import BTC, Client, admin, quote, served

@@ -18,15 +18,15 @@ from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
 from openalpha.net import HttpTransport
 from openalpha.store.exchange_key import ExchangeKey
-from openalpha.trading.commands import Command
-from openalpha.trading.desk import Mode
-from openalpha.trading.emergency_lock import locked
-from openalpha.trading.replay import replay
-from openalpha.trading.run_folder import RunFolder
-from openalpha.trading.starting import Asked
-from openalpha.trading.venue_driver import VenueDriver
-from openalpha.trading.venue_market import LockstepClock
-from openalpha.trading.venue_starting import (
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.feeds.venue_market import LockstepClock
+from openalpha.trading.paper.desk import Mode
+from openalpha.trading.paper.starting import Asked
+from openalpha.trading.run.commands import Command
+from openalpha.trading.run.folder import RunFolder
+from openalpha.trading.safety.emergency_lock import locked
+from openalpha.trading.venue.driver import VenueDriver
+from openalpha.trading.venue.starting import (
     VenueAccess,
     VenueTerms,
     begin_venue_run,

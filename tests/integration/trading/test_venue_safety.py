@@ -12,11 +12,11 @@ from openalpha.risk.limits import Limits
 from openalpha.risk.memory import RiskMemory
 from openalpha.risk.view import Stage
 from openalpha.store.run_log import FrameKind, read
-from openalpha.trading.emergency_lock import Lock, lock, locked
-from openalpha.trading.emergency_post import SafetyPost
-from openalpha.trading.replay import replay
-from openalpha.trading.venue_driver import VenueDriver
-from openalpha.trading.venue_risk import VenueRisk
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.safety.emergency_lock import Lock, lock, locked
+from openalpha.trading.safety.emergency_post import SafetyPost
+from openalpha.trading.venue.driver import VenueDriver
+from openalpha.trading.venue.risk import VenueRisk
 from tests.integration.trading.test_venue_runs import Place, held, placed
 
 

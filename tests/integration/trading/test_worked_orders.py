@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from openalpha.trading.commands import Command
-from openalpha.trading.replay import replay
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.run.commands import Command
 from tests.integration.trading.test_people_and_spot import LINEAR_ID, begun, opened, said
 from tests.integration.trading.test_venue_runs import MINUTE_MS, Place, held, placed
 

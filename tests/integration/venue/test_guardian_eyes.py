@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from openalpha.core.errors import VenueUnavailable
-from openalpha.trading.guardian_eyes import look
+from openalpha.trading.safety.guardian_eyes import look
 from openalpha.venue.twin import Exchange
 from tests.fakes.bybit import URL, wire
 from tests.fakes.twin import BTC, BTC_SPOT, new_exchange, wait

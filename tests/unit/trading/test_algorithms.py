@@ -10,7 +10,7 @@ from openalpha.core.errors import InputError
 from openalpha.core.instruments import InstrumentId
 from openalpha.core.messages import OrderIntent
 from openalpha.core.orders import OrderStatus, OrderType, Side, TimeInForce
-from openalpha.trading.algorithms import Child, Kind, Parent, Quote, next_step, volume_shares
+from openalpha.trading.orders.algorithms import Child, Kind, Parent, Quote, next_step, volume_shares
 
 BTC = InstrumentId("bybit_linear:BTCUSDT")
 D = Decimal

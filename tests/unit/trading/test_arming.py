@@ -18,7 +18,7 @@ from openalpha.risk.limits import Limits
 from openalpha.risk.settings import BreakerSettings, SizingSettings
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import KEY_VARIABLE
-from openalpha.trading.arming import (
+from openalpha.trading.safety.arming import (
     Armed,
     Terms,
     arm,
@@ -27,8 +27,8 @@ from openalpha.trading.arming import (
     refuse_live_here,
     require_armed,
 )
-from openalpha.trading.arming_codes import Codes
-from openalpha.trading.emergency_lock import Lock, lock, notes, unlock
+from openalpha.trading.safety.arming_codes import Codes
+from openalpha.trading.safety.emergency_lock import Lock, lock, notes, unlock
 
 NOW = 1_700_000_010_000
 KEY = ExchangeKey("abcdefgh1234", "secret", "https://venue.test")

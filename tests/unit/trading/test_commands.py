@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from openalpha.core.errors import InputError, VenueUnavailable
-from openalpha.trading.commands import Command, CommandPort, send_command
+from openalpha.trading.run.commands import Command, CommandPort, send_command
 
 
 def answered(path: Path, line: bytes) -> dict[str, Any]:

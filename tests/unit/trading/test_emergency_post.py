@@ -4,9 +4,9 @@ from pathlib import Path
 
 from openalpha.risk.health import Health
 from openalpha.risk.memory import RiskMemory
-from openalpha.trading.emergency_lock import Lock, lock
-from openalpha.trading.emergency_post import SafetyPost
-from openalpha.trading.guardian_heartbeat import Heartbeat, read_beat
+from openalpha.trading.safety.emergency_lock import Lock, lock
+from openalpha.trading.safety.emergency_post import SafetyPost
+from openalpha.trading.safety.guardian_heartbeat import Heartbeat, read_beat
 
 
 class Steady:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from openalpha.core.errors import StorageError
-from openalpha.trading.guardian_heartbeat import Heartbeat, Listener, read_beat
+from openalpha.trading.safety.guardian_heartbeat import Heartbeat, Listener, read_beat
 
 
 def test_silence_counts_from_the_last_new_beat(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 import json
 from decimal import Decimal
 
-from openalpha.trading.guardian_rules import Act, Flow, GuardianRules
-from openalpha.trading.guardian_settings import GuardianSettings
+from openalpha.trading.safety.guardian_rules import Act, Flow, GuardianRules
+from openalpha.trading.safety.guardian_settings import GuardianSettings
 
 SETTINGS = GuardianSettings(silent_cancel_ms=1_000, silent_flatten_ms=5_000)
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from openalpha.net.budget import Priority
-from openalpha.trading.hands import Hands
-from openalpha.trading.side import Request, RequestKind
+from openalpha.trading.orders.side import Request, RequestKind
+from openalpha.trading.run.hands import Hands
 
 WAIT_S = 20.0
 

@@ -6,8 +6,8 @@ import pytest
 
 from openalpha.core.errors import InputError, UnknownName
 from openalpha.core.messages import Environment
-from openalpha.trading.incidents import ADVICE, IncidentBook
-from openalpha.trading.side import Incident
+from openalpha.trading.orders.side import Incident
+from openalpha.trading.run.incidents import ADVICE, IncidentBook
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from openalpha.engine.rows import Row
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
 from openalpha.store.run_log import FrameKind, canonical_json
-from openalpha.trading.feed_rows import row_payload
-from openalpha.trading.plan import RunPlan, under_live_limits
-from openalpha.trading.side import Input
-from openalpha.trading.venue_desk import VenueDesk
+from openalpha.trading.orders.side import Input
+from openalpha.trading.run.feed_rows import row_payload
+from openalpha.trading.run.plan import RunPlan, under_live_limits
+from openalpha.trading.venue.desk import VenueDesk
 from tests.fakes.small_market import START_MS
 
 MINUTE_MS = 60_000

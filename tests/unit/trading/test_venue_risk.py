@@ -18,7 +18,7 @@ from openalpha.risk.limits import Limits
 from openalpha.risk.memory import Release
 from openalpha.risk.settings import BreakerSettings, LimitSettings
 from openalpha.risk.view import Stage
-from openalpha.trading.venue_risk import VenueRisk, told
+from openalpha.trading.venue.risk import VenueRisk, told
 from tests.fakes.gate_view import BTC, WIDE, buy, sell
 from tests.fakes.small_market import START_MS
 

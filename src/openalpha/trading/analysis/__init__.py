@@ -1,0 +1,1 @@
+"""What became of a run: replayed, its orders' costs, its distance to the model."""

@@ -1,0 +1,1 @@
+"""Where a run's prices come from: the lake, or a live market; and how they are kept."""

@@ -1,0 +1,1 @@
+"""What an order is and becomes: ids, states, executions, worked orders; data and pure rules."""

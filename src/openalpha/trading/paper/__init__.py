@@ -1,0 +1,1 @@
+"""Runs on paper: the kernel fills, one sub-book a strategy."""

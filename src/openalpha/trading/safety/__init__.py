@@ -1,0 +1,1 @@
+"""What holds when all else fails: arming, emergency stop, guardian, wiping."""

@@ -1,0 +1,1 @@
+"""Runs at a venue: decisions to orders of one account, what it answers to books."""

@@ -1,0 +1,100 @@
+"""A desk's whole state as bytes and back: what a segment of the log begins with.
+
+The state is every object of the desk as it is, so that no part can be forgotten; what the run's
+folder holds anyway (plan, strategies) is named instead. It is read by the very program that wrote
+it alone: by another, the run's log is gone through from its first segment, which is always right.
+"""
+
+import hashlib
+import importlib.util
+import io
+import pickle
+import zlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from openalpha.core.errors import StorageError
+from openalpha.trading.venue.desk import VenueDesk
+
+__all__ = ["freeze_desk", "program_mark", "thaw_desk"]
+
+_PARTS = ("core", "engine", "risk", "strategy", "trading", "venue")
+_ALLOWED = ("collections", "decimal", "numpy", "openalpha")
+_PLAIN = frozenset({"bytearray", "complex", "frozenset", "getattr", "set", "slice"})
+
+
+def freeze_desk(desk: VenueDesk) -> bytes:
+    """Return a desk's state."""
+    made = io.BytesIO()
+    keeper = _Keeper(made, protocol=5)
+    keeper.anchors = {id(one): number for number, one in enumerate(_anchors(desk))}
+    keeper.dump(desk)
+    return program_mark() + zlib.compress(made.getvalue(), level=1)
+
+
+def thaw_desk(state: bytes, fresh: VenueDesk) -> VenueDesk | None:
+    """Return the desk as it was; None where another program wrote its state.
+
+    Parameters
+    ----------
+    fresh : VenueDesk
+        Of the same run, as it was when it began; what is not kept is taken from it.
+
+    Raises
+    ------
+    StorageError
+        If the state holds what no desk does.
+    """
+    mark = program_mark()
+    if not state.startswith(mark):
+        return None
+    reader = _Reader(io.BytesIO(zlib.decompress(state[len(mark) :])))
+    reader.anchors = list(_anchors(fresh))
+    found = reader.load()
+    if not isinstance(found, VenueDesk):
+        raise StorageError("a segment of the run's log begins with what is no state of a run")
+    return found
+
+
+@cache
+def program_mark() -> bytes:
+    """Return what tells this program from any other: a digest of all that a desk is made of."""
+    digest = hashlib.sha256()
+    spec = importlib.util.find_spec("openalpha")
+    assert spec is not None and spec.origin is not None, "a package has a place"
+    root = Path(spec.origin).parent
+    for part in _PARTS:
+        for path in sorted((root / part).rglob("*.py")):
+            digest.update(str(path.relative_to(root)).encode())
+            digest.update(path.read_bytes())
+    return b"desk1 " + digest.hexdigest()[:24].encode() + b" "
+
+
+def _anchors(desk: VenueDesk) -> Iterator[object]:
+    """Yield what is not kept, always in the same order."""
+    yield desk.plan
+    for book in desk.books:
+        if book.mind is not None:
+            yield from (book.mind.thinker.strategy, book.mind.thinker.params)
+
+
+class _Keeper(pickle.Pickler):
+    anchors: dict[int, int]
+
+    def persistent_id(self, obj: object) -> int | None:
+        return self.anchors.get(id(obj))
+
+
+class _Reader(pickle.Unpickler):
+    anchors: list[object]
+
+    def persistent_load(self, pid: int) -> object:
+        return self.anchors[pid]
+
+    def find_class(self, module: str, name: str) -> Any:
+        root = module.partition(".")[0]
+        if root in _ALLOWED or (root == "builtins" and name in _PLAIN):
+            return super().find_class(module, name)
+        raise StorageError(f"a segment of the run's log begins with a {module}.{name}; restore it")

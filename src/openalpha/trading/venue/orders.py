@@ -1,0 +1,350 @@
+"""From intents to orders of the account: the gate before each, one id each, fair parts of fills."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from openalpha.books.naming import lots_of_fill
+from openalpha.core.instruments import Kind
+from openalpha.core.messages import ApprovedIntent, Fill, OrderIntent
+from openalpha.core.orders import Leg, Role, Side
+from openalpha.core.reasons import Reason
+from openalpha.risk.gate import Refusal
+from openalpha.store.run_log import FrameKind
+from openalpha.trading.bybit.requests import place
+from openalpha.trading.bybit.side import BybitSide
+from openalpha.trading.orders.events import VenueFill
+from openalpha.trading.orders.link_id import Cause, link_id
+from openalpha.trading.orders.side import PlacedOrder
+from openalpha.trading.venue.books import VenueBook, stands
+from openalpha.trading.venue.halts import Halts
+from openalpha.trading.venue.netting import Crossed, Want, netted, share_out
+from openalpha.trading.venue.risk import VenueRisk
+from openalpha.trading.venue.state import Chosen, Part, Work
+
+__all__ = ["VenueOrders"]
+
+_ZERO = Decimal(0)
+Legs = Sequence[tuple[str, OrderIntent]]
+
+
+class VenueOrders:
+    """The orders of a run, and which sub-books they are for.
+
+    Parameters
+    ----------
+    run_id : str
+        Part of every order's id.
+    books : list of VenueBook
+    side : BybitSide
+    risk : VenueRisk
+    """
+
+    def __init__(
+        self, run_id: str, *, books: list[VenueBook], side: BybitSide, risk: VenueRisk
+    ) -> None:
+        self._run_id, self._books, self._side, self._risk = run_id, books, side, risk
+        self.parts: dict[str, list[Part]] = {}
+        self._lots: dict[str, OrderIntent] = {}
+        self.halts = Halts()
+
+    def judge(
+        self,
+        number: int,
+        intent: OrderIntent,
+        *,
+        wants: Sequence[Want] = (),
+        by_risk: bool = False,
+        but: str = "",
+    ) -> ApprovedIntent | Refusal:
+        """Ask the gate; orders that are open count, and wants, but not one that is to be changed.
+
+        On spot a sub-book sells what it bought and no coin more.
+        """
+        if self.halts.is_halted(intent.instrument) and not intent.is_reduce_only:
+            words = f"{intent.instrument} is not traded at the exchange, or soon will not be"
+            return Refusal(Reason.INSTRUMENT_HALTED, words)
+        book = self._books[number]
+        which = book.number_of(intent.instrument)
+        coming = self._coming(wants, but=but)
+        if book.instruments[which].kind is Kind.SPOT and intent.side is Side.SELL:
+            away = coming.closing.get((book.part.name, intent.instrument), _ZERO)
+            left = book.held[which].qty - away
+            if intent.qty > left and not intent.trigger_price:
+                words = f"{book.part.name} bought {left:f} of it that no order sells yet"
+                return Refusal(Reason.INSUFFICIENT_BALANCE, words)
+        return self._risk.judge(
+            intent, intent.ts_ms, closing=coming.closing, coming=coming.opening, by_risk=by_risk
+        )
+
+    def decide(
+        self,
+        work: Work,
+        legs: Legs,
+        *,
+        number: int,
+        is_paused: bool = False,
+        by_risk: bool = False,
+    ) -> None:
+        """Let a sub-book's intents pass the gate one after the other; `net` sends those that did.
+
+        What is refused to an exit is asked for again, as is what comes while the last is under way.
+        """
+        book = self._books[number]
+        for leg, intent in legs:
+            which = book.number_of(intent.instrument)
+            if self._is_under_way(intent.instrument):
+                book.undecide(which)
+                continue
+            verdict = self.judge(number, intent, wants=work.wants, by_risk=by_risk)
+            if isinstance(verdict, Refusal) or (is_paused and leg == "entry"):
+                refused = isinstance(verdict, Refusal)
+                words = verdict.words if isinstance(verdict, Refusal) else "the run is paused"
+                reason = verdict.reason.name.lower() if isinstance(verdict, Refusal) else "paused"
+                work.note(FrameKind.INTENT, book=number, refused=reason, words=words)
+                if not refused or leg == "close":
+                    book.undecide(which)
+                continue
+            if leg == "entry":
+                book.stop_e6[which] = verdict.intent.stop_e6
+            work.wants.append(Want(number, which, leg, verdict))
+
+    def net(self, work: Work) -> None:
+        """Cross what cancels out among sub-books, and send the account's net of each instrument."""
+        wants, work.wants = work.wants, []
+        for name in dict.fromkeys(want.approved.intent.instrument for want in wants):
+            of_it = [want for want in wants if want.approved.intent.instrument == name]
+            item = self._books[of_it[0].book].instruments[of_it[0].which]
+            crossed, orders = netted(of_it, position=self.position(name), item=item)
+            if crossed:
+                self._cross(work, of_it[0], crossed)
+            if crossed and not orders:  # else stops move once the order has filled
+                work.moved.add(name)
+            approved = [want.approved for want in of_it]
+            for order in orders:
+                one = self._risk.gate.netted(
+                    approved,
+                    signed=order.qty * order.side,
+                    is_reduce_only=order.is_reduce_only,
+                )
+                leg = "close" if order.is_reduce_only else "entry"
+                self._send(work, one, parts=list(order.parts), leg=leg)
+
+    def send(self, work: Work, approved: ApprovedIntent, *, number: int, leg: str) -> str:
+        """Send an order of one sub-book that passed the gate; returns its id.
+
+        Where others hold against it the account has less to reduce than the sub-book has.
+        """
+        intent, which = approved.intent, self._books[number].number_of(approved.intent.instrument)
+        against = -self.position(intent.instrument) * intent.side
+        is_spot = self._books[number].instruments[which].kind is Kind.SPOT
+        if intent.is_reduce_only and intent.qty > against and not is_spot:
+            signed = intent.qty * intent.side
+            approved = self._risk.gate.netted([approved], signed=signed, is_reduce_only=False)
+        part = Part(number, which, leg, intent.qty)
+        return self._send(work, approved, parts=[part], leg=leg)
+
+    def position(self, instrument: str) -> Decimal:
+        """Return what all sub-books hold of an instrument together, signed."""
+        return sum(
+            (
+                book.held[which].qty
+                for book in self._books
+                if (which := book.number_of(instrument)) >= 0
+            ),
+            _ZERO,
+        )
+
+    def _send(self, work: Work, approved: ApprovedIntent, *, parts: list[Part], leg: str) -> str:
+        placed = self.named(work, approved, parts=parts, leg=leg)
+        stop = self._first_stop(approved.intent, parts)
+        if stop is not None:
+            item = self._books[parts[0].book].instruments[parts[0].which]
+            self._side.stops.forget(item.market.removeprefix("bybit_"), item.symbol)
+            placed = replace(placed, stop=stop)
+        self._side.send([placed])  # taken over; all of one input go out together
+        work.placed.append(placed.link_id)
+        return placed.link_id
+
+    def _first_stop(self, intent: OrderIntent, parts: Sequence[Part]) -> Decimal | None:
+        """Return the stop that goes with an entry: the widest of those who share it."""
+        books = [(self._books[part.book], part.which) for part in parts]
+        share = max(book.stop_e6[which] for book, which in books)
+        book, which = books[0]
+        item = book.instruments[which]
+        price = intent.limit_price or book.marks[which]
+        is_entry = not intent.is_reduce_only and intent.trigger_price is None
+        if not (is_entry and share and price) or item.kind is Kind.SPOT:
+            return None
+        away, tick = price * share / 1_000_000, item.steps[-1].tick_size
+        return ((price - intent.side * away) / tick).to_integral_value() * tick
+
+    def _cross(self, work: Work, first: Want, crossed: Sequence[Crossed]) -> None:
+        """Let sub-books trade with each other at the decision's price."""
+        intent = first.approved.intent
+        price = self._books[first.book].marks[first.which]
+        legs = [[one.book, int(one.side), f"{one.qty:f}"] for one in crossed]
+        work.note(FrameKind.NOTE, cross=legs, instrument=intent.instrument, price=f"{price:f}")
+        for one in crossed:
+            self._books[one.book].take(_inner_fill(intent, one, price=price))
+
+    def is_netting(self, instrument: str) -> bool:
+        """Say whether an order of several sub-books is under way: who holds what is not settled."""
+        return any(
+            len(parts) > 1 and not stands(order)
+            for order in self._side.record.unsettled()
+            for parts in (self.parts.get(order.link_id, ()),)
+            if parts and self._place_of(parts[0])[1] == instrument
+        )
+
+    def _is_under_way(self, instrument: str) -> bool:
+        """Say whether an order of before may change what is held of an instrument any moment."""
+        return any(
+            part.leg in ("entry", "close")
+            and self._books[part.book].instruments[part.which].id == instrument
+            for order in self._side.record.unsettled()
+            if not stands(order)
+            for part in self.parts.get(order.link_id, ())
+        )
+
+    def dispatch(self, work: Work) -> None:
+        """Ask the venue for the orders of an input: one request a category, cut to its batches."""
+        work.requests += place([self._side.record.orders[name] for name in work.placed])
+        work.placed.clear()
+
+    def named(
+        self, work: Work, approved: ApprovedIntent, *, parts: list[Part], leg: str
+    ) -> PlacedOrder:
+        """Give an order the id that follows from its cause, and note it and whose it is."""
+        intent = approved.intent
+        strategy = intent.strategy
+        unique = work.leg(leg, name=strategy, instrument=intent.instrument)
+        name = link_id(Cause(self._run_id, strategy, work.seq, intent.instrument, unique))
+        self.parts[name] = parts
+        if leg == "order" and intent.stop_e6:
+            self._books[parts[0].book].stop_e6[parts[0].which] = intent.stop_e6
+        if intent.lots:
+            self._lots[name] = intent
+        more = (
+            {} if len(parts) == 1 else {"parts": [[p.book, p.leg, f"{p.qty:.8f}"] for p in parts]}
+        )
+        work.note(FrameKind.INTENT, book=parts[0].book, link=name, order=_row(intent), **more)
+        return PlacedOrder(approved, name)
+
+    def share(self, link: str, fill: Fill) -> list[tuple[Part, Fill]]:
+        """Return each sub-book's part of an execution: quantity by what it wanted, fee by that."""
+        parts = self.parts.get(link, [])
+        if not parts:
+            return []
+        if len(parts) == 1:
+            parts[0].got += fill.qty
+            return [(parts[0], fill)]
+        book = self._books[parts[0].book]
+        lot = book.instruments[parts[0].which].steps[-1].lot_size
+        given = share_out(parts, fill.qty, lot=lot)
+        found, fee_left = [], fill.fee
+        for part, qty in given:
+            fee = fee_left if part is given[-1][0] else fill.fee * qty / fill.qty
+            fee_left -= fee
+            found.append((part, replace(fill, qty=qty, fee=fee)))
+        return found
+
+    def chosen(self, event: VenueFill) -> Chosen | None:
+        """Return the parcels an execution uses up, where its order named any; after `share`."""
+        intent = self._lots.get(event.link_id)
+        if intent is None:
+            return None
+        done = self.parts[event.link_id][0].got - event.fill.qty
+        lots = lots_of_fill(intent.lots, done=done, qty=event.fill.qty)
+        return Chosen(event.exec_id, event.fill.ts_ms, lots, intent.tag) if lots else None
+
+    def forget(self) -> None:
+        """Drop what is known of orders that the record has dropped."""
+        known = self._side.record.orders
+        self.parts = {name: parts for name, parts in self.parts.items() if name in known}
+        self._lots = {name: intent for name, intent in self._lots.items() if name in known}
+
+    def _coming(self, wants: Sequence[Want], *, but: str) -> "_Coming":
+        """Return what open orders and wants may still reduce and still open."""
+        found = _Coming()
+        for order in self._side.record.unsettled():
+            parts = self.parts.get(order.link_id, [])
+            wanted = sum((part.qty for part in parts), _ZERO)
+            if order.link_id == but or not wanted:
+                continue
+            left = max(order.most_qty, order.qty) - order.filled_qty
+            is_spot_sale = order.category == "spot" and order.side is Side.SELL
+            for part in parts:
+                place_, qty = self._place_of(part), left * part.qty / wanted
+                if part.leg == "stop" or (is_spot_sale and order.trigger_price is not None):
+                    continue  # it waits for a price; what is sold before shrinks it
+                if part.leg == "close" or order.is_reduce_only or is_spot_sale:
+                    found.close(place_, qty)
+                else:
+                    found.open(place_, qty, side=order.side)
+        for want in wants:
+            intent = want.approved.intent
+            if intent.is_reduce_only:
+                found.close((intent.strategy, intent.instrument), want.qty)
+            else:
+                found.open((intent.strategy, intent.instrument), want.qty, side=want.side)
+        return found
+
+    def _place_of(self, part: Part) -> tuple[str, str]:
+        book = self._books[part.book]
+        return book.part.name, str(book.instruments[part.which].id)
+
+
+@dataclass(slots=True)
+class _Coming:
+    """What is on its way, by sub-book and instrument: reducing, and (bought, sold) opening."""
+
+    closing: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    opening: dict[tuple[str, str], tuple[Decimal, Decimal]] = field(default_factory=dict)
+
+    def close(self, where: tuple[str, str], qty: Decimal) -> None:
+        self.closing[where] = self.closing.get(where, _ZERO) + qty
+
+    def open(self, where: tuple[str, str], qty: Decimal, *, side: Side) -> None:
+        bought, sold = self.opening.get(where, (_ZERO, _ZERO))
+        is_buy = side is Side.BUY
+        self.opening[where] = (bought + qty, sold) if is_buy else (bought, sold + qty)
+
+
+def _inner_fill(intent: OrderIntent, one: Crossed, *, price: Decimal) -> Fill:
+    """Return a leg of a crossing as an execution without a fee."""
+    return Fill(
+        seq=0,
+        ts_ms=intent.ts_ms,
+        account=0,
+        instrument=intent.instrument,
+        order_id=0,
+        side=one.side,
+        leg=Leg.NET,
+        price=price,
+        qty=one.qty,
+        role=Role.TAKER,
+        fee=_ZERO,
+        fee_coin="",
+        realised_pnl=_ZERO,
+        is_reducing=False,
+        reason=Reason.NONE,
+    )
+
+
+def _row(intent: OrderIntent) -> Mapping[str, Any]:
+    row: dict[str, Any] = {
+        "instrument": intent.instrument,
+        "side": int(intent.side),
+        "qty": f"{intent.qty.normalize():f}",
+        "reduce_only": intent.is_reduce_only,
+    }
+    if intent.limit_price is not None:
+        row["limit"] = f"{intent.limit_price.normalize():f}"
+    if intent.trigger_price is not None:
+        row["trigger"] = f"{intent.trigger_price.normalize():f}"
+    if intent.lots:
+        row["lots"] = [[name, f"{qty:f}"] for name, qty in intent.lots]
+        row["by"] = intent.tag
+    return row

@@ -1,0 +1,135 @@
+"""What one input leads to at a venue, and who has which part of an order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from openalpha.core.messages import CashEffect
+from openalpha.store.run_log import FrameKind, canonical_json
+from openalpha.trading.orders.events import VenueFill
+from openalpha.trading.orders.side import AccountState, Request
+from openalpha.trading.run.notes import Output
+
+if TYPE_CHECKING:
+    from openalpha.trading.venue.netting import Want
+
+__all__ = ["Chosen", "Heard", "Part", "VenueOutcome", "Work"]
+
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Parcels named for a sale by its order, as far as one execution uses them.
+
+    Parameters
+    ----------
+    exec_id : str
+        The execution.
+    ts_ms : int
+        When it was, UTC ms.
+    lots : tuple of (parcel, quantity)
+    by : str
+        Who chose them.
+    """
+
+    exec_id: str
+    ts_ms: int
+    lots: tuple[tuple[str, Decimal], ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the venue told that the books must post, each once."""
+
+    fills: tuple[VenueFill, ...] = ()
+    effects: tuple[CashEffect, ...] = ()
+    accounts: tuple[AccountState, ...] = ()
+    chosen: tuple[Chosen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOutcome:
+    """What one input led to; `answer` is what a command is told."""
+
+    seq: int
+    outputs: tuple[Output, ...] = ()
+    requests: tuple[Request, ...] = ()
+    heard: Heard = Heard()
+    notices: tuple[str, ...] = ()
+    restarts: bool = False
+    locks: str = ""
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Part:
+    """One sub-book's part of an order.
+
+    Parameters
+    ----------
+    book : int
+        Number of the sub-book in the run.
+    which : int
+        Number of the instrument in the sub-book.
+    leg : str
+        What it is to it: entry, close, stop, order.
+    qty : Decimal
+        What it wanted of the order.
+    got : Decimal
+        What it was given of its executions so far.
+    """
+
+    book: int
+    which: int
+    leg: str
+    qty: Decimal
+    got: Decimal = _ZERO
+
+
+@dataclass(slots=True)
+class Work:
+    """What gathers while one input is taken in."""
+
+    seq: int
+    outputs: list[Output] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    fills: list[VenueFill] = field(default_factory=list)
+    effects: list[CashEffect] = field(default_factory=list)
+    accounts: list[AccountState] = field(default_factory=list)
+    chosen: list[Chosen] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    answer: dict[str, Any] = field(default_factory=dict)
+    locks: str = ""
+    restarts: bool = False
+    placed: list[str] = field(default_factory=list)
+    wants: list["Want"] = field(default_factory=list)
+    moved: set[str] = field(default_factory=set)
+    named: dict[tuple[str, str, str], int] = field(default_factory=dict)
+
+    def note(self, kind: FrameKind, **content: Any) -> None:
+        """Write a frame of the log: canonical JSON that names its input."""
+        self.outputs.append((kind, canonical_json({"of": self.seq, **content})))
+
+    def leg(self, leg: str, *, name: str, instrument: str) -> str:
+        """Return a leg for an order's id that no other order of this input has."""
+        count = self.named[name, instrument, leg] = self.named.get((name, instrument, leg), 0) + 1
+        return leg if count == 1 else f"{leg}.{count}"
+
+    def outcome(self) -> VenueOutcome:
+        """Return all that was gathered."""
+        heard = Heard(
+            tuple(self.fills), tuple(self.effects), tuple(self.accounts), tuple(self.chosen)
+        )
+        return VenueOutcome(
+            self.seq,
+            tuple(self.outputs),
+            tuple(self.requests),
+            heard,
+            tuple(self.notices),
+            self.restarts,
+            self.locks,
+            self.answer,
+        )

@@ -1,0 +1,221 @@
+"""Protective stops of a run's positions: each covers its position whole, none is ever without."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from openalpha.core.instruments import InstrumentId, Kind
+from openalpha.core.messages import OrderIntent
+from openalpha.core.orders import Side, TriggerKind
+from openalpha.risk.gate import Refusal
+from openalpha.store.run_log import FrameKind
+from openalpha.trading.bybit.side import BybitSide
+from openalpha.trading.bybit.stops import Exits
+from openalpha.trading.orders.side import Incident
+from openalpha.trading.venue.books import Standing, VenueBook
+from openalpha.trading.venue.netting import share_out
+from openalpha.trading.venue.orders import VenueOrders
+from openalpha.trading.venue.risk import VenueRisk
+from openalpha.trading.venue.state import Part, Work
+
+__all__ = ["Protection"]
+
+_ZERO = Decimal(0)
+_TRIES = 3
+"""Stops the venue may refuse in a row before it is tried but once a bar."""
+
+
+class Protection:
+    """Keeps a stop at the venue for what every sub-book holds.
+
+    Parameters
+    ----------
+    books : list of VenueBook
+    orders : VenueOrders
+    side : BybitSide
+    risk : VenueRisk
+    incidents : list of Incident
+        Where it is said that a position stands without one.
+    """
+
+    def __init__(
+        self,
+        books: list[VenueBook],
+        orders: VenueOrders,
+        *,
+        side: BybitSide,
+        risk: VenueRisk,
+        incidents: list[Incident],
+    ) -> None:
+        self._books, self._orders, self._side = books, orders, side
+        self._risk, self._incidents = risk, incidents
+        self._later: set[str] = set()
+
+    def is_stop(self, link: str) -> bool:
+        """Say whether an order is the stop of a position."""
+        return any(stop.link_id == link for book in self._books for stop in book.stops)
+
+    def confirmed(self, link: str) -> None:
+        """Take in that the venue has an order."""
+        for book in self._books:
+            for stop in book.stops:
+                if stop.link_id == link:
+                    stop.before, stop.refusals = None, 0
+        self._drop_first_stops()
+
+    def _drop_first_stops(self) -> None:
+        """Take the stops that came with entries away where orders of their own stand for all."""
+        for item in {item.id: item for book in self._books for item in book.instruments}.values():
+            stops = [
+                self._side.record.find(link_id=book.stops[which].link_id)
+                for book in self._books
+                if (which := book.number_of(item.id)) >= 0 and book.stops[which].link_id
+            ]
+            is_spot = item.kind is Kind.SPOT
+            if (
+                stops
+                and not is_spot
+                and all(order is not None and order.is_confirmed for order in stops)
+            ):
+                category = item.market.removeprefix("bybit_")
+                self._side.protect(category, item.symbol, exits=Exits())
+
+    def ended(self, work: Work, link: str, *, is_refused: bool) -> None:
+        """Take in that an order is no more; the stop of a position is placed anew.
+
+        Where the venue refused it, the one it was to replace stands still.
+        """
+        for book in self._books:
+            for which, stop in enumerate(book.stops):
+                if stop.link_id != link:
+                    continue
+                old = stop.before
+                order = None if old is None else self._side.record.find(link_id=old.link_id)
+                left = (
+                    old if old is not None and order is not None and order.is_open else Standing()
+                )
+                left.before, left.refusals = None, stop.refusals + 1 if is_refused else 0
+                book.stops[which] = left
+                work.moved.add(str(book.instruments[which].id))
+
+    def settle(self, work: Work) -> None:
+        """Let the stops of every instrument that moved cover what the account holds of it.
+
+        While an order that several share is under way theirs stay as they are.
+        """
+        moved, work.moved = sorted(work.moved | self._later), set()
+        self._later = {name for name in moved if self._orders.is_netting(name)}
+        for name in moved:
+            for number, which, qty in self._covers(name) if name not in self._later else ():
+                self._keep(work, number=number, which=which, qty=qty)
+
+    def look(self, work: Work) -> None:
+        """Try again, once a bar, what the venue refused; close what is past its stop."""
+        for number, book in enumerate(self._books):
+            for which, item in enumerate(book.instruments):
+                if book.stops[which].refusals:
+                    book.stops[which].refusals = min(book.stops[which].refusals, _TRIES - 1)
+                    work.moved.add(str(item.id))
+                whole = abs(book.tradable(which))
+                if whole and book.stops[which].qty < whole and self._is_past(book, which):
+                    self._close(work, number=number, which=which)
+
+    def _is_past(self, book: VenueBook, which: int) -> bool:
+        """Say whether the last price is beyond a position's stop."""
+        qty, level = book.wanted_stop(which)
+        mark = book.marks[which]
+        if not qty or not mark:
+            return False
+        return mark <= level if book.held[which].qty > 0 else mark >= level
+
+    def _close(self, work: Work, *, number: int, which: int) -> None:
+        """Close what is past its stop while none stands at the venue for all of it.
+
+        Where sub-books hold against each other the venue can only reduce the account's net.
+        """
+        book = self._books[number]
+        name = book.instruments[which].id
+        legs = [leg for leg in book.closing(self._side.now_ms) if leg[1].instrument == name]
+        self._orders.decide(work, legs, number=number, by_risk=True)
+
+    def _is_shared(self, instrument: str) -> bool:
+        holds = [
+            book.held[which].qty
+            for book in self._books
+            if (which := book.number_of(instrument)) >= 0
+        ]
+        return min(holds) < 0 < max(holds)
+
+    def _covers(self, instrument: str) -> list[tuple[int, int, Decimal]]:
+        """Return how much of each sub-book's position its stop can cover at the venue.
+
+        All of it; where some hold against others, the account's net, shared by those on its side.
+        """
+        rows = [
+            (number, which, book)
+            for number, book in enumerate(self._books)
+            if (which := book.number_of(instrument)) >= 0
+        ]
+        net = self._orders.position(instrument)
+        if not self._is_shared(instrument):
+            return [(number, which, book.wanted_stop(which)[0]) for number, which, book in rows]
+        parts = {
+            number: Part(number, which, "stop", abs(book.held[which].qty))
+            for number, which, book in rows
+            if book.held[which].qty * net > 0
+        }
+        lot = rows[0][2].instruments[rows[0][1]].steps[-1].lot_size
+        given = share_out(list(parts.values()), abs(net), lot=lot) if parts else []
+        covered = {part.book: qty for part, qty in given}
+        return [(number, which, covered.get(number, _ZERO)) for number, which, _ in rows]
+
+    def _keep(self, work: Work, *, number: int, which: int, qty: Decimal) -> None:
+        """Let a position's stop cover so much of it; it is never without one meanwhile."""
+        book = self._books[number]
+        old, trigger = book.stops[which], book.wanted_stop(which)[1]
+        if not trigger or not qty:
+            qty = trigger = _ZERO
+        if (old.qty, old.trigger) == (qty, trigger):
+            return
+        if not qty:
+            book.stops[which] = Standing()
+            if old.link_id:
+                work.requests += self._side.cancel([old.link_id])
+            return
+        if self._is_past(book, which):
+            self._close(work, number=number, which=which)
+            return
+        if old.refusals >= _TRIES:
+            return  # once a bar
+        intent = OrderIntent(
+            ts_ms=self._side.now_ms,
+            instrument=InstrumentId(book.instruments[which].id),
+            side=Side.SELL if book.held[which].qty > 0 else Side.BUY,
+            qty=qty,
+            trigger_price=trigger,
+            trigger_kind=TriggerKind.STOP,
+            is_reduce_only=True,
+            strategy=book.part.name,
+        )
+        verdict = self._risk.judge(intent, self._side.now_ms)
+        if isinstance(verdict, Refusal):
+            words = f"{intent.instrument} stands without a stop: {verdict.words}"
+            self._naked(work, words)
+            return
+        part = Part(number, which, "stop", qty)
+        placed = self._orders.named(work, verdict, parts=[part], leg="stop")
+        before = replace(old, before=None) if old.link_id else None
+        book.stops[which] = Standing(placed.link_id, qty, trigger, before, old.refusals)
+        if old.refusals == _TRIES - 1:
+            self._naked(work, f"the venue refuses the stop of {intent.instrument} again and again")
+        if old.link_id:
+            # The old one goes only once the venue has the new one.
+            work.requests += self._side.replace(placed, old=old.link_id)
+        else:
+            work.requests += self._side.send([placed])
+
+    def _naked(self, work: Work, words: str) -> None:
+        """Say once that a position stands without its stop."""
+        if not any(one.words == words for one in self._incidents):
+            self._incidents.append(Incident("no_stop", words, self._side.now_ms))
+            work.note(FrameKind.NOTE, incident="no_stop", words=words)
+            work.notices.append(words)

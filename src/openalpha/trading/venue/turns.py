@@ -1,0 +1,225 @@
+"""How a run at a venue goes on turn by turn: in lock-step with a twin, or on the wall clock."""
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from openalpha.engine.rows import Row
+from openalpha.store.frames import FrameKind
+from openalpha.trading.paper.desk import Mode
+from openalpha.trading.run.feed_rows import row_payload
+from openalpha.trading.run.hands import Carrier, Hands
+from openalpha.trading.run.inbox import Inbox
+
+if TYPE_CHECKING:
+    from openalpha.trading.venue.driver import VenueDriver
+
+__all__ = ["LiveTurns", "LockstepTurns", "Market", "Pushes"]
+
+_TICK_MS = 500
+_MOST_TICKS = 240
+_LAST_TICKS = 60
+"""Time for wallet, positions and statement to be asked for once more before books are compared."""
+_LATE = "the venue left something open for two minutes; it goes on being asked"
+
+
+class Market(Protocol):
+    """Where closed rows come from; on the wall clock it answers at once with what it has."""
+
+    def closed(self, after_ms: int, now_ms: int) -> list[Row]:
+        """Return the rows that opened after a stamp and have closed."""
+        ...
+
+
+class Pushes(Protocol):
+    """What the venue tells by itself."""
+
+    def take(self) -> list[tuple[FrameKind, bytes]]:
+        """Return what came since, oldest first: kind and payload of inputs."""
+        ...
+
+
+class LockstepTurns:
+    """Everything one after the other; time passes only while it is waited for.
+
+    Parameters
+    ----------
+    driver : VenueDriver
+    carrier : Carrier
+    market : Market
+    """
+
+    def __init__(self, driver: "VenueDriver", carrier: Carrier, market: Market) -> None:
+        self._driver, self._carrier, self._market = driver, carrier, market
+
+    def begin(self) -> None:
+        """Get every answer that the start asks for."""
+        self.settle()
+
+    async def turn(self) -> None:
+        """Take one step."""
+        self.step()
+
+    def step(self) -> None:
+        """Lead the rows that have closed, else let time pass."""
+        driver = self._driver
+        driver.roll_now_and_then()
+        driver.look()
+        self._carry_out()
+        if driver.desk.mode is Mode.CLOSING:
+            self.settle()
+        if driver.desk.mode is Mode.ENDED:
+            return
+        now_ms = driver.clock.now_ms()
+        rows = self._market.closed(driver.known_ms, now_ms)
+        if not rows:
+            if driver.is_over(now_ms):
+                self._end()
+                return
+            frame_ms = driver.desk.plan.timeframe_ms
+            driver.clock.wait((now_ms // frame_ms + 1) * frame_ms - now_ms)
+            driver.take(FrameKind.TIMER, b"{}")
+            self._carry_out()
+            return
+        for row in rows:
+            driver.take(FrameKind.FEED, row_payload(row))
+            self.settle()
+            driver.say_now_and_then()
+
+    def settle(self) -> None:
+        """Carry out what waits until nothing is under way but stops that stand."""
+        driver = self._driver
+        for _ in range(_MOST_TICKS):
+            self._carry_out()
+            if driver.desk.is_settled:
+                return
+            driver.clock.wait(_TICK_MS)
+            driver.take(FrameKind.TIMER, b"{}")
+        driver.hear(_LATE)
+
+    def wake(self) -> None:
+        """Do nothing: each turn looks at everything."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every request has its reply, as between any two turns."""
+        return True
+
+    def close(self) -> None:
+        """Do nothing: nothing is under way between two turns."""
+
+    def _end(self) -> None:
+        driver = self._driver
+        for _ in range(_LAST_TICKS):
+            driver.clock.wait(_TICK_MS)
+            driver.take(FrameKind.TIMER, b"{}")
+            self._carry_out()
+        driver.end()
+
+    def _carry_out(self) -> None:
+        """Send what waits, after one sync that covers it and every input before it."""
+        while requests := self._driver.requests():
+            for request in requests:
+                self._driver.take(FrameKind.REPLY, self._carrier.carry_out(request))
+
+
+class LiveTurns:
+    """On the wall clock; whatever the venue does or leaves undone, the loop goes on.
+
+    Requests are carried out by `Hands`; their replies, what the venue pushes and closed bars are
+    taken as they come.
+
+    Parameters
+    ----------
+    driver : VenueDriver
+    carrier : Carrier
+        Safe among threads.
+    market : Market
+    """
+
+    def __init__(self, driver: "VenueDriver", carrier: Carrier, market: Market) -> None:
+        self._driver, self._market = driver, market
+        self.inbox = Inbox()
+        self._hands = Hands(
+            carrier,
+            lambda reply: self.inbox.put(FrameKind.REPLY, reply),
+            failed=self.inbox.fail,
+        )
+        self._ticked_ms = self._settled_ms = _steady_ms()
+        self._last_ticks: int | None = None
+
+    def begin(self) -> None:
+        """Send what the start asks for; its answers come while the loop goes on."""
+        self._send()
+
+    async def turn(self) -> None:
+        """Take in all there is, send what follows from it, then wait for news or a tick."""
+        driver = self._driver
+        driver.roll_now_and_then()
+        driver.look()
+        for pushes in driver.pushes:
+            for kind, payload in pushes.take():
+                driver.take(kind, payload)
+        for kind, payload in self.inbox.take():
+            driver.take(kind, payload)
+        self._send()
+        self._lead_rows()
+        self._tick()
+        self._send()
+        if driver.desk.mode is not Mode.ENDED:
+            left_ms = self._ticked_ms + self._period_ms - _steady_ms()
+            await self.inbox.wait(max(left_ms, 0) / 1000)
+
+    def wake(self) -> None:
+        """Look at once, and not only at the next tick."""
+        self.inbox.wake()
+
+    def close(self) -> None:
+        """Wait for orders that are being sent."""
+        self._hands.close()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every request has its reply."""
+        return self._hands.is_idle
+
+    @property
+    def _period_ms(self) -> int:
+        return 2 * _TICK_MS if self._driver.desk.is_settled else _TICK_MS
+
+    def _send(self) -> None:
+        for request in self._driver.requests():
+            self._hands.give(request)
+
+    def _lead_rows(self) -> None:
+        """Lead closed rows; while an order's fate is unknown nothing is decided, they wait."""
+        driver = self._driver
+        now_ms = driver.clock.now_ms()
+        if self._last_ticks is not None or not driver.desk.side.is_recovered:
+            return
+        for row in self._market.closed(driver.known_ms, now_ms):
+            driver.take(FrameKind.FEED, row_payload(row))
+            self._send()
+            driver.say()
+        if driver.is_over(now_ms):
+            self._last_ticks = _LAST_TICKS
+
+    def _tick(self) -> None:
+        now_ms = _steady_ms()
+        driver = self._driver
+        if now_ms - self._ticked_ms < self._period_ms:
+            return
+        self._ticked_ms = now_ms
+        driver.take(FrameKind.TIMER, b"{}")
+        if driver.desk.is_settled:
+            self._settled_ms = now_ms
+        elif now_ms - self._settled_ms > _TICK_MS * _MOST_TICKS:
+            self._settled_ms = now_ms
+            driver.hear(_LATE)
+        if self._last_ticks is not None:
+            self._last_ticks -= 1
+            if self._last_ticks <= 0:
+                driver.end()
+
+
+def _steady_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
