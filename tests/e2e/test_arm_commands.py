@@ -53,13 +53,14 @@ SAY = ("--confirm", "arm live")
 
 def test_live_is_armed_looked_at_and_ended(home: Path, ready: pyotp.TOTP) -> None:
     assert "not armed" in arm(home, "status")
-    said = arm(home, *LIVE, *SAY, "--code", ready.now(), "--for", "2")
+    code = ready.now()
+    said = arm(home, *LIVE, *SAY, "--code", code, "--for", "2")
     assert "Limit       max_drawdown        0.15" in said
     assert "ma_cross: NO backtest of this code" in said
     assert "abcd…34 at https://api.bybit.com" in said and "comes up halted" in said
     assert "Live is armed: ma_cross until" in said
     assert "armed: ma_cross until" in arm(home, "status")
-    assert "used already" in arm(home, *LIVE, *SAY, "--code", ready.now(), code=1)
+    assert "used already" in arm(home, *LIVE, *SAY, "--code", code, code=1)
     assert "no longer armed" in arm(home, "off")
     assert "was not armed" in arm(home, "off")
 

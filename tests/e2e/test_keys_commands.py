@@ -136,7 +136,9 @@ def test_what_is_typed_is_not_echoed(exchange: Exchange, url: str, home: Path) -
     )
     os.close(theirs)
     said, waiting = b"", [(b"API key: ", key.api_key), (b"Secret: ", SECRET)]
-    while select.select([ours], [], [], 30)[0]:
+    heard = select.poll()  # unlike select() it takes a descriptor of any number
+    heard.register(ours, select.POLLIN)
+    while heard.poll(30_000):
         try:
             said += os.read(ours, 4096)
         except OSError:  # the other end is closed: the command has ended

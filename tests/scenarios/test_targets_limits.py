@@ -125,6 +125,19 @@ def test_the_day_s_loss_counts_from_the_close_of_the_day_before():
     assert journal_of(run)[4] == "ORDERED"
 
 
+def test_a_day_whose_loss_was_made_good_stays_closed():
+    # 12 lost of each of 50 held is 600 of 10,000; at 104 all of it is back, and more.
+    bars = [100, 100, (100, 100, 88, 88, 1000), (88, 104, 88, 104, 1000), 104, 104, 104]
+    limits = OPEN_LIMITS | {"daily_loss": "0.05"}
+    wanted = [1, 1, 1, 0, -0.5, -0.4, -0.4]
+    run = run_targets(market(bars), wanted, sizing=amount(5000), risk=limits)
+    assert journal_of(run)[3:5] == ["ORDERED", "BREAKER_DAILY_LOSS"]
+    # The next day begins after the fifth bar.
+    late = market(bars, start_ms=START_MS + 19 * 3_600_000)
+    run = run_targets(late, wanted, sizing=amount(5000), risk=limits)
+    assert journal_of(run)[4:6] == ["BREAKER_DAILY_LOSS", "ORDERED"]
+
+
 def test_a_loss_within_the_limit_stops_nothing():
     # Exactly 5 %: 500 of 10,000.
     bars = [100, 100, (100, 100, 90, 90, 1000), 90, 90]

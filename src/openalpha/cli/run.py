@@ -1,7 +1,6 @@
 """`openalpha run`: lead strategies in an environment until they are stopped or the feed ends."""
 
 import asyncio
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,9 +25,8 @@ if TYPE_CHECKING:
     from openalpha.trading.paper.driver import Driver
     from openalpha.trading.paper.starting import Asked
     from openalpha.trading.run.folder import RunFolder
-    from openalpha.trading.venue.driver import VenueDriver
 
-__all__ = ["app", "asked_of", "lead_paper", "led", "money_of", "show_books"]
+__all__ = ["app", "asked_of", "lead_paper", "money_of", "show_books"]
 
 app = typer.Typer()
 
@@ -187,6 +185,7 @@ def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") ->
     """Lead a paper run until it ends; a restart begins anew from its log."""
     from openalpha.cli.kernel import compile_kernel
     from openalpha.cli.ledger_open import open_books
+    from openalpha.cli.run_venue import led
     from openalpha.core.clock import SystemClock
     from openalpha.trading.paper.starting import driver_of
 
@@ -225,17 +224,6 @@ def _fed(loaded: "LoadedSettings", folder: "RunFolder") -> "Iterator[Feed]":
         return
     lake = Lake(loaded.home, settings=loaded.settings.data)
     yield LakeFeed(lake_histories(lake, folder))
-
-
-async def led(driver: "Driver | VenueDriver") -> None:
-    """Lead a run until it ends; Ctrl-C and SIGTERM are a STOP."""
-    from openalpha.trading.run.commands import Command
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        name = signal.Signals(number).name
-        loop.add_signal_handler(number, driver.command, Command("STOP", name))
-    await driver.lead()
 
 
 def _check_feed(feed: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from decimal import Decimal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from openalpha.settings import LoadedSettings
     from openalpha.store.exchange_key import ExchangeKey
     from openalpha.trading.feeds.live_bars import LiveBars
+    from openalpha.trading.paper.driver import Driver
     from openalpha.trading.paper.starting import Asked
     from openalpha.trading.run.folder import RunFolder
     from openalpha.trading.venue.driver import VenueDriver
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     Hear = Callable[[str], None]
 
-__all__ = ["begin_at_venue", "lead_at_venue"]
+__all__ = ["begin_at_venue", "lead_at_venue", "led"]
 
 _TIMEOUT_S = 5.0
 _LOCKSTEP_TIMEOUT_S = 60.0
@@ -155,8 +157,18 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
     post.end(SystemClock().now_ms())
 
 
+async def led(driver: "Driver | VenueDriver") -> None:
+    """Lead a run until it ends; Ctrl-C and SIGTERM are a STOP."""
+    from openalpha.trading.run.commands import Command
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        name = signal.Signals(number).name
+        loop.add_signal_handler(number, driver.command, Command("STOP", name))
+    await driver.lead()
+
+
 def _lead_once(screen: Screen, driver: "VenueDriver") -> None:
-    from openalpha.cli.run import led
 
     count = driver.start()
     if count:

@@ -74,7 +74,7 @@ class Gate:
         if after <= 0:
             return Reason.NONE
         now = float(self._equity[row])
-        stopped = self._stopped(row, now)
+        stopped = self._stopped(row)
         if stopped is not Reason.NONE:
             return stopped
         worth = self._worth(number, min(qty, after), price)
@@ -88,19 +88,20 @@ class Gate:
         self._trades += 1
         return Reason.NONE
 
-    def _stopped(self, row: int, now: float) -> Reason:
+    def _stopped(self, row: int) -> Reason:
         """Return the reason why nothing may be opened at all, or NONE."""
         day = (int(self._close_ms[row]) - 1) // DAY_MS
         if day != self._day:
             self._day, self._trades = day, 0
-        if now <= 0:
+        if self._equity[row] <= 0:
             return Reason.BANKRUPT
         self._follow(row + 1)
         if self.is_halted:
             return Reason.BREAKER_DRAWDOWN
         last = int(np.searchsorted(self._close_ms, day * DAY_MS, side="right")) - 1
         opening = float(self._equity[last]) if last >= 0 else self._start
-        is_lost = self._daily_loss > 0 and opening - now > opening * self._daily_loss
+        worst = float(self._equity[last + 1 : row + 1].min())
+        is_lost = self._daily_loss > 0 and opening - worst > opening * self._daily_loss
         return Reason.BREAKER_DAILY_LOSS if is_lost else Reason.NONE
 
     def _size_after(self, number: int, side: int, qty: int) -> int:

@@ -187,8 +187,9 @@ def _size_words(sharpe: float, lucky: float, family: int) -> str:
 def _shape_words(shape: str, support: float, count: int) -> str:
     if shape == "unknown":
         return "" if count else "It has no neighbours to compare with."
-    beside = f"the median of its {count} neighbours reaches {support:.0%} of its score"
-    beside = beside.replace("%", " %")
+    reached = f"reaches {support * 100:.0f} % of its score"
+    beside = f"the median of its {count} neighbours "
+    beside += reached if support >= 0 else "lies on the other side of zero"
     return {
         "plateau": f"It stands on a plateau: {beside}.",
         "slope": f"It stands on a slope: {beside}.",

@@ -29,7 +29,6 @@ class Resume(IntEnum):
 
 RESUMES: Mapping[Reason, Resume] = {
     Reason.BREAKER_DRAWDOWN: Resume.PERSON,
-    # Stricter than a backtest, which opens again on a day whose loss was made good.
     Reason.BREAKER_DAILY_LOSS: Resume.NEXT_DAY,
     Reason.BREAKER_LOSS_STREAK: Resume.NEXT_DAY,
     Reason.BREAKER_VOLATILITY: Resume.CALM,

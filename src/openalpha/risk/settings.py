@@ -114,8 +114,8 @@ class RiskSettings:
     daily_loss: Decimal = field(
         default=Decimal("0.05"),
         metadata={
-            "help": "loss of the UTC day, open profit included, after which nothing is opened: "
-            "when trading, until the day ends; in a backtest, while the loss stands; 0 is no limit",
+            "help": "loss of the UTC day, open profit included, after which nothing is opened "
+            "until the day ends; 0 is no limit",
             "unit": "fraction",
             "min": 0,
             "max": 1,

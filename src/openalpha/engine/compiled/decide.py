@@ -12,6 +12,7 @@ from openalpha.engine.compiled.plan import (
     PL_DAILY_LOSS_E6,
     PL_DAY,
     PL_DAY_EQUITY,
+    PL_DAY_LOST,
     PL_DRAWDOWN_E6,
     PL_FRACTION_E6,
     PL_HALTED,
@@ -176,8 +177,11 @@ def follow_limits(m: I64, limits: I64) -> bool:
     if day != limits[PL_DAY]:
         limits[PL_DAY] = day
         limits[PL_DAY_EQUITY] = limits[PL_LAST_EQUITY]
-        limits[PL_TRADES] = 0
+        limits[PL_TRADES] = limits[PL_DAY_LOST] = 0
     limits[PL_LAST_EQUITY] = now_equity
+    opening, share = limits[PL_DAY_EQUITY], limits[PL_DAILY_LOSS_E6]
+    if share > 0 and opening - now_equity > mul_div(opening, share, E6):
+        limits[PL_DAY_LOST] = 1
     peak = max(limits[PL_PEAK_EQUITY], now_equity)
     limits[PL_PEAK_EQUITY] = peak
     share = limits[PL_DRAWDOWN_E6]
@@ -210,13 +214,11 @@ def close_for_good(m: I64, i: int) -> bool:
 
 
 @compiled
-def _stopped(limits: I64, now_equity: int) -> int:
+def _stopped(limits: I64) -> int:
     """Return the reason why nothing may be opened, or 0."""
     if limits[PL_HALTED] != 0:
         return DRAWDOWN
-    loss = limits[PL_DAY_EQUITY] - now_equity
-    limit = mul_div(limits[PL_DAY_EQUITY], limits[PL_DAILY_LOSS_E6], E6)
-    return DAILY_LOSS if limits[PL_DAILY_LOSS_E6] > 0 and loss > limit else 0
+    return DAILY_LOSS if limits[PL_DAY_LOST] != 0 else 0
 
 
 @compiled
@@ -274,7 +276,7 @@ def decide(m: I64, i: int, plan: I64, limits: I64, target_e6: int, size_e6: int)
     now_equity = equity(m, a)
     if now_equity <= 0:
         return BANKRUPT
-    stopped = _stopped(limits, now_equity)
+    stopped = _stopped(limits)
     if stopped == DRAWDOWN:
         return DRAWDOWN
     qty = _quantity(m, i, plan, _full_size(plan, now_equity, size_e6), target_e6)

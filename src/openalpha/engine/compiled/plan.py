@@ -31,6 +31,7 @@ PL_LAST_TARGET = 18
 PL_IS_LIVE, PL_DAY, PL_DAY_EQUITY, PL_PEAK_EQUITY, PL_LAST_EQUITY, PL_TRADES, PL_HALTED = range(
     19, 26
 )
+PL_DAY_LOST = 28
 # which of the wishes' turns are the instrument's: the next one to look at, and the end
 PL_TURN, PL_TURN_END = 26, 27
-PLAN_COLS = 28
+PLAN_COLS = 29

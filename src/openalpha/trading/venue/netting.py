@@ -10,42 +10,12 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
 from openalpha.core.instruments import Instrument, Kind
-from openalpha.core.messages import ApprovedIntent
 from openalpha.core.orders import Side
-from openalpha.trading.venue.state import Part
+from openalpha.trading.venue.state import Part, Want
 
-__all__ = ["Crossed", "NetOrder", "Want", "netted", "share_out"]
+__all__ = ["Crossed", "NetOrder", "netted", "share_out"]
 
 _ZERO = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """What one sub-book may order, by the gate's leave.
-
-    Parameters
-    ----------
-    book, which : int
-        Number of the sub-book, and of the instrument in it.
-    leg : str
-        entry or close.
-    approved : ApprovedIntent
-    """
-
-    book: int
-    which: int
-    leg: str
-    approved: ApprovedIntent
-
-    @property
-    def side(self) -> Side:
-        """Buy or sell."""
-        return self.approved.intent.side
-
-    @property
-    def qty(self) -> Decimal:
-        """How much."""
-        return self.approved.intent.qty
 
 
 @dataclass(frozen=True, slots=True)

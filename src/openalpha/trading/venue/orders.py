@@ -19,9 +19,9 @@ from openalpha.trading.orders.link_id import Cause, link_id
 from openalpha.trading.orders.side import PlacedOrder
 from openalpha.trading.venue.books import VenueBook, stands
 from openalpha.trading.venue.halts import Halts
-from openalpha.trading.venue.netting import Crossed, Want, netted, share_out
+from openalpha.trading.venue.netting import Crossed, netted, share_out
 from openalpha.trading.venue.risk import VenueRisk
-from openalpha.trading.venue.state import Chosen, Part, Work
+from openalpha.trading.venue.state import Chosen, Part, Want, Work
 
 __all__ = ["VenueOrders"]
 

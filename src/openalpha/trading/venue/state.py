@@ -3,18 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from openalpha.core.messages import CashEffect
+from openalpha.core.messages import ApprovedIntent, CashEffect
+from openalpha.core.orders import Side
 from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.trading.orders.events import VenueFill
 from openalpha.trading.orders.side import AccountState, Request
 from openalpha.trading.run.notes import Output
 
-if TYPE_CHECKING:
-    from openalpha.trading.venue.netting import Want
-
-__all__ = ["Chosen", "Heard", "Part", "VenueOutcome", "Work"]
+__all__ = ["Chosen", "Heard", "Part", "VenueOutcome", "Want", "Work"]
 
 _ZERO = Decimal(0)
 
@@ -64,6 +62,35 @@ class VenueOutcome:
     answer: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What one sub-book may order, by the gate's leave.
+
+    Parameters
+    ----------
+    book, which : int
+        Number of the sub-book, and of the instrument in it.
+    leg : str
+        entry or close.
+    approved : ApprovedIntent
+    """
+
+    book: int
+    which: int
+    leg: str
+    approved: ApprovedIntent
+
+    @property
+    def side(self) -> Side:
+        """Buy or sell."""
+        return self.approved.intent.side
+
+    @property
+    def qty(self) -> Decimal:
+        """How much."""
+        return self.approved.intent.qty
+
+
 @dataclass(slots=True)
 class Part:
     """One sub-book's part of an order.
@@ -105,7 +132,7 @@ class Work:
     locks: str = ""
     restarts: bool = False
     placed: list[str] = field(default_factory=list)
-    wants: list["Want"] = field(default_factory=list)
+    wants: list[Want] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)
     named: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
