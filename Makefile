@@ -38,7 +38,7 @@ docs: venv-dev ## build the manual into site/, strictly
 
 test: lint docs ## the whole gate: lint, docs and every test
 	@echo "pytest: the tests"
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not nightly"
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not nightly" --durations=40 --durations-min=3
 
 nightly: venv-dev ## the long tests: many random cases, seeded bugs
 	@$(PY) -m pytest -n 2 --dist loadfile -m nightly
