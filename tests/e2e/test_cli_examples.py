@@ -25,7 +25,14 @@ def examples(page: Path) -> list[tuple[str, int]]:
     return [(found["command"], int(found["code"] or 0)) for found in LINE.finditer(blocks)]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+IN_GATE = [
+    # The demo of the gate is tests/e2e/test_demo_command.py.
+    pytest.param(page, id=page.stem, marks=[pytest.mark.nightly] * (page.stem == "demo"))
+    for page in PAGES
+]
+
+
+@pytest.mark.parametrize("page", IN_GATE)
 def test_the_examples_of_a_page_work(page: Path, tmp_path: Path, home: Path) -> None:
     del home
     for command, code in examples(page):

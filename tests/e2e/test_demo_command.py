@@ -109,6 +109,7 @@ def test_every_built_in_strategy_is_in_the_demo() -> None:
     assert {plan.strategy for plan in PLANS} == set(strategy_names())
 
 
+@pytest.mark.nightly
 def test_a_damaged_note_of_the_market_only_costs_time(home: Path, capsys):
     assert execute(["demo", "--quiet"]) == 0
     (home / "demo" / "market.json").write_text("{")
