@@ -15,7 +15,6 @@ import numpy as np
 from openalpha.research.definitions import definition
 from openalpha.research.montecarlo_paths import BANDS, Paths, interval
 from openalpha.research.report.listing import Listing
-from openalpha.research.strict_json import strict_json
 from openalpha.research.study import STOPPED, Shown
 from openalpha.research.study_page import Chart, Page
 from openalpha.research.wording import figure, percent
@@ -127,10 +126,6 @@ class MonteCarloResult(Shown):
             "costs": [{"change": r.change, **r.metrics} for r in self.of_kind("costs")],
             "delay": [{"change": r.change, **r.metrics} for r in self.of_kind("delay")],
         }  # fmt: skip
-
-    def to_json(self) -> str:
-        """Return the document as JSON text; NaN is null."""
-        return strict_json(self.document())
 
     def page(self) -> Page:
         """Return the page, part by part."""

@@ -7,7 +7,6 @@ from typing import Any
 
 from openalpha.research.report.listing import Listing
 from openalpha.research.stress_shocks import Passage
-from openalpha.research.strict_json import strict_json
 from openalpha.research.study import STOPPED, Shown
 from openalpha.research.study_page import Chart, Page
 from openalpha.research.wording import percent
@@ -89,10 +88,6 @@ class StressResult(Shown):
             "crises": [_as_dict(one) for one in self.crises],
             "shocks": [_as_dict(one) for one in self.shocks], "notes": list(self.notes),
         }  # fmt: skip
-
-    def to_json(self) -> str:
-        """Return the document as JSON text; NaN and infinity are null."""
-        return strict_json(self.document())
 
     def page(self) -> Page:
         """Return the page, part by part."""

@@ -1,8 +1,10 @@
-"""What every study's result can do: show itself as a page, on a screen or on paper."""
+"""What every study's result can do: show itself as JSON, on a screen or on paper."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any
 
+from openalpha.research.strict_json import strict_json
 from openalpha.research.study_page import Page
 from openalpha.store.atomic import write_bytes
 
@@ -12,11 +14,19 @@ STOPPED = "It was stopped: this is what was done by then."
 
 
 class Shown(ABC):
-    """A result with a page."""
+    """A result with a document and a page."""
+
+    @abstractmethod
+    def document(self) -> dict[str, Any]:
+        """Return the result as JSON can hold it."""
 
     @abstractmethod
     def page(self) -> Page:
         """Return the page, part by part."""
+
+    def to_json(self) -> str:
+        """Return the document as JSON text; NaN and infinity are null."""
+        return strict_json(self.document())
 
     def to_html(self, path: Path | str) -> Path:
         """Write the report as one self-contained page.

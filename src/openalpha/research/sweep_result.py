@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from openalpha.core.errors import InputError
 from openalpha.engine.batch import FIGURES
 from openalpha.research.definitions import DEFINITIONS
-from openalpha.research.strict_json import strict_json
 from openalpha.research.study import Shown
 from openalpha.research.study_page import Page
 from openalpha.research.sweep_space import Config, Space
@@ -253,10 +252,6 @@ class SweepResult(Shown):
             "verdict": verdict.as_record(),
             "notes": list(self.notes),
         }
-
-    def to_json(self) -> str:
-        """Return the document as JSON text; NaN is null."""
-        return strict_json(self.document())
 
     def to_csv(self, path: Path | str) -> Path:
         """Write one row a trial.

@@ -13,7 +13,6 @@ from openalpha.core.clock import DAY_MS, format_ms
 from openalpha.research.drawdown import drawdowns
 from openalpha.research.metrics import sharpe_ratio
 from openalpha.research.report.listing import Listing, number_text
-from openalpha.research.strict_json import strict_json
 from openalpha.research.study import STOPPED, Shown
 from openalpha.research.study_page import Chart, Page
 from openalpha.research.sweep_result import Objective
@@ -220,10 +219,6 @@ class WalkForwardResult(Shown):
             "folds": self.frame.to_dicts(),
             "first_day": int(day[0]), "daily_returns": returns.tolist(),
         }  # fmt: skip
-
-    def to_json(self) -> str:
-        """Return the document as JSON text; NaN is null."""
-        return strict_json(self.document())
 
     def page(self) -> Page:
         """Return the page, part by part."""
