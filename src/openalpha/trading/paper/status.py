@@ -1,19 +1,47 @@
 """Where a run stands, as a document: positions, open orders, balances, what it is doing."""
 
 import os
-from typing import Any
+from typing import Any, Protocol
 
 from openalpha.core.units import from_units
 from openalpha.engine.rows import OpenAccount
-from openalpha.trading.paper.desk import Desk
+from openalpha.trading.paper.desk import Desk, Mode
 from openalpha.trading.paper.posting import venue_accounts
+from openalpha.trading.run.plan import RunPlan
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.layout import I64
 
-__all__ = ["status_of"]
+__all__ = ["Led", "head_of", "status_of"]
 
-_SCHEMA = "openalpha.run-status/1"
 _TRIGGERS = ("", "stop", "take_profit", "trailing")
+
+
+class Led(Protocol):
+    """A desk, as far as every status tells of it."""
+
+    plan: RunPlan
+    mode: Mode
+    why: str
+    last_row_ms: int
+    rows: int
+
+
+def head_of(
+    desk: Led, *, run_id: str, said_ms: int, last_ts_ms: int, is_led: bool
+) -> dict[str, Any]:
+    """Return what the status of every run begins with; its parameters are those of `status_of`."""
+    return {
+        "schema": "openalpha.run-status/1",
+        "run": run_id,
+        "environment": desk.plan.environment.name.lower(),
+        "mode": desk.mode.value,
+        "why": desk.why,
+        "process": os.getpid() if is_led else None,
+        "said_ms": said_ms,
+        "last_ts_ms": last_ts_ms,
+        "last_row_ms": desk.last_row_ms,
+        "rows": desk.rows,
+    }
 
 
 def status_of(
@@ -41,16 +69,7 @@ def status_of(
     plan = desk.plan
     venues = venue_accounts(run_id, [part.name for part in plan.strategies])
     return {
-        "schema": _SCHEMA,
-        "run": run_id,
-        "environment": plan.environment.name.lower(),
-        "mode": desk.mode.value,
-        "why": desk.why,
-        "process": os.getpid() if is_led else None,
-        "said_ms": said_ms,
-        "last_ts_ms": last_ts_ms,
-        "last_row_ms": desk.last_row_ms,
-        "rows": desk.rows,
+        **head_of(desk, run_id=run_id, said_ms=said_ms, last_ts_ms=last_ts_ms, is_led=is_led),
         "ledger_checks": ledger_checks,
         "books": [
             {

@@ -1,9 +1,9 @@
 """Where a run at a venue stands, in the form of `status_of`."""
 
-import os
 from decimal import Decimal
 from typing import Any
 
+from openalpha.trading.paper.status import head_of
 from openalpha.trading.venue.desk import VenueDesk
 
 __all__ = ["venue_status"]
@@ -22,16 +22,7 @@ def venue_status(desk: VenueDesk, *, said_ms: int, last_ts_ms: int, is_led: bool
         Whether the process goes on leading it.
     """
     return {
-        "schema": "openalpha.run-status/1",
-        "run": desk.run_id,
-        "environment": desk.plan.environment.name.lower(),
-        "mode": desk.mode.value,
-        "why": desk.why,
-        "process": os.getpid() if is_led else None,
-        "said_ms": said_ms,
-        "last_ts_ms": last_ts_ms,
-        "last_row_ms": desk.last_row_ms,
-        "rows": desk.rows,
+        **head_of(desk, run_id=desk.run_id, said_ms=said_ms, last_ts_ms=last_ts_ms, is_led=is_led),
         "incidents": len(desk.incidents),
         "risk": _risk_row(desk),
         "health": _health_row(desk, said_ms),
