@@ -167,6 +167,39 @@ def test_a_position_closed_at_its_average_booked_what_cash_moved(
     assert abs(cash - held.realised) < Decimal("1e-20")
 
 
+@given(
+    parts=st.lists(
+        st.tuples(
+            st.sampled_from(list(Side)),
+            st.integers(1, 9),
+            st.integers(1, 500),
+            st.integers(0, 2),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    data=st.data(),
+)
+def test_executions_heard_in_any_order_are_put_in_the_venues_by_part_of_its_list(
+    parts: list[tuple[Side, int, int, int]], data: st.DataObject
+) -> None:
+    """Found by scenario 5731: an answer that began after the older ones put those last."""
+    told = Holding(Kind.LINEAR)
+    made, ts_ms = [], 1_000
+    for number, (side, qty, price, later_ms) in enumerate(parts):
+        ts_ms += later_ms
+        told.apply(side, qty=Decimal(qty), price=Decimal(price))
+        made.append((f"e{number}", side, Decimal(qty), Decimal(price), ts_ms))
+    held = Holding(Kind.LINEAR)
+    for name, side, qty, price, at_ms in data.draw(st.permutations(made)):
+        held.take(name, side, qty=qty, price=price, ts_ms=at_ms)
+    since_ms = data.draw(st.sampled_from([at_ms for *_, at_ms in made]))
+    answered = [name for name, *_, at_ms in made if at_ms >= since_ms]
+    for names in ([name for name, *_ in made], answered):
+        held.put_in_order({name: place for place, name in enumerate(names)})
+    assert (held.qty, held.avg_price) == (told.qty, told.avg_price)
+
+
 def test_what_is_settled_and_old_is_forgotten_and_nothing_else() -> None:
     side = BybitSide()
     side.account.is_grounded = True

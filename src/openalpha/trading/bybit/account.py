@@ -154,7 +154,11 @@ class Account:
         key = holding_key(execution.category, execution.symbol, leg=leg)
         holding = self.holdings.setdefault(key, Holding(kind_of(execution.category)))
         profit, is_reducing = holding.take(
-            execution.exec_id, execution.side, qty=execution.qty, price=execution.price
+            execution.exec_id,
+            execution.side,
+            qty=execution.qty,
+            price=execution.price,
+            ts_ms=execution.ts_ms,
         )
         for name in ("statement", f"positions:{execution.category}"):
             if name in self.polls and name not in self.waiting:

@@ -117,7 +117,7 @@ def _holding(held: Holding) -> dict[str, Any]:
         "kind": int(held.kind),
         "now": [str(held.qty), str(held.avg_price), str(held.realised)],
         "base": [str(value) for value in held.base],
-        "recent": [[name, side, str(qty), str(price)] for name, side, qty, price in held.recent],
+        "recent": [[*row, str(qty), str(price)] for *row, qty, price in held.recent],
     }
 
 
@@ -125,7 +125,8 @@ def _held(raw: Mapping[str, Any]) -> Holding:
     qty, avg_price, realised = (Decimal(value) for value in raw["now"])
     before, price_before, realised_before = (Decimal(value) for value in raw["base"])
     recent = [
-        (name, side, Decimal(qty), Decimal(price)) for name, side, qty, price in raw["recent"]
+        (name, ts_ms, side, Decimal(qty), Decimal(price))
+        for name, ts_ms, side, qty, price in raw["recent"]
     ]
     base = (before, price_before, realised_before)
     return Holding(Kind(raw["kind"]), qty, avg_price, realised, base, recent)

@@ -38,13 +38,13 @@ class Holding:
     avg_price: Decimal = _ZERO
     realised: Decimal = _ZERO
     base: tuple[Decimal, Decimal, Decimal] = (_ZERO, _ZERO, _ZERO)
-    recent: list[tuple[str, int, Decimal, Decimal]] = field(default_factory=list)
+    recent: list[tuple[str, int, int, Decimal, Decimal]] = field(default_factory=list)
 
     def take(
-        self, exec_id: str, side: Side, *, qty: Decimal, price: Decimal
+        self, exec_id: str, side: Side, *, qty: Decimal, price: Decimal, ts_ms: int
     ) -> tuple[Decimal, bool]:
-        """Take an execution in under its id, so that its place among others can be mended."""
-        self.recent.append((exec_id, int(side), qty, price))
+        """Take an execution in under its id and time, so that its place can be mended."""
+        self.recent.append((exec_id, ts_ms, int(side), qty, price))
         return self.apply(side, qty=qty, price=price)
 
     def agree(self) -> None:
@@ -53,14 +53,16 @@ class Holding:
         self.recent.clear()
 
     def put_in_order(self, places: Mapping[str, int]) -> None:
-        """Do the executions since the last agreement again, in the venue's order of their ids.
+        """Do the executions since the last agreement again, in the order the venue made them.
 
-        Pushes may come in another order than things happened; a flip makes the order matter.
+        Pushes may come in another order than things happened; a flip makes the order matter. Their
+        time says it, and within a millisecond the place in the venue's answer: an answer need not
+        hold them all, so its places alone would put what is older than its first row last.
         """
         last = len(places)
-        self.recent.sort(key=lambda one: places.get(one[0], last))
+        self.recent.sort(key=lambda one: (one[1], places.get(one[0], last)))
         self.qty, self.avg_price, self.realised = self.base
-        for _, side, qty, price in self.recent:
+        for _, _, side, qty, price in self.recent:
             self.apply(Side(side), qty=qty, price=price)
 
     def apply(self, side: Side, *, qty: Decimal, price: Decimal) -> tuple[Decimal, bool]:
