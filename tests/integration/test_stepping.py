@@ -182,3 +182,13 @@ def test_a_paused_account_opens_nothing_and_goes_on_afterwards():
     assert len(after[1].written.fills) == 1
     step.pause(True)
     assert step.lead(rows[-1], [0]).commanded.ordered, "a paused account may still close"
+
+
+def test_a_grid_sells_its_rungs_beside_the_stops_that_risk_attaches():
+    one = market(walk(900, 5), wick=0.3)
+    cls: Any = load_strategy("grid")
+    grid = cls(cls.Params(step_pct=0.5, share_pct=0.4))
+    run = run_events(grid, {"x": one}, capital=MONEY, settings=LIVE)
+    sold = [fill.reason for fill in run.fills.messages() if fill.side < 0]
+    assert sold.count(Reason.LIMIT_RESTED) > 20
+    assert sold.count(Reason.STOP) > 0

@@ -1,15 +1,17 @@
 """The bars of one instrument as far as they are known, growing at the end."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openalpha.core.instruments import Instrument
+from openalpha.engine.rows import Row
 from openalpha.market.history import RATE_DECIMALS
 from openalpha.strategy.bars import Bars
 
-__all__ = ["BarsSoFar"]
+__all__ = ["BarsSoFar", "keep_row"]
 
 _FIRST = 1024
 _FLOATS = ("open", "high", "low", "close", "volume", "funding_rate", "mark_close")
@@ -85,6 +87,23 @@ class BarsSoFar:
         size = 2 * len(self._ts)
         self._ts, self._close = _longer(self._ts, size), _longer(self._close, size)
         self._columns = {name: _longer(column, size) for name, column in self._columns.items()}
+
+
+def keep_row(parts: Sequence[BarsSoFar], row: Row) -> None:
+    """Append a closed row to the bars of its instruments; one without a bar gets none.
+
+    Parameters
+    ----------
+    parts : sequence of BarsSoFar
+        One an instrument of the row.
+    """
+    for number, bar in enumerate(row.bars):
+        if bar is not None:
+            mark = row.mark[number] if row.mark else None
+            rates = tuple(rate for n, ts, rate in row.funding if n == number and ts >= row.ts_ms)
+            parts[number].add(
+                row.ts_ms, bar, mark_close=None if mark is None else mark[3], rates_e12=rates
+            )
 
 
 def _longer(array: NDArray[Any], size: int) -> NDArray[Any]:

@@ -23,12 +23,13 @@ from openalpha.engine.tables import FillTable, Units
 from openalpha.engine.terms import Terms
 from openalpha.market.history import History
 from openalpha.strategy.bars import Bars
+from openalpha.strategy.base import failure_words
 from openalpha.strategy.events import EventStrategy
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.machine import Machine
 from openalpha.venue.rules import fee_notes
 
-__all__ = ["check_event_run", "is_the_strategys", "order_notes", "run_events"]
+__all__ = ["call", "check_event_run", "is_the_strategys", "order_notes", "run_events"]
 
 # Rows looked ahead: few after an order, for each order makes the look worthless; then ever more.
 _FEW_ROWS, _MANY_ROWS = 128, 16_384
@@ -273,6 +274,31 @@ def is_the_strategys(error: Exception) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return trace is None or not trace.tb_frame.f_code.co_filename.startswith(_OWN_CODE)
+
+
+def call(strategy: EventStrategy, callback: str, *arguments: object, now_ms: int = 0) -> None:
+    """Call one of a strategy's callbacks.
+
+    Parameters
+    ----------
+    callback : str
+        Its name.
+    now_ms : int
+        The close of the last bar, UTC ms; 0 before the first.
+
+    Raises
+    ------
+    InputError
+        If the strategy's own code fails: names it, the callback and the moment.
+    """
+    try:
+        getattr(strategy, callback)(*arguments)
+    except Exception as error:
+        if not is_the_strategys(error):
+            raise
+        when = f" at the bar of {format_ms(now_ms)}" if now_ms else ""
+        words = error.message if isinstance(error, OpenAlphaError) else failure_words(error)
+        raise InputError(f"strategy {strategy.name} fails in {callback}{when}: {words}") from error
 
 
 def _described(error: Exception) -> str:

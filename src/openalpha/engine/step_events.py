@@ -1,20 +1,18 @@
 """An event strategy led by one closed row after the other, as `run_events` leads it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openalpha.core.clock import format_ms
-from openalpha.core.errors import InputError, OpenAlphaError
 from openalpha.core.instruments import Instrument
-from openalpha.core.messages import Fill
 from openalpha.core.reasons import Reason
-from openalpha.engine.bars_so_far import BarsSoFar
+from openalpha.engine.bars_so_far import BarsSoFar, keep_row
 from openalpha.engine.compiled.stretch import quiet_stretch
 from openalpha.engine.context import EventContext
-from openalpha.engine.events import check_event_run, is_the_strategys
+from openalpha.engine.events import call, check_event_run
 from openalpha.engine.gate import Gate
 from openalpha.engine.grid import common_grid
 from openalpha.engine.rows import OpenAccount, Row, Stepped, open_account
@@ -22,7 +20,6 @@ from openalpha.engine.signals import EngineSettings
 from openalpha.engine.tables import FillTable
 from openalpha.engine.terms import Terms
 from openalpha.strategy.bars import Bars
-from openalpha.strategy.base import failure_words
 from openalpha.strategy.events import EventStrategy
 from openalpha.venue.kernel import drive
 from openalpha.venue.kernel import layout as at
@@ -88,8 +85,7 @@ class EventStep:
             self.context.gate = self.context.live_gate
         self._hears_fills = type(strategy).on_fill is not EventStrategy.on_fill
         self._equity = np.empty(2)
-        self._callback = "on_start"
-        self._guarded(strategy.on_start, self.context)
+        call(strategy, "on_start", self.context)
 
     def lead(self, row: Row, *, is_silent: bool = False) -> Stepped:
         """Lead the account through a row, then let the strategy decide at its close.
@@ -111,7 +107,7 @@ class EventStep:
         if row.funding and not self._pays_funding:
             row = Row(row.ts_ms, row.bars, row.mark, row.index)
         here = account.rows.add(row)
-        self._keep_bars(row)
+        keep_row(self.so_far, row)
         market = machine.market
         while int(drive.advance(machine.arena, market, here, here + 1)) == here:
             account.make_room()
@@ -120,6 +116,8 @@ class EventStep:
         equity = float(self._equity[here])
         since = account.counters()
         context.show(row.ts_ms + machine.timeframe_ms, here=here, equity_units=equity)
+        if context.live_gate is not None:
+            context.live_gate.add(context.now_ms, equity)  # what a fill is answered by is judged
         written = account.take_written()
         if not is_silent:
             if self._hears_fills and len(written.fills):
@@ -132,60 +130,33 @@ class EventStep:
             account.commanded(context.now_ms, since),
         )
 
+    def remember(self, rows: Sequence[Row]) -> None:
+        """Take in rows of before the run: `history` shows them, and they count as warm-up."""
+        for row in rows:
+            keep_row(self.so_far, row)
+        self.context.silent_bars = max(self.context.silent_bars - len(rows), 0)
+
     def pause(self, is_paused: bool) -> None:
         """Refuse whatever would open or add, or allow it again."""
         self.context.is_paused = is_paused
 
     def stop(self) -> None:
         """Tell the strategy that the run ends."""
-        self._callback = "on_stop"
-        self._guarded(self.strategy.on_stop, self.context)
+        call(self.strategy, "on_stop", self.context, now_ms=self.context.now_ms)
 
     def _decide(self, context: "_LiveContext") -> None:
         gate, number = context.live_gate, context.index
-        self._callback = "on_bar"
         if gate is not None:
-            gate.add(context.now_ms, context.equity_units)
             gate.is_halted_by(number)
             gate.breach(number, number + 1)
-        self._guarded(self.strategy.on_bar, context)
+        call(self.strategy, "on_bar", context, now_ms=context.now_ms)
         if gate is not None and gate.is_halted_by(number + 1):
             context.flatten()
 
-    def _keep_bars(self, row: Row) -> None:
-        for number, bar in enumerate(row.bars):
-            if bar is not None:
-                mark = row.mark[number] if row.mark else None
-                rates = tuple(
-                    rate for n, ts, rate in row.funding if n == number and ts >= row.ts_ms
-                )
-                self.so_far[number].add(
-                    row.ts_ms, bar, mark_close=None if mark is None else mark[3], rates_e12=rates
-                )
-
     def _tell(self, rows: NDArray[np.int64], first: int) -> None:
-        self._callback = "on_fill"
         for fill in FillTable(rows, self.account.units).messages():
-            self._guarded(self.strategy.on_fill, self.context, _numbered(fill, first))
-
-    def _guarded(self, callback: "object", *arguments: "object") -> None:
-        assert callable(callback)
-        try:
-            callback(*arguments)
-        except Exception as error:
-            if not is_the_strategys(error):
-                raise
-            when = f" at the bar of {format_ms(self.context.now_ms)}" if self.context.now_ms else ""
-            words = error.message if isinstance(error, OpenAlphaError) else failure_words(error)
-            raise InputError(
-                f"strategy {self.strategy.name} fails in {self._callback}{when}: {words}"
-            ) from error
-
-
-def _numbered(fill: Fill, first: int) -> Fill:
-    from dataclasses import replace
-
-    return replace(fill, seq=fill.seq + first)
+            told = replace(fill, seq=fill.seq + first)
+            call(self.strategy, "on_fill", self.context, told, now_ms=self.context.now_ms)
 
 
 class _LiveContext(EventContext):

@@ -80,7 +80,10 @@ class Grid(EventStrategy):
 
         The crumbs that rounding down to a lot left of earlier rungs go with it.
         """
-        for_sale = sum(order.qty - order.filled for order in ctx.orders if order.side < 0)
+        # The stops that risk attaches to a rung sell, too, but only if the rung is still there.
+        for_sale = sum(
+            order.qty - order.filled for order in ctx.orders if order.tag.startswith("sell")
+        )
         free = ctx.position - for_sale
         return free if free < bought * _WITH_CRUMBS else bought
 

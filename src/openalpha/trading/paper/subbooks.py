@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from openalpha.core.clock import DAY_MS
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument
-from openalpha.engine.bars_so_far import BarsSoFar
+from openalpha.engine.bars_so_far import BarsSoFar, keep_row
 from openalpha.engine.rows import OpenAccount, Row, Stepped
 from openalpha.engine.step import VARYING_SIZES, SignalStep
 from openalpha.engine.step_events import EventStep
@@ -130,7 +130,7 @@ class _EventBook:
         return self._step.account
 
     def remember(self, rows: Sequence[Row]) -> None:
-        """Do nothing: callbacks begin with the run."""
+        self._step.remember(rows)
 
     def foresee(self, rows: Sequence[Row]) -> None:
         """Do nothing: it decides bar by bar."""
@@ -198,7 +198,7 @@ class Thinker:
     def foresee(self, rows: Sequence[Row]) -> None:
         """Think about rows that have happened and will be asked about next, all at once."""
         for row in rows:
-            self._keep(row)
+            keep_row(self._so_far, row)
         targets = self._targets(len(rows))
         for row in rows:
             wanted = [part.get(row.ts_ms, _SILENT) for part in targets]
@@ -209,7 +209,7 @@ class Thinker:
     def remember(self, rows: Sequence[Row]) -> None:
         """Take in rows of before the run: they are the anchor of every indicator."""
         for row in rows:
-            self._keep(row)
+            keep_row(self._so_far, row)
 
     def at(self, row: Row) -> tuple[list[int], list[int]]:
         """Return targets and varying sizes at a row's close."""
@@ -218,17 +218,6 @@ class Thinker:
         ts_ms, targets, sizes = self._known.popleft()
         assert ts_ms == row.ts_ms, "rows are led in the order they were foreseen in"
         return targets, sizes
-
-    def _keep(self, row: Row) -> None:
-        for number, bar in enumerate(row.bars):
-            if bar is not None:
-                mark = row.mark[number] if row.mark else None
-                rates = tuple(
-                    rate for n, ts, rate in row.funding if n == number and ts >= row.ts_ms
-                )
-                self._so_far[number].add(
-                    row.ts_ms, bar, mark_close=None if mark is None else mark[3], rates_e12=rates
-                )
 
     def _targets(self, count: int) -> list[dict[int, int]]:
         """Return the targets of the last `count` rows by stamp, one mapping an instrument."""
