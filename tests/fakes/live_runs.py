@@ -25,6 +25,7 @@ from openalpha.trading.paper.driver import Driver
 from openalpha.trading.paper.posting import Poster
 from openalpha.trading.paper.starting import Asked, begin_paper_run
 from openalpha.trading.run.folder import RunFolder
+from openalpha.trading.run.settings import Handling
 
 CREATED_MS = 1_800_000_000_000
 BOOK = Book(Environment.PAPER, "me")
@@ -58,6 +59,7 @@ def begun(
     *,
     settings: EngineSettings | None = None,
     capital: Decimal = Decimal(10_000),
+    handling: Handling | None = None,
 ) -> RunFolder:
     """A new run, its folder made."""
     return begin_paper_run(
@@ -67,6 +69,7 @@ def begun(
         capital=capital,
         settings=settings or EngineSettings(),
         clock=ManualClock(CREATED_MS),
+        handling=handling,
     )
 
 

@@ -50,6 +50,7 @@ def begin_live_paper(
     from openalpha.trading.feeds.venue_market import Bars
     from openalpha.trading.paper.live_starting import LiveTerms, past_of, public_server
     from openalpha.trading.paper.starting import begin_paper_run
+    from openalpha.trading.run.settings import Handling
     from openalpha.trading.venue.preflight import check_rules
 
     groups = loaded.settings
@@ -78,6 +79,7 @@ def begin_live_paper(
             ),
             clock=SystemClock(),
             feed=terms.feed(),
+            handling=Handling(groups.allocation, groups.execution),
         )
     screen.remark(f"Run {folder.id} begins on {server}; its log is in {folder.path}")
     return folder

@@ -258,6 +258,7 @@ def _begun(
     from openalpha.engine.signals import EngineSettings
     from openalpha.settings import prepare_home
     from openalpha.trading.paper.starting import begin_paper_run
+    from openalpha.trading.run.settings import Handling
 
     money = money_of(capital)
     wanted = parse_wanted(instruments, (), timeframe=span[0]).within(span[1], span[2])
@@ -274,6 +275,7 @@ def _begun(
             VenueSettings(groups.costs, groups.margin, groups.fills), groups.sizing, groups.risk
         ),
         clock=SystemClock(),
+        handling=Handling(groups.allocation, groups.execution),
     )
     screen.remark(f"Run {folder.id} begins; its log and tables are in {folder.path}")
     return folder

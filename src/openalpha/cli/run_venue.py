@@ -63,6 +63,7 @@ def begin_at_venue(
     from openalpha.market.lake import Lake
     from openalpha.net import HttpTransport
     from openalpha.settings import prepare_home
+    from openalpha.trading.run.settings import Handling
     from openalpha.trading.venue.starting import VenueTerms, begin_venue_run, venue_clock
 
     environment, feed = place
@@ -86,6 +87,7 @@ def begin_at_venue(
                 parse_timeframe(lasts) if lasts else 0,
                 groups.limits,
                 groups.breakers,
+                Handling(groups.allocation, groups.execution),
             ),
             settings=EngineSettings(
                 VenueSettings(groups.costs, groups.margin, groups.fills), groups.sizing, groups.risk

@@ -117,7 +117,10 @@ def _decided(decided: Mapping[str, Any]) -> str:
 
 def _book(book: Mapping[str, Any]) -> Iterator[list[str]]:
     money = f"{_money(book['equity'])} {book['currency']}" if book["equity"] else ""
-    yield _said(book["name"][: _LABEL - 1], f"{money}, {book.get('fills', 0)} fills")
+    share = book.get("share") or {}
+    now, wanted = share.get("now"), share.get("wanted")
+    part = f", share {_share(now)} (wanted {_share(wanted)})" if now and wanted else ""
+    yield _said(book["name"][: _LABEL - 1], f"{money}{part}, {book.get('fills', 0)} fills")
     stops = {order["instrument"]: order["trigger"] for order in book["orders"] if order["trigger"]}
     for row in book["positions"]:
         stop = stops.get(row["instrument"])

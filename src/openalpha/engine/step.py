@@ -141,6 +141,23 @@ class SignalStep:
             self.wishes.sizes[:, here] = sizes_e6
         return here
 
+    def transfer(self, amount: int, ts_ms: int) -> None:
+        """Book money moved in (+) or out (-) at a row's close, in cash units.
+
+        No limit takes it for profit or loss: the highest equity and the day's opening go along.
+        """
+        machine = self.account.machine
+        before = machine.equity()
+        machine.transfer(0, ts_ms, amount)
+        self.rescale(before, before + amount)
+
+    def rescale(self, before: int, after: int) -> None:
+        """Take in that money was moved: what limits remember of equity is scaled, rounded up."""
+        assert before > 0 and after > 0, "only a sub-book that has something left gives or takes"
+        limits = self.wishes.plans[0]
+        for column in (pl.PL_DAY_EQUITY, pl.PL_PEAK_EQUITY, pl.PL_LAST_EQUITY):
+            limits[column] = -(-int(limits[column]) * after // before)
+
     def undecide(self, number: int) -> None:
         """Decide anew for an instrument at the next close, whatever its target was."""
         self.wishes.plans[number, pl.PL_LAST_TARGET] = _UNDECIDED

@@ -136,6 +136,15 @@ class EventStep:
             keep_row(self.so_far, row)
         self.context.silent_bars = max(self.context.silent_bars - len(rows), 0)
 
+    def transfer(self, amount: int, ts_ms: int) -> None:
+        """Book money moved in (+) or out (-) at a row's close; see `SignalStep.transfer`."""
+        machine = self.account.machine
+        before = machine.equity()
+        machine.transfer(0, ts_ms, amount)
+        self.context.equity_units += amount
+        if self.context.live_gate is not None:
+            self.context.live_gate.rescale(1.0 + amount / before)
+
     def pause(self, is_paused: bool) -> None:
         """Refuse whatever would open or add, or allow it again."""
         self.context.is_paused = is_paused
@@ -294,3 +303,9 @@ class _LiveGate(Gate):
             self._equity = np.concatenate((self._equity, np.empty_like(self._equity)))
         self._close_ms[self._count], self._equity[self._count] = close_ms, equity_units
         self._count += 1
+
+    def rescale(self, factor: float) -> None:
+        """Take in that money was moved: equity of before is scaled, none looks lost."""
+        self._equity[: self._count] *= factor
+        self._peak *= factor
+        self._start *= factor

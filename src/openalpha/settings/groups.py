@@ -20,7 +20,8 @@ from openalpha.market.settings import DataSettings
 from openalpha.net.alert_settings import AlertSettings
 from openalpha.research.settings import ReportSettings
 from openalpha.risk.settings import BreakerSettings, LimitSettings, RiskSettings, SizingSettings
-from openalpha.trading.run.settings import FeedSettings, PaperSettings
+from openalpha.trading.run.allocation import AllocationSettings
+from openalpha.trading.run.settings import ExecutionSettings, FeedSettings, PaperSettings
 from openalpha.trading.safety.arming_settings import ArmingSettings
 from openalpha.trading.safety.guardian_settings import GuardianSettings
 from openalpha.venue.bybit.settings import ExchangeSettings
@@ -57,6 +58,8 @@ class Settings:
     risk: RiskSettings = field(default_factory=RiskSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     breakers: BreakerSettings = field(default_factory=BreakerSettings)
+    allocation: AllocationSettings = field(default_factory=AllocationSettings)
+    execution: ExecutionSettings = field(default_factory=ExecutionSettings)
     arming: ArmingSettings = field(default_factory=ArmingSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     guardian: GuardianSettings = field(default_factory=GuardianSettings)

@@ -11,9 +11,11 @@ from openalpha.core.reasons import Reason
 from openalpha.engine.rows import Row, Stepped
 from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.trading.orders.side import Input, Request
+from openalpha.trading.paper.allocating import PaperAllocation
 from openalpha.trading.paper.subbooks import SubBook, open_sub_book, part_of
+from openalpha.trading.run.allocation import Move
 from openalpha.trading.run.feed_rows import is_warm, row_of, warm_rows
-from openalpha.trading.run.notes import Output, notes_of_step
+from openalpha.trading.run.notes import Output, notes_of_step, notes_of_written
 from openalpha.trading.run.plan import RunPlan
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.setup import OrderRequest
@@ -58,6 +60,8 @@ class Outcome:
         What a person should hear.
     restarts : bool
         Whether the process is to begin anew from the log.
+    moved : tuple of (ts_ms, Move)
+        Money that went from one sub-book to another: its effects are in `led` as well.
     """
 
     seq: int
@@ -66,6 +70,7 @@ class Outcome:
     requests: tuple[Request, ...] = ()
     notices: tuple[str, ...] = ()
     restarts: bool = False
+    moved: tuple[tuple[int, Move], ...] = ()
 
 
 @dataclass(slots=True)
@@ -106,6 +111,8 @@ class Desk:
             float(book.account.machine.account.balances[0]) for book in self.books
         ]
         self._pending = [_Pending() for _ in self.books]
+        self._allocation = PaperAllocation(plan, self.books)
+        self._has_led: set[int] = set()
 
     def apply(self, seq: int, item: Input) -> Outcome:
         """Take in one input."""
@@ -161,6 +168,7 @@ class Desk:
             if step is None:
                 continue
             self.equity[number] = step.equity
+            self._has_led.add(number)
             led.append(Led(number, close_ms, step, book.account.marks()))
             outputs.extend(
                 notes_of_step(
@@ -174,10 +182,31 @@ class Desk:
             )
         self.last_row_ms = row.ts_ms
         self.rows += 1
+        moves = self._share_out(seq, close_ms, outputs, led)
         if self.mode is Mode.CLOSING and self.is_flat():
             ended = self._end(seq, self.why)
             return Outcome(seq, (*outputs, *ended.outputs), tuple(led), (), ended.notices)
-        return Outcome(seq, tuple(outputs), tuple(led))
+        return Outcome(
+            seq, tuple(outputs), tuple(led), moved=tuple((close_ms, move) for move in moves)
+        )
+
+    def _share_out(
+        self, seq: int, close_ms: int, outputs: list[Output], led: list[Led]
+    ) -> Sequence[Move]:
+        """Move money between sub-books where it is due; the next decision sizes by what it left."""
+        is_trading = self.mode in (Mode.RUNNING, Mode.PAUSED)
+        if not is_trading or len(self._has_led) < len(self.books):
+            return ()
+        moves = self._allocation.moves(close_ms)
+        for move in moves:
+            note = {"of": seq, "ts": close_ms, "moved": f"{move.amount.normalize():f}"}
+            ends = {"giver": move.giver, "taker": move.taker}
+            outputs.append((FrameKind.NOTE, canonical_json(note | ends)))
+            for number, units, step in self._allocation.move(move, close_ms):
+                self.equity[number] += units
+                led.append(Led(number, close_ms, step, self.books[number].account.marks()))
+                outputs.extend(notes_of_written(seq, step.written, book=number))
+        return moves
 
     def _lead_book(self, number: int, book: SubBook, row: Row) -> Stepped | None:
         part, waiting = self._part(number, row), self._pending[number].funding

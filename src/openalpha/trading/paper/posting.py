@@ -7,16 +7,17 @@ from decimal import Decimal
 from openalpha.books.accounts import Account, Book, Category
 from openalpha.books.balances import kept_balances
 from openalpha.books.effects import RunEffects, run_drafts
-from openalpha.books.entries import Draft, FillDraft
+from openalpha.books.entries import Draft, EntryKind, FillDraft, Posting
 from openalpha.books.ledger import Ledger, Posted
 from openalpha.books.writing import book_row
 from openalpha.core.clock import DAY_MS
 from openalpha.core.errors import LedgerError
-from openalpha.core.messages import CashEffect, Fill
+from openalpha.core.messages import CashEffect, EffectKind, Fill
 from openalpha.core.units import from_units
 from openalpha.engine.rows import OpenAccount, Stepped, Written
 from openalpha.engine.tables import EffectTable, FillTable, Units
 from openalpha.trading.paper.desk import Desk, Led, Outcome
+from openalpha.trading.run.allocation import Move
 
 __all__ = ["Poster", "venue_accounts"]
 
@@ -80,7 +81,7 @@ class Poster:
         StorageError
             If the database fails; nothing was posted.
         """
-        drafts = [draft for outcome in outcomes for led in outcome.led for draft in self._of(led)]
+        drafts = [draft for outcome in outcomes for draft in self._of_outcome(outcome)]
         if is_last:
             for number in range(len(self._marks)):
                 drafts += self._mark_drafts(number)
@@ -112,6 +113,28 @@ class Poster:
             if is_open:
                 _compare(venue, book.account, kept)
 
+    def _of_outcome(self, outcome: Outcome) -> Iterator[Draft | FillDraft]:
+        for led in outcome.led:
+            yield from self._of(led)
+        for number, (ts_ms, move) in enumerate(outcome.moved):
+            yield self._move(move, ts_ms, number)
+
+    def _move(self, move: Move, ts_ms: int, number: int) -> Draft:
+        """Return the entry of money that went from one sub-book's account to another's."""
+        coin = self._desk.books[move.giver].account.units.coins[0]
+        giver, taker = self.venues[move.giver], self.venues[move.taker]
+        return Draft(
+            key=f"{giver}/moved/{ts_ms}/{number}",
+            kind=EntryKind.TRANSFER,
+            ts_ms=ts_ms,
+            source=giver,
+            postings=(
+                Posting(Account(giver, Category.CASH, coin), move.amount.copy_negate()),
+                Posting(Account(taker, Category.CASH, coin), move.amount),
+            ),
+            ref="between sub-books",
+        )
+
     def _of(self, led: Led) -> Iterator[Draft | FillDraft]:
         number, account = led.book, self._desk.books[led.book].account
         if not self._is_opened[number]:
@@ -142,7 +165,7 @@ class Poster:
             run_id=self.venues[number],
             start_ms=ts_ms - self._desk.plan.timeframe_ms,
             opening=capital,
-            effects=() if written is None else _numbered_effects(written, units),
+            effects=() if written is None else _posted_effects(written, units),
             fills=() if written is None else _numbered_fills(written, units),
             instruments={str(item.id): item for item in units.instruments},
             cash_decimals=dict(zip(units.coins, units.coin_decimals, strict=True)),
@@ -150,9 +173,14 @@ class Poster:
         )
 
 
-def _numbered_effects(written: Written, units: Units) -> list[CashEffect]:
+def _posted_effects(written: Written, units: Units) -> list[CashEffect]:
+    """Return the effects that are entries of their own: a move is one entry of both its ends."""
     effects = EffectTable(written.effects, units).messages()
-    return [replace(effect, seq=effect.seq + written.first_effect) for effect in effects]
+    return [
+        replace(effect, seq=effect.seq + written.first_effect)
+        for effect in effects
+        if effect.kind is not EffectKind.TRANSFER
+    ]
 
 
 def _numbered_fills(written: Written, units: Units) -> list[Fill]:

@@ -1,7 +1,7 @@
 """Turns what a person asked for into the plan of a run, and a plan into a driver."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from openalpha.trading.paper.driver import Driver
 from openalpha.trading.paper.posting import Poster
 from openalpha.trading.run.folder import RunFolder, begin_run
 from openalpha.trading.run.plan import RunPlan, StrategyPlan, under_live_limits
+from openalpha.trading.run.settings import Handling
 
 __all__ = [
     "Asked",
@@ -52,6 +53,7 @@ def begin_paper_run(
     settings: EngineSettings,
     clock: Clock,
     feed: Mapping[str, Any] | None = None,
+    handling: Handling | None = None,
 ) -> RunFolder:
     """Check what was asked for and make the folder of a paper run.
 
@@ -64,6 +66,8 @@ def begin_paper_run(
         What is traded on; with `feed`, what came before it.
     feed : mapping, optional
         What the record says of where the bars come from; recorded bars by default.
+    handling : Handling, optional
+        How the strategies share the money; never moved by default.
 
     Raises
     ------
@@ -73,6 +77,7 @@ def begin_paper_run(
         If a strategy sees the future.
     """
     plan = _plan(home, asked, histories, capital=capital, settings=settings)
+    plan = plan if handling is None else replace(plan, handling=handling)
     Desk(plan, folder=home / "strategies")  # what cannot be led is refused before a folder is made
     feed = _lake_feed(histories) if feed is None else feed
     return begin_run(home, plan, feed=feed, created_ms=clock.now_ms())
@@ -198,8 +203,6 @@ def shares_of(asked: Sequence[Asked]) -> list[Decimal]:
 
 def named_apart(parts: Sequence[StrategyPlan]) -> list[StrategyPlan]:
     """Return the parts with names of their own: a second `dca` is `dca-2`."""
-    from dataclasses import replace
-
     seen: dict[str, int] = {}
     named = []
     for part in parts:

@@ -1,6 +1,8 @@
 """Where a run stands, as a document: positions, open orders, balances, what it is doing."""
 
 import os
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Protocol
 
 from openalpha.core.units import from_units
@@ -11,7 +13,7 @@ from openalpha.trading.run.plan import RunPlan
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.layout import I64
 
-__all__ = ["Led", "head_of", "status_of"]
+__all__ = ["Led", "head_of", "share_row", "status_of"]
 
 _TRIGGERS = ("", "stop", "take_profit", "trailing")
 
@@ -68,6 +70,10 @@ def status_of(
     """
     plan = desk.plan
     venues = venue_accounts(run_id, [part.name for part in plan.strategies])
+    shares = [
+        Decimal(units).scaleb(-book.account.units.coin_decimals[0])
+        for units, book in zip(desk.equity, desk.books, strict=True)
+    ]
     return {
         **head_of(desk, run_id=run_id, said_ms=said_ms, last_ts_ms=last_ts_ms, is_led=is_led),
         "ledger_checks": ledger_checks,
@@ -76,12 +82,37 @@ def status_of(
                 "name": part.name,
                 "account": venue,
                 "capital": str(plan.capital_of(part)),
+                "share": share_row(plan, number, shares),
                 **_account_row(book.account, desk.equity[number]),
             }
             for number, (part, venue, book) in enumerate(
                 zip(plan.strategies, venues, desk.books, strict=True)
             )
         ],
+    }
+
+
+def share_row(
+    plan: RunPlan, number: int, equity: Sequence[Decimal]
+) -> dict[str, str | None] | None:
+    """Return which part of the strategies' equity one is to have and has; None for a lone one.
+
+    Parameters
+    ----------
+    number : int
+        Which strategy of the plan.
+    equity : sequence of Decimal
+        Of all strategies, in the plan's order.
+    """
+    if len(plan.strategies) < 2:
+        return None
+    whole = sum((part.share for part in plan.strategies), Decimal(0))
+    total = sum(equity, Decimal(0))
+    now = f"{equity[number] / total:.6f}" if total > 0 else None
+    return {
+        "wanted": f"{plan.strategies[number].share / whole:.6f}",
+        "now": now,
+        "rebalance": plan.handling.allocation.rebalance,
     }
 
 

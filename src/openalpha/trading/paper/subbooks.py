@@ -55,6 +55,10 @@ class SubBook(Protocol):
         """Lead the account through a row and decide at its close, unless silent."""
         ...
 
+    def transfer(self, amount: int, ts_ms: int) -> None:
+        """Take in (+) or give away (-) money at a row's close, in cash units."""
+        ...
+
     def pause(self, is_paused: bool) -> None:
         """Open nothing from now on, or go on."""
         ...
@@ -138,6 +142,9 @@ class _EventBook:
     def lead(self, row: Row, *, is_silent: bool = False) -> Stepped:
         return self._step.lead(row, is_silent=is_silent)
 
+    def transfer(self, amount: int, ts_ms: int) -> None:
+        self._step.transfer(amount, ts_ms)
+
     def pause(self, is_paused: bool) -> None:
         self._step.pause(is_paused)
 
@@ -166,6 +173,9 @@ class _SignalBook:
         targets, sizes = self._thinker.at(row)
         self.last_targets = tuple(_SILENT for _ in targets) if is_silent else tuple(targets)
         return self._step.lead(row, self.last_targets, sizes_e6=sizes)
+
+    def transfer(self, amount: int, ts_ms: int) -> None:
+        self._step.transfer(amount, ts_ms)
 
     def pause(self, is_paused: bool) -> None:
         self._step.pause(is_paused)

@@ -6,12 +6,12 @@ from typing import Any
 
 from openalpha.core.instruments import Instrument
 from openalpha.core.units import from_units
-from openalpha.engine.rows import Stepped
+from openalpha.engine.rows import Stepped, Written
 from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.layout import I64
 
-__all__ = ["Output", "notes_of_step"]
+__all__ = ["Output", "notes_of_step", "notes_of_written"]
 
 Output = tuple[FrameKind, bytes]
 
@@ -64,7 +64,21 @@ def notes_of_step(
     for number, order in commanded.changed:
         content = {**whose, "change": _change(order, instruments[number])}
         yield FrameKind.INTENT, canonical_json(content)
-    written = step.written
+    yield from notes_of_written(seq, step.written, book=book)
+
+
+def notes_of_written(seq: int, written: Written, *, book: int) -> Iterator[Output]:
+    """Yield the frames of what the kernel wrote: executions, cash effects, ended orders.
+
+    Parameters
+    ----------
+    seq : int
+        The input that caused it.
+    written : Written
+    book : int
+        Which sub-book.
+    """
+    whose = {"of": seq, "book": book}
     tables = (
         ("fill", written.fills, written.first_fill),
         ("effect", written.effects, written.first_effect),

@@ -13,6 +13,8 @@ from openalpha.engine.run import VenueSettings
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.rules_file import rules_of, rules_row
 from openalpha.risk.settings import BreakerSettings, LimitSettings, RiskSettings, SizingSettings
+from openalpha.trading.run.allocation import AllocationSettings
+from openalpha.trading.run.settings import ExecutionSettings, Handling
 from openalpha.venue.settings import CostSettings, FillSettings, MarginSettings
 
 __all__ = ["RunPlan", "StrategyPlan", "circumstances", "under_live_limits"]
@@ -69,6 +71,8 @@ class RunPlan:
         Whether rows carry an instrument's mark and index price.
     limits, breakers : LimitSettings and BreakerSettings
         Of trading at a venue; paper has those of `settings` alone.
+    handling : Handling
+        How strategies share the money, and how entries are placed at a venue.
     """
 
     environment: Environment
@@ -81,6 +85,7 @@ class RunPlan:
     has_index: tuple[bool, ...]
     limits: LimitSettings = field(default_factory=LimitSettings)
     breakers: BreakerSettings = field(default_factory=BreakerSettings)
+    handling: Handling = field(default_factory=Handling)
 
     def __post_init__(self) -> None:
         """Refuse a plan that gives away more than there is, or names two books alike."""
@@ -145,6 +150,10 @@ class RunPlan:
             tuple(row["has_index"]),
             _group_of(LimitSettings, groups.get("limits", {})),
             _group_of(BreakerSettings, groups.get("breakers", {})),
+            Handling(
+                _group_of(AllocationSettings, groups.get("allocation", {})),
+                _group_of(ExecutionSettings, groups.get("execution", {})),
+            ),
         )
 
 
@@ -185,6 +194,8 @@ def _groups(plan: RunPlan) -> dict[str, Any]:
         "risk": settings.risk,
         "limits": plan.limits,
         "breakers": plan.breakers,
+        "allocation": plan.handling.allocation,
+        "execution": plan.handling.execution,
     }
 
 

@@ -1,8 +1,11 @@
 """Settings of live runs."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
-__all__ = ["FeedSettings", "PaperSettings"]
+from openalpha.trading.run.allocation import AllocationSettings
+
+__all__ = ["ExecutionSettings", "FeedSettings", "Handling", "PaperSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,62 @@ class PaperSettings:
             "choices": ("bars",),
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSettings:
+    """How a strategy's entries are placed at a venue."""
+
+    algorithm: str = field(
+        default="none",
+        metadata={
+            "help": "how a strategy's entries are worked at a venue: whole at once, in even pieces "
+            "(twap), along the usual volume of the day (vwap), a piece shown at a time (iceberg) "
+            "or resting at the best price (chase); exits are never worked",
+            "choices": ("none", "twap", "vwap", "iceberg", "chase"),
+        },
+    )
+    minutes: int = field(
+        default=30,
+        metadata={
+            "help": "over how long an entry is worked at most",
+            "unit": "minutes",
+            "min": 1,
+            "max": 1440,
+        },
+    )
+    pieces: int = field(
+        default=10,
+        metadata={
+            "help": "twap and vwap: in how many pieces; iceberg: one of so many is shown",
+            "unit": "pieces",
+            "min": 1,
+            "max": 500,
+        },
+    )
+    limit_bps: Decimal = field(
+        default=Decimal(20),
+        metadata={
+            "help": "iceberg and chase: how far beyond the deciding close an entry may pay",
+            "unit": "bps",
+            "min": 0,
+            "max": 1000,
+        },
+    )
+    curve_days: int = field(
+        default=20,
+        metadata={
+            "help": "vwap: days of bars in the lake that the usual volume of the day is taken from",
+            "unit": "days",
+            "min": 1,
+            "max": 365,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How a run keeps its strategies' money apart, and how it places their entries."""
+
+    allocation: AllocationSettings = field(default_factory=AllocationSettings)
+    execution: ExecutionSettings = field(default_factory=ExecutionSettings)

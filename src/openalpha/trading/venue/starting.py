@@ -23,6 +23,7 @@ from openalpha.trading.paper.live_starting import WARM_ROWS
 from openalpha.trading.paper.starting import Asked, named_apart, shares_of
 from openalpha.trading.run.folder import RunFolder, begin_run
 from openalpha.trading.run.plan import RunPlan, StrategyPlan, under_live_limits
+from openalpha.trading.run.settings import Handling
 from openalpha.trading.venue.desk import VenueDesk
 from openalpha.trading.venue.driver import Market, VenueDriver
 from openalpha.trading.venue.posting import VenuePoster
@@ -45,6 +46,7 @@ class VenueTerms:
     lasts_ms: int = 0
     limits: LimitSettings = field(default_factory=LimitSettings)
     breakers: BreakerSettings = field(default_factory=BreakerSettings)
+    handling: Handling = field(default_factory=Handling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def begin_venue_run(
         tuple(False for _ in instruments),
         terms.limits,
         terms.breakers,
+        terms.handling,
     )
     VenueDesk(plan, run_id="", folder=home / "strategies")
     now_ms = clock.now_ms()
