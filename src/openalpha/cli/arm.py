@@ -234,6 +234,7 @@ def _terms(
     from openalpha.risk.limits import limits_of
     from openalpha.strategy import load_strategy, source_hash
     from openalpha.strategy.params import build_params
+    from openalpha.trading.run.settings import Handling
     from openalpha.trading.safety.arming import Terms
 
     if not names:
@@ -252,6 +253,7 @@ def _terms(
         breakers=settings.breakers,
         settings=EngineSettings(costs, settings.sizing, settings.risk),
         strategies=signed,
+        handling=Handling(settings.allocation, settings.execution),
         resume_after_restart=resume,
     )
 

@@ -197,6 +197,7 @@ def _waits_after_restart(loaded: "LoadedSettings", folder: "RunFolder", key: "Ex
             (load_strategy(part.ref, folder=strategies).name, part.source_hash, part.params)
             for part in plan.strategies
         ],
+        handling=plan.handling,
     )
     armed = require_armed(
         loaded.home,

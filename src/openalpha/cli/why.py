@@ -95,8 +95,14 @@ def _decisions(
     quiet = (Reason.NO_SIGNAL, Reason.UNCHANGED, Reason.WARM_UP)
     counts: Counter[str] = Counter()
     rows: deque[dict[str, Any]] = deque(maxlen=limit)
-    for frame in read(folder.log, {FrameKind.DECISION}):
+    for frame in read(folder.log, {FrameKind.DECISION, FrameKind.NOTE}):
+        if frame.kind is FrameKind.NOTE and b'"moved"' not in frame.payload:
+            continue
         content = json.loads(frame.payload)
+        if "moved" in content and at_ms in (None, content["ts"]):
+            rows.append(_moved(content, [part.name for part in plan.strategies]))
+        if "codes" not in content:
+            continue
         part = plan.strategies[content["book"]]
         for place, code in enumerate(content["codes"]):
             reason = Reason(code)
@@ -106,6 +112,22 @@ def _decisions(
                 instrument = plan.instruments[part.numbers[place]]
                 rows.append(_row(content, part.name, str(instrument.id), place, reason))
     return counts, list(rows)
+
+
+def _moved(content: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return the row of money that went from one strategy's sub-book to another's."""
+    from openalpha.core.clock import format_ms
+
+    giver, taker = names[content["giver"]], names[content["taker"]]
+    return {
+        "time": format_ms(content["ts"]),
+        "book": giver,
+        "instrument": "",
+        "wanted": None,
+        "reason": "allocation",
+        "in_words": f"{content['moved']} of its money went to {taker}: the shares were due",
+        "input": content["of"],
+    }
 
 
 def _row(

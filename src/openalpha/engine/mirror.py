@@ -86,6 +86,11 @@ class MirrorStep:
             from_units(round(stepped.equity), decimals), stepped.codes, stepped.commanded
         )
 
+    def rescale(self, before: Decimal, after: Decimal) -> None:
+        """Take in that money was moved: equity was `before`, and is `after`, at one moment."""
+        decimals = self.step.account.units.coin_decimals[0]
+        self.step.rescale(_units(before, decimals), _units(after, decimals))
+
     def _tell(self, cash: Decimal, held: Sequence[HeldNow]) -> None:
         machine, units = self.step.account.machine, self.step.account.units
         arena = machine.arena

@@ -14,8 +14,10 @@ from openalpha.market.catalogue import instrument_for
 from openalpha.store.run_log import FrameKind, read
 from openalpha.trading.analysis.replay import replay
 from openalpha.trading.paper.starting import Asked
+from openalpha.trading.run.allocation import AllocationSettings
 from openalpha.trading.run.commands import Command
 from openalpha.trading.run.folder import RunFolder
+from openalpha.trading.run.settings import Handling
 from openalpha.trading.venue.driver import VenueDriver
 from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 from tests.fakes.live_runs import books
@@ -34,12 +36,14 @@ def place(home: Path) -> Iterator[Place]:
         yield one
 
 
-def begun(place: Place, minutes: int) -> RunFolder:
+def begun(place: Place, minutes: int, **given: Any) -> RunFolder:
     return begin_venue_run(
         place.home,
         OTHERS,
         instruments=[instrument_for("bybit_linear:BTCUSDT")],
-        terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(40_000), minutes * MINUTE_MS),
+        terms=VenueTerms(
+            Environment.TWIN, MINUTE_MS, Decimal(40_000), minutes * MINUTE_MS, **given
+        ),
         settings=EngineSettings(),
         clock=place.clock,
     )
@@ -121,3 +125,33 @@ def test_closing_everything_closes_every_sub_book(place, home):
         driver.turns.settle()
     assert held(place) == 0
     assert all(book.held[0].qty == 0 for book in driver.desk.books)
+
+
+def test_money_goes_between_strategies_of_one_account_and_none_is_lost(place, home):
+    rule = AllocationSettings("threshold", threshold=Decimal("0.00001"), least=Decimal("0.01"))
+    folder = begun(place, 60, handling=Handling(allocation=rule))
+    with books(home) as ledger:
+        driver = place.driver(folder, ledger)
+        driver.start()
+        while driver.desk.rows < 40:
+            driver.turns.step()
+        driver._log.close()
+        driver = place.led(folder, ledger)
+        assert driver.reconciled.is_equal
+        desk = driver.desk
+        capital = sum((desk.plan.capital_of(book.part) for book in desk.books), Decimal(0))
+        cash = sum((book.cash for book in desk.books), Decimal(0))
+        profit = driver.poster.cash()["USDT"] - Decimal(50_000)
+        assert abs(cash - capital - profit) < Decimal("0.0001"), "what moved adds to zero"
+    found = [note for note in notes(folder, FrameKind.NOTE) if "moved" in note]
+    assert len(found) > 1
+    moved = [Decimal(0)] * 3
+    for note in found:
+        moved[note["giver"]] -= Decimal(note["moved"])
+        moved[note["taker"]] += Decimal(note["moved"])
+    assert sum(moved) == 0 and any(moved)
+    for book, amount in zip(desk.books, moved, strict=True):
+        assert (book.capital > desk.plan.capital_of(book.part)) == (amount > 0)
+    shares = [Decimal(row["share"]["now"]) for row in folder.status()["books"]]
+    assert max(abs(share - Decimal(1) / 3) for share in shares) < Decimal("0.003")
+    assert replay(folder).is_same

@@ -1,7 +1,7 @@
 """Risk of a run at a venue: gate and ladder over its sub-books."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -45,6 +45,8 @@ class Book:
     instruments: tuple[Any, ...] = (BTC,)
     marks: tuple[Decimal, ...] = (Decimal(100),)
     part: Any = field(default_factory=lambda: SimpleNamespace(name="ma"))
+    mind: Any = None
+    capital: Decimal = Decimal(10_000)
 
     @property
     def held(self) -> tuple[Any, ...]:
@@ -132,3 +134,14 @@ def test_what_is_being_closed_makes_no_room(risk: VenueRisk, book: Book) -> None
     closing = {("ma", str(BTC.id)): Decimal(25)}
     assert isinstance(risk.judge(sell("31"), START_MS, closing=closing), Refusal)
     assert isinstance(risk.judge(sell("30"), START_MS, closing=closing), ApprovedIntent)
+
+
+def test_a_strategy_that_lost_a_tenth_of_what_it_was_given_opens_nothing(
+    risk: VenueRisk, book: Book
+) -> None:
+    book.equity, book.mind = Decimal(8_999), object()
+    risk.gate.limits = replace(risk.gate.limits, strategy_stop=Decimal("0.1"))
+    refused = risk.judge(buy("1"), START_MS)
+    assert isinstance(refused, Refusal) and refused.reason is Reason.STRATEGY_STOPPED
+    book.capital = Decimal(9_100)
+    assert isinstance(risk.judge(buy("1"), START_MS), ApprovedIntent)

@@ -22,6 +22,7 @@ from openalpha.risk.settings import BreakerSettings
 from openalpha.store.atomic import write_bytes
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.frames import canonical_json
+from openalpha.trading.run.settings import Handling
 from openalpha.trading.safety.arming_codes import Codes
 from openalpha.trading.safety.emergency_lock import note, refuse_if_locked
 
@@ -74,6 +75,7 @@ class Terms:
         breakers: BreakerSettings,
         settings: EngineSettings,
         strategies: Sequence[tuple[str, str, Mapping[str, Any]]],
+        handling: Handling | None = None,
         resume_after_restart: bool = False,
     ) -> "Terms":
         """Make the terms of a configuration; limits as they hold, within the bounds in code.
@@ -81,9 +83,14 @@ class Terms:
         Parameters
         ----------
         strategies : sequence of (name, source hash, parameters)
+        handling : Handling, optional
+            How money is shared and entries are placed; as settings begin by default.
         """
+        handling = handling or Handling()
         sized = {f"sizing.{name}": value for name, value in asdict(settings.sizing).items()}
         sized |= {f"margin.{name}": value for name, value in asdict(settings.venue.margin).items()}
+        sized |= {f"allocation.{name}": v for name, v in asdict(handling.allocation).items()}
+        sized |= {f"execution.{name}": v for name, v in asdict(handling.execution).items()}
         return cls(
             environment,
             hashlib.sha256(f"openalpha {key.api_key} {key.url}".encode()).hexdigest()[:16],

@@ -75,6 +75,11 @@ class VenueBook:
         Of the account currency: its capital, and what its executions and funding changed.
     mind : Mind or None
         None: a person orders.
+
+    Attributes
+    ----------
+    capital : Decimal
+        What it was given: as it began, scaled by what was moved in and out since.
     """
 
     part: StrategyPlan
@@ -86,10 +91,12 @@ class VenueBook:
     stop_e6: list[int] = field(default_factory=list)
     stops: list[Standing] = field(default_factory=list)
     fills: int = 0
+    capital: Decimal = _ZERO
 
     def __post_init__(self) -> None:
         """Begin flat."""
         count = len(self.instruments)
+        self.capital = self.cash
         self.held = [Holding(item.kind) for item in self.instruments]
         self.marks = [_ZERO] * count
         self.stop_e6 = [0] * count
@@ -212,6 +219,14 @@ class VenueBook:
             )
             if qty
         ]
+
+    def move(self, amount: Decimal) -> None:
+        """Take in (+) or give away (-) money: no profit and no loss to any limit."""
+        before = self.equity
+        self.cash += amount
+        self.capital = self.capital * self.equity / before
+        if self.mind is not None:
+            self.mind.step.rescale(before, self.equity)
 
     def undecide(self, number: int) -> None:
         """Decide anew at the next close: an entry came to nothing."""

@@ -18,6 +18,7 @@ from openalpha.trading.paper.desk import Mode
 from openalpha.trading.paper.subbooks import part_of
 from openalpha.trading.run.feed_rows import row_of
 from openalpha.trading.run.plan import RunPlan
+from openalpha.trading.venue.allocating import VenueAllocation
 from openalpha.trading.venue.books import MANUAL, open_manual_book, open_venue_book, stands
 from openalpha.trading.venue.events import VenueEvents
 from openalpha.trading.venue.manual import ManualDesk
@@ -85,6 +86,7 @@ class VenueDesk:
             **common,
         )
         self.halts = self.orders.halts
+        self.allocation = VenueAllocation(plan, self.books, self.orders)
         self.worked = WorkedOrders(self.books, self.orders, side=self.side)
         self.people = ManualDesk(
             self.books, self.orders, self.stops, worked=self.worked, side=self.side
@@ -218,6 +220,7 @@ class VenueDesk:
                     if not self.halts.must_close(intent.instrument, close_ms)
                 ]
                 self.orders.decide(work, legs, number=number, is_paused=is_paused)
+            self.allocation.look(work, close_ms)
             self.stops.look(work)
 
     def _stepped(self, work: Work, steps: Sequence[Step]) -> None:

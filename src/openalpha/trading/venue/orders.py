@@ -189,6 +189,10 @@ class VenueOrders:
         for one in crossed:
             self._books[one.book].take(_inner_fill(intent, one, price=price))
 
+    def opening(self, wants: Sequence[Want]) -> dict[tuple[str, str], tuple[Decimal, Decimal]]:
+        """Return what orders and wants may still open: (sub-book, instrument) -> (bought, sold)."""
+        return self._coming(wants, but="").opening
+
     def is_netting(self, instrument: str) -> bool:
         """Say whether an order of several sub-books is under way: who holds what is not settled."""
         return any(

@@ -11,7 +11,7 @@ from openalpha.risk.gate import Gate, Refusal
 from openalpha.risk.health import Health, heed
 from openalpha.risk.ladder import Ladder, Step
 from openalpha.risk.limits import Limits, limits_of
-from openalpha.risk.view import AccountView, MarketNow, Stage, SubBook
+from openalpha.risk.view import AccountView, MarketNow, Stage, StrategyMoney, SubBook
 from openalpha.store.frames import FrameKind
 from openalpha.trading.bybit.requests import ask_market
 from openalpha.trading.orders.side import Request, RequestKind
@@ -188,7 +188,12 @@ class VenueRisk:
                 locked += committed * mark / leverage
         free = max(equity - locked, _ZERO)
         now_ms = max(ts_ms, self.now_ms)
-        return AccountView(now_ms, equity, free, markets, rows, self.ladder.standing)
+        money = {
+            book.part.name: StrategyMoney(book.capital, book.equity)
+            for book in self._books
+            if book.mind is not None
+        }
+        return AccountView(now_ms, equity, free, markets, rows, self.ladder.standing, money)
 
 
 def told(step: Step) -> dict[str, str]:

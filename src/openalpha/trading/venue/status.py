@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from openalpha.trading.paper.status import head_of
+from openalpha.trading.paper.status import head_of, share_row
 from openalpha.trading.venue.desk import VenueDesk
 
 __all__ = ["venue_status"]
@@ -81,6 +81,7 @@ def _book_row(desk: VenueDesk, number: int) -> dict[str, Any]:
         "capital": str(desk.plan.capital_of(book.part)),
         "currency": book.instruments[0].settle,
         "equity": f"{book.equity:.8f}",
+        "share": _share_of(desk, number),
         "fills": book.fills,
         "balances": {book.instruments[0].settle: f"{book.cash:f}"},
         "positions": [
@@ -110,6 +111,13 @@ def _book_row(desk: VenueDesk, number: int) -> dict[str, Any]:
             if order.is_open and _is_of(desk, order.link_id, number)
         ],
     }
+
+
+def _share_of(desk: VenueDesk, number: int) -> dict[str, str | None] | None:
+    count = len(desk.plan.strategies)
+    if number >= count:
+        return None
+    return share_row(desk.plan, number, [book.equity for book in desk.books[:count]])
 
 
 def _is_of(desk: VenueDesk, link: str, number: int) -> bool:
