@@ -16,9 +16,10 @@ import pytest
 
 from openalpha.core.clock import SystemClock
 from openalpha.core.orders import Side
+from openalpha.store.audit import AuditTrail
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import Vault
-from openalpha.trading.safety.emergency_lock import Lock, locked, notes, unlock
+from openalpha.trading.safety.emergency_lock import Lock, locked, unlock
 from openalpha.trading.safety.guardian_heartbeat import Listener
 from openalpha.venue.bybit.client import BybitClient
 from openalpha.venue.bybit.new_order import NewOrder
@@ -180,7 +181,7 @@ def test_a_stop_file_flattens_without_a_trader(world: World) -> None:
     with world.guardian():
         (world.home / "STOP").touch()
         eventually(lambda: world.stands()[:2] == (0, 0))
-        eventually(lambda: {"lock", "stop"} <= {row["act"] for row in notes(world.home, "twin")})
+        eventually(lambda: {"lock", "stop"} <= {act.name for act in AuditTrail(world.home).acts()})
 
 
 def test_equity_beyond_the_limit_flattens_and_a_withdrawal_does_not(world: World) -> None:
@@ -228,7 +229,7 @@ def test_a_trader_whose_loop_hangs_is_flat_by_its_own_thread(world: World, by: s
         else:
             (world.home / "STOP.twin").touch()
         eventually(lambda: world.stands()[:2] == (0, 0))
-        eventually(lambda: "stop" in [row["act"] for row in notes(world.home, "twin")])
+        eventually(lambda: "stop" in [act.name for act in AuditTrail(world.home).acts()])
         assert locked(world.home, "twin") is not None and hung.poll() is None
     finally:
         end(hung)

@@ -74,6 +74,16 @@ def test_the_life_of_a_key(exchange: Exchange, url: str, home: Path) -> None:
     assert "127.0.0.1" in openalpha("keys", "show", "twin")[1]
     openalpha("keys", "remove", "twin")
     openalpha("keys", "show", "twin", code=1)
+    acts = json.loads(openalpha("audit", "list", "--act", "key", "--json", "-")[0])["acts"]
+    told = [(act["act"], act["details"].get("command", "")) for act in acts]
+    assert told[:3] == [
+        ("key.add", "openalpha keys add"),
+        ("key.use", "openalpha keys list"),
+        ("key.use", "openalpha keys show"),
+    ]
+    assert [name for name, _ in told[3:]] == [
+        "key.use", "key.replace", "key.seal", "key.use", "key.remove",
+    ]  # fmt: skip
     for path in home.rglob("*"):
         assert path.is_dir() or SECRET.encode() not in path.read_bytes()
 

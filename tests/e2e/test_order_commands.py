@@ -42,7 +42,7 @@ def led(place: Place, folder: RunFolder) -> Iterator[None]:
                     driver.turns.step()
                 return answer
 
-            port = CommandPort(folder.port, take)
+            port = CommandPort(folder.port, take, heard=folder.note_command)
             await port.open()
             is_open.set()
             while not is_over.is_set():

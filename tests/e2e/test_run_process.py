@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from openalpha.core.messages import Environment
+from openalpha.store.audit import AuditTrail
 from openalpha.trading.analysis.replay import replay
 from openalpha.trading.run.folder import RunFolder, run_folders
 from tests.fakes.live_runs import noted
@@ -107,3 +108,11 @@ def test_a_run_told_to_stop_by_command_or_signal_stops(market: Path) -> None:
     assert process.wait(timeout=60) == 0
     assert other.status()["why"] == "SIGTERM"
     assert replay(other).is_same
+    acts = [(act.name, act.details) for act in AuditTrail(market).acts()]
+    second_try = ["run.resume", "run.left"]
+    told = ["run.start", *second_try, "run.stop", "run.end", "run.start", "run.end"]
+    assert [name for name, _ in acts] == told
+    assert acts[0][1]["strategies"] == ["ma_cross", "dca"]
+    assert "in use by another process" in acts[2][1]["why"]
+    assert (acts[3][1]["run"], acts[3][1]["reason"]) == (folder.id, "enough")
+    assert acts[6][1] == {"run": other.id, "why": "SIGTERM"}

@@ -1,6 +1,5 @@
 """The emergency stop as a whole on the twin: lock, purchases, repeats, broken disks."""
 
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ from openalpha.core.clock import ManualClock
 from openalpha.core.errors import InputError
 from openalpha.core.orders import Side
 from openalpha.net import Priority
+from openalpha.store.audit import AuditTrail
 from openalpha.trading.safety.emergency import Stop, StopOrder, emergency_stop
 from openalpha.trading.safety.emergency_holdings import keep_bought, read_bought
 from openalpha.trading.safety.emergency_lock import (
     Lock,
     lock,
     locked,
-    note,
-    notes,
     refuse_if_locked,
     safety_folder,
     unlock,
@@ -72,7 +70,7 @@ def test_nothing_trades_after_a_stop_until_a_person_unlocks(
     refuse_if_locked(tmp_path, "demo")
     assert unlock(tmp_path, "twin", why=Lock("calm again", "bob", 2)) is not None
     refuse_if_locked(tmp_path, "twin")
-    assert [row["act"] for row in notes(tmp_path, "twin")] == ["lock", "stop", "unlock"]
+    assert [act.name for act in AuditTrail(tmp_path).acts()] == ["lock", "stop", "unlock"]
 
 
 def test_the_lock_stands_before_the_venue_is_asked(
@@ -236,15 +234,6 @@ def test_a_file_in_the_home_locks_one_or_all(tmp_path: Path) -> None:
     assert locked(tmp_path, "twin") is not None and locked(tmp_path, "live") is not None
     with pytest.raises(InputError, match="stops every environment"):
         unlock(tmp_path, "twin", why=Lock("ok", "ann", 1))
-
-
-def test_a_journal_cut_short_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    note(tmp_path, "twin", row={"act": "a"})
-    path = safety_folder(tmp_path, "twin") / "journal.jsonl"
-    with path.open("a") as file:
-        file.write('{"act": "b')
-    assert notes(tmp_path, "twin") == [{"act": "a"}]
-    assert json.loads(path.read_text().splitlines()[0]) == {"act": "a"}
 
 
 def test_purchases_of_zero_are_not_kept(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def port_of(settings: "AlertSettings") -> "AppriseAlerts":
 def alerts_of(settings: "AlertSettings", home: Path, *, environment: str) -> "Alerts":
     """Return the alerts of an environment; one that does not arrive is an incident.
 
-    Where no address is set each is a line in the environment's journal instead.
+    Where no address is set each is an act in the audit trail instead.
 
     Raises
     ------
@@ -42,9 +42,9 @@ def alerts_of(settings: "AlertSettings", home: Path, *, environment: str) -> "Al
     """
     from openalpha.books.accounts import environment_of
     from openalpha.net.alerts import Alerts, Severity
+    from openalpha.store.audit import AuditTrail
     from openalpha.trading.orders.side import Incident
     from openalpha.trading.run.incidents import IncidentBook
-    from openalpha.trading.safety.emergency_lock import note
 
     is_set = bool(settings.urls.get_secret_value().split())
 
@@ -56,8 +56,9 @@ def alerts_of(settings: "AlertSettings", home: Path, *, environment: str) -> "Al
                 book = IncidentBook(home, environment_of(environment))
                 book.add(Incident("alert_failed", said, alert.ts_ms), run_id="")
             else:
-                row = {"act": "alert", "ts_ms": alert.ts_ms, "words": alert.words, "failed": said}
-                note(home, environment, row=row)
+                AuditTrail(home).add(
+                    "alert", environment=environment, words=alert.words, failed=said
+                )
         except OpenAlphaError:
             return  # neither people nor the disk can be told; the log said so already
 

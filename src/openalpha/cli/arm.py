@@ -178,11 +178,10 @@ def off(
     quiet: QuietOption = False,
 ) -> None:
     """End the arming of live trading; a run that trades now stops opening at its next look."""
-    from openalpha.core.clock import SystemClock
     from openalpha.trading.safety.arming import disarm
 
     home, screen = home_of(config, settings), Screen(json_to, is_quiet=quiet)
-    stood = disarm(home, "live", who="command line", ts_ms=SystemClock().now_ms())
+    stood = disarm(home, "live", who="command line")
     screen.show("Live is no longer armed." if stood else "Live was not armed.")
     screen.result({"schema": _SCHEMA, "was_armed": stood})
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openalpha.cli.modes import refuse_tests
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -123,8 +124,9 @@ def histories_of(
     Raises
     ------
     InputError, DataError
-        If one of them is not there, or is not fit for a run.
+        If one of them is not there, or is not fit for a run; if this installation tests nothing.
     """
+    refuse_tests(loaded.settings.trading.mode)
     found: dict[str, History] = {}
     for source in wanted.sources:
         history = _read(source, wanted, loaded, capital=capital)

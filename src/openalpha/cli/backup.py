@@ -47,6 +47,7 @@ def create(
 ) -> None:
     """Back up books, run logs, risk's memory, keys and settings while everything goes on."""
     from openalpha.core.clock import SystemClock, format_ms
+    from openalpha.store.audit import AuditTrail
     from openalpha.store.backup import create_backup
     from openalpha.store.database import REVISION
 
@@ -59,6 +60,7 @@ def create(
     with _server_tables(loaded) as extra:
         facts = {"created": format_ms(now_ms), "schema": REVISION, "has_server": bool(extra)}
         made = create_backup(home, target, facts=facts, passphrase=passphrase, extra=extra)
+    AuditTrail(home).note("backup.create", file=str(target), files=len(made.members))
     screen.show(f"Wrote {target}: {len(made.members)} files, {made.size / 1e6:,.1f} MB.")
     for words in made.left_out:
         screen.remark(f"left out {words}")
@@ -98,6 +100,7 @@ def restore(
     quiet: QuietOption = False,
 ) -> None:
     """Make a home from a backup, prove its books, and lock every environment it traded in."""
+    from openalpha.store.audit import AuditTrail
     from openalpha.store.backup import restore_backup, verify_backup
 
     screen = Screen(json_to, is_quiet=quiet)
@@ -115,6 +118,7 @@ def restore(
     screen.show(f"Restored {len(found.members)} files of {found.facts['created']} into {to}.")
     for words in found.left_out:
         screen.remark(f"not in the backup: {words}")
+    AuditTrail(to).note("backup.restore", file=str(file), created=found.facts["created"])
     books = _proven_books(to, database)
     for words in books:
         screen.show(words)

@@ -4,6 +4,7 @@ A reporting command takes `JsonOption`, `SetOption`, `ConfigOption` and `QuietOp
 through a `Screen`: results on stdout, progress and remarks on stderr, JSON where it was asked for.
 """
 
+import itertools
 import json
 import math
 import os
@@ -29,6 +30,7 @@ __all__ = [
     "QuietOption",
     "Screen",
     "SetOption",
+    "command_words",
     "read_settings",
     "to_json",
     "write_text",
@@ -64,6 +66,12 @@ def read_settings(config: Path | None, overrides: Sequence[str] | None) -> "Load
     from openalpha.settings import load_settings
 
     return load_settings(config, overrides or (), environ=os.environ)
+
+
+def command_words() -> str:
+    """Return the command of this process, without its options: `openalpha keys list`."""
+    words = itertools.takewhile(lambda word: not word.startswith("-"), sys.argv[1:3])
+    return " ".join(("openalpha", *words))
 
 
 class Screen:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openalpha.cli.conventions import command_words
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,10 +42,15 @@ def home_of(config: Path | None, overrides: Sequence[str] | None) -> Path:
 
 
 def vault_of(home: Path, *, source: str | None = None) -> "Vault":
-    """Return the home's vault."""
+    """Return the home's vault; each use of a key stands in the audit trail."""
+    from openalpha.store.audit import AuditTrail
     from openalpha.store.keys import Vault
 
-    return Vault(home, environ=os.environ, source=source)
+    def told(act: str, name: str) -> None:
+        # A disk that refuses must not keep an emergency stop from its key.
+        AuditTrail(home).note(f"key.{act}", key=name, command=command_words())
+
+    return Vault(home, environ=os.environ, source=source, told=told)
 
 
 def broker_of(home: Path, *, redis_url: str = "") -> "RateBroker":

@@ -17,6 +17,7 @@ from openalpha.cli.conventions import (
 )
 from openalpha.cli.ledger_open import amount_of, open_books
 from openalpha.cli.live_options import EnvironmentOption, RunOption, the_run
+from openalpha.cli.modes import refuse_run
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -206,6 +207,7 @@ def _order(said: _Said, folder: "RunFolder", wish: dict[str, Any]) -> None:
     """Show what is about to be done at which price, let a person confirm it, and do it."""
     from openalpha.cli.live_options import current
 
+    refuse_run(said.loaded.settings.trading.mode, folder.environment.name.lower())
     amount_of(str(wish["qty"]), "QTY")
     price = current(folder).get("prices", {}).get(wish["instrument"])
     if price is None:

@@ -131,6 +131,7 @@ COMMANDS = (
     Entry("tax", "openalpha.cli.tax", "Australian tax: imports, reports, plans, archive.", _BOOKS),
     Entry("rates", "openalpha.cli.rates", "Import and show published rates in AUD.", _BOOKS),
     Entry("config", "openalpha.cli.config", "Write, show and check the settings.", _HOUSE),
+    Entry("audit", "openalpha.cli.audit", "Who did what to trading, when and why.", _HOUSE),
     Entry(
         "backup", "openalpha.cli.backup", "Back up what cannot be made again; restore it.", _HOUSE
     ),

@@ -17,6 +17,7 @@ from openalpha.cli.conventions import (
     SetOption,
     read_settings,
 )
+from openalpha.cli.modes import refuse_run
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -101,18 +102,33 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         if strategy or instrument:
             raise InputError("--resume goes on with a run as it is; leave the other options out")
         folder = _opened(loaded, resume)
+        refuse_run(loaded.settings.trading.mode, folder.environment.name.lower())
+        folder.note_act("run.resume")
     else:
         asked = asked_of(strategy or (), param or (), share or ())
         typed = _Typed(
             environment, instrument or (), timeframe, feed, (since, until), capital, lasts
         )
         folder = _new(screen, loaded, asked, typed)
-    _lead(screen, loaded, folder)
+        folder.note_act("run.start", strategies=[one.ref for one in asked])
+    with _noted(folder):
+        _lead(screen, loaded, folder)
     found = folder.status()
     if not quiet and json_to != "-":
         show_books(screen, found)
     screen.remark(f"Run {folder.id} {found['mode']}: {found['why']}")
     screen.result({"schema": "openalpha.run/1", **found})
+
+
+@contextmanager
+def _noted(folder: "RunFolder") -> Iterator[None]:
+    """Add to the audit trail how the leading of a run ended."""
+    try:
+        yield
+    except BaseException as error:
+        folder.note_act("run.left", why=str(error) or type(error).__name__)
+        raise
+    folder.note_act("run.end", why=folder.status().get("why", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +149,7 @@ def _new(
 ) -> "RunFolder":
     from openalpha.trading.safety.emergency_lock import refuse_if_locked
 
+    refuse_run(loaded.settings.trading.mode, typed.environment)
     refuse_if_locked(loaded.home, typed.environment)
     if typed.environment == "paper" and not asked:
         raise InputError("nothing to run: add --strategy NAME (`openalpha strategy list`)")

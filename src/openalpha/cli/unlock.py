@@ -35,6 +35,7 @@ def unlock(
     """Let a locked environment trade again; live has to be armed anew as well."""
     from openalpha.core.clock import SystemClock
     from openalpha.risk.memory import RiskMemory
+    from openalpha.store.audit import AuditTrail
     from openalpha.trading.safety.emergency_lock import Lock, locked
     from openalpha.trading.safety.emergency_lock import unlock as end_lock
 
@@ -56,6 +57,7 @@ def unlock(
     why = Lock(reason, "command line", SystemClock().now_ms())
     if found is not None:
         end_lock(home, name, why=why)
+    AuditTrail(home).add("release", environment=name, reason=reason, resets=reset_high_water)
     memory.ask_release(ts_ms=why.ts_ms, who=why.who, words=reason, reset=reset_high_water)
     screen.show(f"{name} may trade again; breakers whose cause still stands step in at once.")
     screen.result({"schema": "openalpha.unlock/1", "environment": name, "was": was})

@@ -21,7 +21,12 @@ from openalpha.net.alert_settings import AlertSettings
 from openalpha.research.settings import ReportSettings
 from openalpha.risk.settings import BreakerSettings, LimitSettings, RiskSettings, SizingSettings
 from openalpha.trading.run.allocation import AllocationSettings
-from openalpha.trading.run.settings import ExecutionSettings, FeedSettings, PaperSettings
+from openalpha.trading.run.settings import (
+    ExecutionSettings,
+    FeedSettings,
+    PaperSettings,
+    TradingSettings,
+)
 from openalpha.trading.safety.arming_settings import ArmingSettings
 from openalpha.trading.safety.guardian_settings import GuardianSettings
 from openalpha.venue.bybit.settings import ExchangeSettings
@@ -65,5 +70,6 @@ class Settings:
     guardian: GuardianSettings = field(default_factory=GuardianSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     books: BooksSettings = field(default_factory=BooksSettings)
+    trading: TradingSettings = field(default_factory=TradingSettings)
     feed: FeedSettings = field(default_factory=FeedSettings)
     paper: PaperSettings = field(default_factory=PaperSettings)

@@ -14,7 +14,7 @@ import importlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,15 +43,23 @@ class Vault:
     source : str or None
         Where a new vault keeps its key: environment, keyring or file. None: the first of these
         that is there.
+    told : callable or None
+        Told what was done with which key: `use`, `add`, `replace`, `remove`; `seal` for the vault.
     """
 
     def __init__(
-        self, home: Path, *, environ: Mapping[str, str], source: str | None = None
+        self,
+        home: Path,
+        *,
+        environ: Mapping[str, str],
+        source: str | None = None,
+        told: Callable[[str, str], object] | None = None,
     ) -> None:
         self._home = home
         self._path = home / "keys.vault"
         self._environ = environ
         self._wanted = source
+        self._told = told if told is not None else _nobody
 
     def names(self) -> list[str]:
         """Return the names under which keys lie here."""
@@ -76,6 +84,7 @@ class Vault:
         row = self._open()[0].get(name)
         if row is None:
             raise InputError(f"there is no key for {name}; add one by `openalpha keys add {name}`")
+        self._told("use", name)
         return ExchangeKey(row["api_key"], row["secret"], row["url"], row.get("note", ""))
 
     def put(self, name: str, key: ExchangeKey, *, replaces: bool = False) -> None:
@@ -101,6 +110,7 @@ class Vault:
                 "note": key.note,
             }
             self._seal(rows, master)
+        self._told("replace" if replaces else "add", name)
 
     def remove(self, name: str) -> None:
         """Forget a key.
@@ -115,6 +125,7 @@ class Vault:
             if rows.pop(name, None) is None:
                 raise InputError(f"there is no key for {name}; `openalpha keys list` shows them")
             self._seal(rows, master)
+        self._told("remove", name)
 
     def rotate(self) -> None:
         """Seal the vault with a fresh key of its own and forget the old one."""
@@ -129,6 +140,7 @@ class Vault:
             self._seal(rows, new, source=source)
             if source != "environment":
                 self._keep(source, [new])
+        self._told("seal", "")
 
     def _open(self) -> tuple[dict[str, dict[str, str]], bytes | None]:
         """Return all keys, and the vault's own; (nothing, None) while there is no vault."""
@@ -279,6 +291,10 @@ class Vault:
             yield
         finally:
             os.close(handle)
+
+
+def _nobody(act: str, name: str) -> None:
+    """Tell nobody."""
 
 
 def _keyring() -> Any:

@@ -100,17 +100,17 @@ def test_an_alert_that_fails_is_an_incident(inbox: Inbox, home: Path) -> None:
     assert (incident.code, incident.count) == ("alert_failed", 2)
 
 
-def test_without_an_address_an_alert_is_a_line_of_the_journal(home: Path) -> None:
+def test_without_an_address_an_alert_is_an_act_on_the_trail(home: Path) -> None:
     from openalpha.cli.alert_port import alerts_of
     from openalpha.core.messages import Environment
     from openalpha.net.alert_settings import AlertSettings
+    from openalpha.store.audit import AuditTrail
     from openalpha.trading.run.incidents import IncidentBook
-    from openalpha.trading.safety.emergency_lock import notes
 
     alerts = alerts_of(AlertSettings(), home, environment="twin")
     alerts.tell(Alert("the trader is silent", Severity.CRITICAL, 7, "twin"))
     alerts.close()
-    (row,) = notes(home, "twin")
-    assert (row["act"], row["words"]) == ("alert", "the trader is silent")
-    assert "no alert address is set" in row["failed"]
+    (act,) = AuditTrail(home).acts()
+    assert (act.name, act.details["words"]) == ("alert", "the trader is silent")
+    assert "no alert address is set" in act.details["failed"]
     assert IncidentBook(home, Environment.TWIN).open_ones() == []

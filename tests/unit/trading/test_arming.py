@@ -16,6 +16,7 @@ from openalpha.core.errors import ConfigError, InputError
 from openalpha.engine.signals import EngineSettings
 from openalpha.risk.limits import Limits
 from openalpha.risk.settings import BreakerSettings, SizingSettings
+from openalpha.store.audit import AuditTrail
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import KEY_VARIABLE
 from openalpha.trading.safety.arming import (
@@ -28,7 +29,7 @@ from openalpha.trading.safety.arming import (
     require_armed,
 )
 from openalpha.trading.safety.arming_codes import Codes
-from openalpha.trading.safety.emergency_lock import Lock, lock, notes, unlock
+from openalpha.trading.safety.emergency_lock import Lock, lock, unlock
 
 NOW = 1_700_000_010_000
 KEY = ExchangeKey("abcdefgh1234", "secret", "https://venue.test")
@@ -122,8 +123,8 @@ def test_what_was_signed_may_trade_until_it_ends(tmp_path: Path, codes: Codes) -
     for at_ms in (NOW + HOUR_MS, NOW - 1):
         with pytest.raises(InputError, match="was armed from"):
             required(tmp_path, codes, at_ms=at_ms)
-    assert disarm(tmp_path, "live", who="ann", ts_ms=NOW)
-    assert not disarm(tmp_path, "live", who="ann", ts_ms=NOW)
+    assert disarm(tmp_path, "live", who="ann")
+    assert not disarm(tmp_path, "live", who="ann")
     with pytest.raises(InputError, match="not armed"):
         required(tmp_path, codes)
 
@@ -204,7 +205,7 @@ def test_a_stop_disarms_and_what_is_locked_cannot_be_armed(tmp_path: Path, codes
     unlock(tmp_path, "live", why=Lock("calm", "ann", NOW))
     with pytest.raises(InputError, match="not armed"):
         required(tmp_path, codes)
-    assert [row["act"] for row in notes(tmp_path, "live")] == ["arm", "lock", "unlock"]
+    assert [act.name for act in AuditTrail(tmp_path).acts()] == ["arm", "lock", "unlock"]
 
 
 @pytest.mark.parametrize(

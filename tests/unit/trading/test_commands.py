@@ -14,13 +14,14 @@ from openalpha.trading.run.commands import Command, CommandPort, send_command
 def answered(path: Path, line: bytes) -> dict[str, Any]:
     """Open a port, say a line to it, return its answer and what it took."""
     taken: list[Command] = []
+    heard: list[str] = []
 
     def take(command: Command) -> dict[str, Any]:
         taken.append(command)
         return {"taken": command.verb}
 
     async def speak() -> bytes:
-        port = CommandPort(path, take)
+        port = CommandPort(path, take, heard=lambda command, _: heard.append(command.verb))
         await port.open()
         assert oct(path.stat().st_mode)[-3:] == "600"
         reader, writer = await asyncio.open_unix_connection(str(path))
@@ -31,6 +32,7 @@ def answered(path: Path, line: bytes) -> dict[str, Any]:
         return answer
 
     answer = json.loads(asyncio.run(speak()))
+    assert heard == [one.verb for one in taken if one.verb != "STATUS"]
     return {**answer, "commands": taken}
 
 
@@ -68,7 +70,7 @@ def test_a_socket_left_behind_is_replaced_however_deep_it_lies(tmp_path):
     answers = []
 
     async def speak() -> None:
-        port = CommandPort(path, lambda command: {"taken": command.verb})
+        port = CommandPort(path, lambda command: {"taken": command.verb}, heard=lambda *_: None)
         await port.open()
         said = asyncio.to_thread(send_command, path, Command("RESUME"))
         answers.append(await said)

@@ -92,7 +92,7 @@ class Driver:
             If log or books fail; the run can be started again.
         """
         assert self._log is not None, "start it first"
-        port = CommandPort(self.folder.port, self._command)
+        port = CommandPort(self.folder.port, self._command, heard=self.folder.note_command)
         await port.open()
         pump = asyncio.create_task(self._pump())
         try:

@@ -72,10 +72,18 @@ class CommandPort:
         In the run's folder.
     take : callable
         Is given each command; what it returns is the answer.
+    heard : callable
+        Told each command that asks for more than the status, and what was answered.
     """
 
-    def __init__(self, path: Path, take: Callable[[Command], Mapping[str, Any]]) -> None:
-        self._path, self._take = path, take
+    def __init__(
+        self,
+        path: Path,
+        take: Callable[[Command], Mapping[str, Any]],
+        *,
+        heard: Callable[[Command, Mapping[str, Any]], object],
+    ) -> None:
+        self._path, self._take, self._heard = path, take, heard
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
@@ -105,17 +113,26 @@ class CommandPort:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(10):
-                line = await reader.readline()
-                try:
-                    answer = {"ok": True, **self._take(Command.of(line))}
-                except InputError as error:
-                    answer = {"ok": False, "words": error.message}
+                answer = self._answer(await reader.readline())
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (OSError, TimeoutError):
             pass  # whoever asked is gone
         finally:
             writer.close()
+
+    def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            command = Command.of(line)
+        except InputError as error:
+            return {"ok": False, "words": error.message}
+        try:
+            answer = {"ok": True, **self._take(command)}
+        except InputError as error:
+            answer = {"ok": False, "words": error.message}
+        if command.verb != "STATUS":
+            self._heard(command, answer)
+        return answer
 
 
 def send_command(path: Path, command: Command, *, timeout_s: float = 10.0) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from typing import Any
 from openalpha.core.clock import format_ms
 from openalpha.core.errors import InputError, StorageError
 from openalpha.core.messages import Environment
+from openalpha.store.audit import AuditTrail
 from openalpha.store.run_log import canonical_json
 from openalpha.store.runs import RunStore, StoredRun, new_run_id
+from openalpha.trading.run.commands import Command
 from openalpha.trading.run.plan import RunPlan, circumstances
 
 __all__ = ["RunFolder", "begin_run", "open_live_run", "run_folders"]
@@ -60,6 +62,18 @@ class RunFolder:
     def feed(self) -> dict[str, Any]:
         """Return where its market comes from."""
         return dict(self.record()["feed"])
+
+    def note_act(self, name: str, **details: Any) -> None:
+        """Add what a person did with the run to the audit trail of its home."""
+        trail = AuditTrail(self.path.parents[2])
+        trail.note(name, environment=self.environment.name.lower(), run=self.id, **details)
+
+    def note_command(self, command: Command, answer: Mapping[str, Any]) -> None:
+        """Add a command that the run was given, and whether it took it."""
+        said = {"reason": command.reason, "flatten": command.is_flatten, "wish": command.wish}
+        refused = "" if answer.get("ok") else str(answer.get("words", ""))
+        details = {name: value for name, value in (said | {"refused": refused}).items() if value}
+        self.note_act(f"run.{command.verb.lower()}", **details)
 
     def keep_status(self, status: Mapping[str, Any]) -> None:
         """Replace what is said of where the run stands; readers find the old or the new.

@@ -19,6 +19,7 @@ from typing import Any
 from openalpha.core.errors import InputError, StorageError, UnknownName
 from openalpha.core.messages import Environment
 from openalpha.store.atomic import storage_errors
+from openalpha.store.audit import AuditTrail
 from openalpha.store.run_log import canonical_json
 from openalpha.trading.orders.side import Incident
 
@@ -137,7 +138,11 @@ class IncidentBook:
             if not found.is_open:
                 raise InputError(f"incident {found.id} is settled already: {found.note}")
             _append(handle, {"id": found.id, "settled_ms": now_ms, "note": note.strip()})
-            return _replayed(handle)[found.id]
+            settled = _replayed(handle)[found.id]
+        name = self.environment.name.lower()
+        details = {"incident": settled.id, "code": settled.code, "reason": settled.note}
+        AuditTrail(self.home).note("incident.settle", environment=name, **details)
+        return settled
 
     def all(self) -> list[KeptIncident]:
         """Return every incident, oldest first."""

@@ -5,7 +5,21 @@ from decimal import Decimal
 
 from openalpha.trading.run.allocation import AllocationSettings
 
-__all__ = ["ExecutionSettings", "FeedSettings", "Handling", "PaperSettings"]
+__all__ = ["ExecutionSettings", "FeedSettings", "Handling", "PaperSettings", "TradingSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class TradingSettings:
+    """How far an installation goes."""
+
+    mode: str = field(
+        default="live_trade",
+        metadata={
+            "help": "how far this installation goes: it shows what is kept, tests on history "
+            "too, trades without real money too, or trades live once that is armed",
+            "choices": ("dashboard_only", "backtest_only", "paper_trade", "live_trade"),
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,12 @@ from openalpha.engine.signals import EngineSettings
 from openalpha.risk.limits import Limits
 from openalpha.risk.settings import BreakerSettings
 from openalpha.store.atomic import write_bytes
+from openalpha.store.audit import AuditTrail
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.frames import canonical_json
 from openalpha.trading.run.settings import Handling
 from openalpha.trading.safety.arming_codes import Codes
-from openalpha.trading.safety.emergency_lock import note, refuse_if_locked
+from openalpha.trading.safety.emergency_lock import refuse_if_locked
 
 __all__ = [
     "Armed",
@@ -199,28 +200,27 @@ def arm(
     """
     refuse_if_locked(home, terms.environment)
     armed = Armed(terms, armed_ms, expires_ms, tuple(persons))
-    row = {
-        "act": "arm",
-        "ts_ms": armed_ms,
-        "persons": list(persons),
-        "expires_ms": expires_ms,
-        "strategies": [name for name, *_ in terms.strategies],
-        "resume_after_restart": terms.resume_after_restart,
-    }
-    note(home, terms.environment, row=row)
+    AuditTrail(home).add(
+        "arm",
+        environment=terms.environment,
+        persons=list(persons),
+        expires_ms=expires_ms,
+        strategies=[name for name, *_ in terms.strategies],
+        resume_after_restart=terms.resume_after_restart,
+    )
     content = _content(armed)
     signed = {"armed": content, "signature": _signature(content, codes)}
     write_bytes(_path(home, terms.environment), json.dumps(signed, indent=1).encode())
     return armed
 
 
-def disarm(home: Path, environment: str, *, who: str, ts_ms: int) -> bool:
+def disarm(home: Path, environment: str, *, who: str) -> bool:
     """End an arming; return whether one stood."""
     path = _path(home, environment)
     if not path.exists():
         return False
     path.unlink(missing_ok=True)
-    note(home, environment, row={"act": "disarm", "ts_ms": ts_ms, "who": who})
+    AuditTrail(home).add("disarm", environment=environment, by=who)
     return True
 
 

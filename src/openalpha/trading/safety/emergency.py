@@ -12,8 +12,9 @@ from pathlib import Path
 
 from openalpha.core.clock import Clock
 from openalpha.core.errors import OpenAlphaError
+from openalpha.store.audit import AuditTrail
 from openalpha.trading.safety.emergency_holdings import keep_bought, read_bought, sales_of
-from openalpha.trading.safety.emergency_lock import Lock, lock, note
+from openalpha.trading.safety.emergency_lock import Lock, lock
 from openalpha.venue.bybit.client import BybitClient
 from openalpha.venue.bybit.flatten import Flattened, flatten
 
@@ -104,7 +105,7 @@ def emergency_stop(
     if not order.keep_positions:
         _sell(order, client, done, ends, pause)
     done.is_done = not done.left
-    _noted(order, clock, done)
+    _noted(order, done)
     return done
 
 
@@ -195,20 +196,19 @@ def _once(words: list[str], one: str) -> None:
         words.append(one)
 
 
-def _noted(order: StopOrder, clock: Clock, done: Stop) -> None:
-    row = {
-        "act": "stop",
-        "ts_ms": clock.now_ms(),
-        "who": order.who,
-        "words": order.words,
-        "keep_positions": order.keep_positions,
-        "include_holdings": order.include_holdings,
-        "is_done": done.is_done,
-        "cancelled": done.cancelled,
-        "closing_orders": done.closing_orders,
-        "left": done.left,
-    }
+def _noted(order: StopOrder, done: Stop) -> None:
     try:
-        note(order.home, order.environment, row=row)
+        AuditTrail(order.home).add(
+            "stop",
+            environment=order.environment,
+            by=order.who,
+            reason=order.words,
+            keep_positions=order.keep_positions,
+            include_holdings=order.include_holdings,
+            is_done=done.is_done,
+            cancelled=done.cancelled,
+            closing_orders=done.closing_orders,
+            left=done.left,
+        )
     except OpenAlphaError as error:
         done.troubles.append(f"the stop could not be journalled: {error}")

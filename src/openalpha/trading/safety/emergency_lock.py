@@ -9,18 +9,16 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from openalpha.core.clock import format_ms
-from openalpha.core.errors import InputError, StorageError
+from openalpha.core.errors import InputError
 from openalpha.store.atomic import storage_errors, write_bytes
+from openalpha.store.audit import AuditTrail
 
 __all__ = [
     "Lock",
     "lock",
     "locked",
-    "note",
-    "notes",
     "refuse_if_locked",
     "safety_folder",
     "stop_files",
@@ -28,7 +26,6 @@ __all__ = [
 ]
 
 _FILE = "lock.json"
-_JOURNAL = "journal.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class Lock:
 
 
 def safety_folder(home: Path, environment: str) -> Path:
-    """Return where what keeps an environment safe lies: lock, heartbeats, journal of stops."""
+    """Return where what keeps an environment safe lies: lock, heartbeats."""
     return home / "safety" / environment
 
 
@@ -109,7 +106,7 @@ def lock(home: Path, environment: str, *, why: Lock) -> None:
     if locked(home, environment) is None or not (folder / _FILE).exists():
         write_bytes(folder / _FILE, json.dumps(asdict(why)).encode())
     (home / "arming" / f"{environment}.json").unlink(missing_ok=True)
-    note(home, environment, row={"act": "lock", **asdict(why)})
+    AuditTrail(home).add("lock", environment=environment, reason=why.words, by=why.who)
 
 
 def unlock(home: Path, environment: str, *, why: Lock) -> Lock | None:
@@ -132,51 +129,10 @@ def unlock(home: Path, environment: str, *, why: Lock) -> Lock | None:
     if found is None:
         return None
     # Noted first: there is no unlocking that nobody can see.
-    note(home, environment, row={"act": "unlock", "was": str(found), **asdict(why)})
+    AuditTrail(home).add(
+        "unlock", environment=environment, was=str(found), reason=why.words, by=why.who
+    )
     with storage_errors(str(own)):
         own.unlink(missing_ok=True)
         (safety_folder(home, environment) / _FILE).unlink(missing_ok=True)
     return found
-
-
-def note(home: Path, environment: str, *, row: dict[str, Any]) -> None:
-    """Add a line to the journal of stops, locks and armings; on disk before it returns.
-
-    Raises
-    ------
-    StorageError
-        If the disk refuses.
-    """
-    path = safety_folder(home, environment) / _JOURNAL
-    with storage_errors(str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(handle, (json.dumps(row, sort_keys=True, default=str) + "\n").encode())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def notes(home: Path, environment: str) -> list[dict[str, Any]]:
-    """Return the journal's lines, oldest first; one that a crash cut short is left out.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be read.
-    """
-    path = safety_folder(home, environment) / _JOURNAL
-    try:
-        lines = path.read_text("utf-8", "replace").splitlines()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read ({error.strerror})") from None
-    rows = []
-    for line in lines:
-        try:
-            rows.append(dict(json.loads(line)))
-        except ValueError:
-            continue
-    return rows

@@ -12,6 +12,7 @@ from pathlib import Path
 from openalpha.core.clock import Clock, format_ms
 from openalpha.core.errors import InputError, VenueUnavailable
 from openalpha.core.messages import Environment
+from openalpha.store.audit import AuditTrail
 from openalpha.trading.run.commands import Command, send_command
 from openalpha.trading.run.folder import RunFolder, run_folders
 from openalpha.trading.safety.emergency_lock import locked
@@ -85,7 +86,9 @@ def wipe(
         target.parent.mkdir(parents=True, exist_ok=True)
         root.rename(target)
         where = str(target)
-    return Wiped(tuple(folder.id for folder in stopped), len(folders), where)
+    done = Wiped(tuple(folder.id for folder in stopped), len(folders), where)
+    AuditTrail(home).note("wipe", environment=name, runs=done.runs, archive=where)
+    return done
 
 
 def _refuse_left(folder: RunFolder) -> None:

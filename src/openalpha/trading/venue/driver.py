@@ -160,7 +160,7 @@ class VenueDriver:
 
     async def lead(self) -> str:
         """Lead the run until it ends; returns why."""
-        port = CommandPort(self.folder.port, self.command)
+        port = CommandPort(self.folder.port, self.command, heard=self.folder.note_command)
         await port.open()
         try:
             while self.desk.mode is not Mode.ENDED and not self.is_restarting:
