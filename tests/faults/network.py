@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ from openalpha.venue.twin.sockets import Hub, Session
 from tests.fakes.bybit import answer_of
 from tests.fakes.twin import Client
 
+_TROUBLED = re.compile(rb'^\{"retCode": ?10(002|006|016|018|429),')
+"""An answer that says no more than that the exchange does not answer now."""
 TOPICS = ("order", "execution", "position", "wallet")
 
 
@@ -54,6 +57,8 @@ class Network:
     weather: Weather = field(default_factory=Weather)
     late: list[tuple[int, Request]] = field(default_factory=list)
     asked: int = 0
+    troubled_ms: int = 0
+    """When a request was last given up, lost or turned away."""
     _answer: Callable[[Request], Response] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +66,16 @@ class Network:
 
     def send(self, request: Request) -> Response:
         self.asked += 1
+        is_answered = False
+        try:
+            response = self._sent(request)
+            is_answered = response.status == 200 and not _TROUBLED.match(response.body)
+            return response
+        finally:
+            if not is_answered:
+                self.troubled_ms = self.clock.now_ms()
+
+    def _sent(self, request: Request) -> Response:
         path = request.url.partition("/v5/")[2].partition("?")[0]
         self.step(f"sending {path}")
         self.clock.advance(self.draw.randint(1, 20))

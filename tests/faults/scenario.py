@@ -11,6 +11,8 @@ from tests.faults.plans import scripted
 from tests.faults.world import World
 
 TURNS = 60
+LONGEST_MS = 10_000
+"""Longest recovery, once the exchange answers what it is asked."""
 # Ordinary nights, and the nights on which clocks are changed in Sydney, London and New York.
 STARTS_MS = (
     1_700_000_000_000,
@@ -45,6 +47,7 @@ class Verdict:
     orders: int = 0
     fills: int = 0
     recoveries_ms: list[int] = field(default_factory=list)
+    served_ms: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -78,7 +81,8 @@ def run_scenario(seed: int) -> Verdict:
     except AssertionError as error:
         verdict.faults = [f"{type(error).__name__}: {str(error)[:400]}"]
     verdict.crashes = world.crashes
-    verdict.recoveries_ms = world.recoveries_ms
+    verdict.recoveries_ms, verdict.served_ms = world.recoveries_ms, world.served_ms
+    verdict.faults += [f"recovery took {ms} ms" for ms in world.served_ms if ms > LONGEST_MS]
     if world.trader is not None:
         verdict.orders = len(world.trader.side.record.orders)
         verdict.fills = len(world.trader.heard.fills)

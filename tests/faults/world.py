@@ -61,6 +61,9 @@ class World:
     crashes: int = 0
     turns: int = 0
     recoveries_ms: list[int] = field(default_factory=list)
+    """From the start of the trader until every fate is known."""
+    served_ms: list[int] = field(default_factory=list)
+    """The same from when its questions were answered: the last one that was not, or its start."""
     trader: Trader | None = None
     _began_ms: int = 0
 
@@ -180,7 +183,9 @@ class World:
         trader.take(FrameKind.TIMER, canonical_json({"decide": int(decide)}), self.now_ms())
         trader.send(self.clock.now_ms())
         if self._began_ms and trader.side.is_recovered:
-            self.recoveries_ms.append(self.clock.now_ms() - self._began_ms)
+            now_ms = self.clock.now_ms()
+            self.recoveries_ms.append(now_ms - self._began_ms)
+            self.served_ms.append(now_ms - max(self._began_ms, self.network.troubled_ms))
             self._began_ms = 0
 
     def _die(self, down_ms: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from openalpha.core.clock import Clock
+from openalpha.core.errors import VenueUnavailable
 
 __all__ = ["Offset", "OffsetClock", "measure_offset"]
 
@@ -45,7 +46,8 @@ def measure_offset(ask_ms: Callable[[], int], clock: Clock, *, samples: int = 3)
     Parameters
     ----------
     ask_ms : callable
-        Returns the venue's time, UTC ms; its errors pass through.
+        Returns the venue's time, UTC ms; errors pass through. One that is not answered after
+        another was ends the measurement: what is known by then will do.
     samples : int
         At least 1.
 
@@ -59,7 +61,12 @@ def measure_offset(ask_ms: Callable[[], int], clock: Clock, *, samples: int = 3)
     best: Offset | None = None
     for _ in range(samples):
         before_ms = clock.now_ms()
-        venue_ms = ask_ms()
+        try:
+            venue_ms = ask_ms()
+        except VenueUnavailable:
+            if best is None:
+                raise
+            break
         after_ms = clock.now_ms()
         half = max(0, after_ms - before_ms + 1) // 2
         found = Offset(venue_ms - before_ms - half, half)
