@@ -17,6 +17,7 @@ from tests.faults.plans import BTC, placed
 from tests.faults.scenario import run_scenario, settled_verdict
 from tests.faults.stories import agrees, asked, buys, sells, world_of
 from tests.faults.trader import Trader, Wishes
+from tests.faults.whole import STORIES, crash_all
 from tests.faults.worked import WHOLE, Worked
 from tests.faults.world import World
 
@@ -68,6 +69,14 @@ def test_a_worked_order_is_whole_wherever_the_trader_dies(kind: Kind) -> None:
             # Its pieces are at the market or through it; a chase may rest unfilled to its end.
             assert filled == WHOLE, at
         assert world.crashes == 1
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_whole_loop_ended_now_and_then_in_a_story(name: str) -> None:
+    """`python -m tests.faults scenarios` ends it at every step of each story."""
+    report = crash_all(name, every=211, first=41)
+    assert report.points >= 2
+    assert report.faults == []
 
 
 def buys_by_the_clock(decision: int, side: BybitSide) -> Wishes:

@@ -181,6 +181,9 @@ class VenueDriver:
         if command.verb == "STATUS":
             return self._status(is_led=True)
         outcome = self.take(FrameKind.COMMAND, canonical_json(command.content()))
+        assert self._log is not None
+        # What a person was told is taken must outlive this process.
+        self._log.sync()
         self.turns.wake()
         return {"taken": command.verb, "run": self.folder.id, **outcome.answer}
 

@@ -1,0 +1,320 @@
+"""The product's own loop ended at each step of a story: worked, by hand, on spot, netted.
+
+What `World` leaves out is here: the desk, the gate, sub-books, people's commands, the ledger. The
+exchange is in memory and in lock-step, log and ledger are on the machine's disk. A process that
+ends leaves what it had written; what it had only queued is lost.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import event
+
+from openalpha.books.ledger import Ledger
+from openalpha.core.clock import MINUTE_MS
+from openalpha.core.errors import VenueUnavailable
+from openalpha.core.messages import Environment
+from openalpha.engine.signals import EngineSettings
+from openalpha.market.catalogue import instrument_for
+from openalpha.net import Request, Response
+from openalpha.store import run_log
+from openalpha.store.disk import AppendFile, RealDisk
+from openalpha.store.exchange_key import ExchangeKey
+from openalpha.store.run_log import FrameKind, read
+from openalpha.trading.feeds.venue_market import LockstepClock
+from openalpha.trading.paper.desk import Mode
+from openalpha.trading.paper.starting import Asked
+from openalpha.trading.run.commands import Command
+from openalpha.trading.run.folder import RunFolder
+from openalpha.trading.venue.driver import VenueDriver
+from openalpha.trading.venue.starting import (
+    VenueAccess,
+    VenueTerms,
+    begin_venue_run,
+    venue_driver,
+)
+from openalpha.venue.bybit.channel import Channel
+from openalpha.venue.twin import Exchange
+from tests.fakes.bybit import URL, account, answer_of
+from tests.fakes.live_runs import books
+from tests.fakes.twin import BTC, BTC_SPOT, new_exchange
+from tests.faults.network import Crash, Steps
+from tests.faults.outcome import Account, judged
+
+__all__ = ["STORIES", "Story", "WholeReport", "crash_all", "crash_in", "steps_of"]
+
+LINEAR, SPOT = "bybit_linear:BTCUSDT", "bybit_spot:BTCUSDT"
+_MOST_TURNS = 400
+Act = Callable[[VenueDriver], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is run: strategies on an instrument, and what people say at which bar."""
+
+    instrument: str
+    minutes: int
+    asked: tuple[Asked, ...] = ()
+    acts: tuple[tuple[int, str, Act], ...] = ()
+
+
+@dataclass
+class WholeReport:
+    """What came of one story, ended at some of its steps."""
+
+    name: str
+    points: int = 0
+    bad: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def _wish(**terms: Any) -> Act:
+    return lambda driver: terms
+
+
+def _newest(**terms: Any) -> Act:
+    """The same for the order of a person that was given last and is open."""
+
+    def act(driver: VenueDriver) -> Mapping[str, Any]:
+        open_ones = [o.link_id for o in driver.desk.side.record.open_orders()]
+        mine = [name for name in open_ones if name.startswith("manual-")]
+        return {"link": mine[-1], **terms}
+
+    return act
+
+
+def _all_of_it(driver: VenueDriver) -> Mapping[str, Any]:
+    """A sale of the coins that were bought."""
+    (book,) = driver.desk.books
+    return {"instrument": SPOT, "side": "sell", "qty": f"{book.tradable(0):f}"}
+
+
+def _worked(how: str, **more: Any) -> tuple[tuple[int, str, Act], ...]:
+    wish = {"instrument": LINEAR, "side": "buy", "qty": "0.03", "pieces": 3, "work": how}
+    return ((1, "ORDER", _wish(**wish, over_ms=4 * MINUTE_MS, **more)),)
+
+
+STORIES: dict[str, Story] = {
+    "a TWAP under way": Story(LINEAR, 6, acts=_worked("twap")),
+    "a VWAP under way": Story(LINEAR, 6, acts=_worked("vwap")),
+    "an iceberg under way": Story(LINEAR, 6, acts=_worked("iceberg", limit="61000")),
+    "a chase under way": Story(LINEAR, 6, acts=_worked("chase")),
+    "orders by hand": Story(
+        LINEAR,
+        5,
+        acts=(
+            (1, "ORDER", _wish(instrument=LINEAR, side="buy", qty="0.02")),
+            (1, "ORDER", _wish(instrument=LINEAR, side="buy", qty="0.05", limit="50000")),
+            (2, "AMEND", _newest(limit="51000")),
+            (3, "CANCEL", _newest()),
+            (4, "CLOSE", _wish(instrument=LINEAR)),
+        ),
+    ),
+    "orders by hand on spot": Story(
+        SPOT,
+        4,
+        acts=(
+            (1, "ORDER", _wish(instrument=SPOT, side="buy", qty="0.02")),
+            (2, "ORDER", _wish(instrument=SPOT, side="buy", qty="0.01", limit="50000")),
+            (3, "ORDER", _all_of_it),
+        ),
+    ),
+    "three strategies netted on one instrument": Story(
+        LINEAR,
+        14,
+        asked=(
+            Asked("ma_cross", {"fast": 2, "slow": 5}),
+            Asked("rsi_reversion", {"period": 3}),
+            Asked("ma_cross", {"fast": 3, "slow": 9}),
+        ),
+    ),
+}
+
+
+class _Way:
+    """The way to the exchange; a request's way out and its way back are steps."""
+
+    def __init__(self, exchange: Exchange, steps: Steps) -> None:
+        self._answer, self.steps = answer_of(exchange), steps
+
+    def send(self, request: Request) -> Response:
+        """See `Transport`."""
+        name = request.url.removeprefix(URL).partition("?")[0]
+        self.steps(f"sending {name}")
+        response = self._answer(request)
+        self.steps(f"processed {name}")
+        return response
+
+
+class _File:
+    """A file of the machine whose writes and syncs are steps."""
+
+    def __init__(self, file: AppendFile, steps: Steps) -> None:
+        self._file, self._steps = file, steps
+        self.truncate, self.close = file.truncate, file.close
+
+    def write(self, content: bytes) -> None:
+        """A step, then the write."""
+        self._steps("write")
+        self._file.write(content)
+
+    def sync(self) -> None:
+        """A step on either side of the sync."""
+        self._steps("sync")
+        self._file.sync()
+        self._steps("synced")
+
+
+class _Disk(RealDisk):
+    """The machine's disk, its appended files stepped."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+
+    def appender(self, path: Path, *, at: int) -> AppendFile:
+        """See `Disk`."""
+        return _File(super().appender(path, at=at), self._steps)
+
+
+class _Place:
+    """One home, its exchange, and the lives of the process that leads a run there."""
+
+    def __init__(self, home: Path, story: Story, at: int) -> None:
+        self.home, self.story = home, story
+        self.steps, self.answered = Steps(), set[str]()
+        self.exchange = new_exchange(BTC, BTC_SPOT, step_ms=10_000)
+        made = account(self.exchange)
+        self.key = ExchangeKey(made.api_key, made.secret, URL)
+        self.way = _Way(self.exchange, self.steps)
+        self.folder = begin_venue_run(
+            home,
+            story.asked,
+            instruments=[instrument_for(story.instrument)],
+            terms=VenueTerms(
+                Environment.TWIN, MINUTE_MS, Decimal(40_000), story.minutes * MINUTE_MS
+            ),
+            settings=EngineSettings(),
+            clock=LockstepClock(self.way, URL),
+        )
+        # What was asked before the run began is none of its steps.
+        self.steps.count, self.steps.at = 0, at
+        self.steps.names.clear()
+
+    def live(self) -> bool:
+        """One life of the process; False where it was ended before the run was over."""
+        driver = None
+        try:
+            with self._ledger() as ledger, patch.object(run_log, "RealDisk", self._disk):
+                driver = self._driver(ledger)
+                driver.start()
+                self._lead(driver)
+        except Crash:
+            return False
+        finally:
+            if driver is not None and driver._log is not None:
+                driver._log.close()
+        return True
+
+    def faults(self) -> list[str]:
+        """What is wrong at the end."""
+        channel = Channel(answering(self.exchange), self.key, clock=self.exchange.clock)
+        category = self.story.instrument.partition(":")[0].removeprefix("bybit_")
+        lost = self.answered - _reasons(self.folder)
+        found = [f"{reason} was answered and is lost" for reason in sorted(lost)]
+        with books(self.home) as ledger:
+            return [*found, *judged(Account(channel, category), self.folder, ledger)]
+
+    def _lead(self, driver: VenueDriver) -> None:
+        for _ in range(_MOST_TURNS):
+            if driver.desk.mode is Mode.ENDED:
+                driver.say(is_led=False)
+                return
+            self._say(driver)
+            driver.turns.step()
+        raise AssertionError("the run goes on for ever")
+
+    def _say(self, driver: VenueDriver) -> None:
+        """Say what is due; what was answered, or is on the log, was heard and is not said again."""
+        known = self.answered | _reasons(self.folder)
+        for number, (row, verb, act) in enumerate(self.story.acts):
+            reason = f"act {number}"
+            if driver.desk.rows >= row and reason not in known:
+                driver.command(Command(verb, reason, wish={"by": "ann", **act(driver)}))
+                self.answered.add(reason)
+                driver.turns.settle()
+
+    def _disk(self) -> _Disk:
+        return _Disk(self.steps)
+
+    @contextmanager
+    def _ledger(self) -> Iterator[Ledger]:
+        with books(self.home) as ledger:
+            event.listen(ledger.database.engine, "commit", lambda one: self.steps("commit"))
+            yield ledger
+
+    def _driver(self, ledger: Ledger) -> VenueDriver:
+        return venue_driver(
+            self.folder,
+            self.home,
+            access=VenueAccess(self.way, self.key, LockstepClock(self.way, URL)),
+            ledger=ledger,
+            entity="me",
+            hear=lambda words: None,
+        )
+
+
+def answering(exchange: Exchange) -> Any:
+    """A network to an exchange without steps."""
+    return _Way(exchange, Steps())
+
+
+def _reasons(folder: RunFolder) -> set[str]:
+    if not folder.log.is_dir():
+        return set()
+    frames = read(folder.log, {FrameKind.COMMAND})
+    return {str(json.loads(frame.payload)["reason"]) for frame in frames}
+
+
+def steps_of(story: Story, home: Path) -> list[str]:
+    """Return the names of a story's steps, nobody dying; it must be without a fault itself."""
+    place = _Place(home, story, -1)
+    assert place.live()
+    found = place.faults()
+    assert found == [], found
+    return place.steps.names
+
+
+def crash_all(name: str, *, every: int = 1, first: int = 1) -> WholeReport:
+    """End the process at each step of a story, or at every n-th, each in a home of its own."""
+    story, report = STORIES[name], WholeReport(name)
+    with tempfile.TemporaryDirectory(prefix="openalpha-whole-") as folder:
+        count = len(steps_of(story, Path(folder) / "alive"))
+        for at in range(first, count + 1, every):
+            found = crash_in(story, Path(folder) / str(at), at=at)
+            report.points += 1
+            report.bad += bool(found)
+            report.faults += [f"{name}: {fault}" for fault in found]
+    return report
+
+
+def crash_in(story: Story, home: Path, *, at: int) -> list[str]:
+    """End the process at one step of a story, start it again, and say what is wrong at the end."""
+    place = _Place(home, story, at)
+    lives = 1
+    try:
+        while not place.live():
+            lives += 1
+        name = place.steps.names[at - 1]
+        found = place.faults()
+    except (AssertionError, VenueUnavailable) as error:
+        name, found = "?", [f"{type(error).__name__}: {error}"]
+    if lives != 2:
+        found.append(f"{lives} lives, 2 expected")
+    return [f"step {at} ({name}): {fault}" for fault in found]
