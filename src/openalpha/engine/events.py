@@ -238,7 +238,7 @@ def check_event_run(
 def _terms(strategy: EventStrategy, units: Units, machine: Machine) -> list[Terms]:
     exits = strategy.params.exits()
     return [
-        Terms(instrument, setup, timeframe_ms=machine.timeframe_ms, exits=exits)
+        Terms(instrument, setup.steps, timeframe_ms=machine.timeframe_ms, exits=exits)
         for instrument, setup in zip(units.instruments, machine.instruments, strict=True)
     ]
 

@@ -95,7 +95,7 @@ def run_messages(
     journal = np.full((len(grid.ts_ms), 1), int(Reason.NO_SIGNAL), dtype=np.int8)
     terms = Terms(
         tape.history.instrument,
-        desk.instruments[0],
+        desk.instruments[0].steps,
         timeframe_ms=grid.timeframe_ms,
         exits=strategy.params.exits(),
     )

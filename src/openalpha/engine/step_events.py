@@ -185,7 +185,7 @@ class _LiveContext(EventContext):
         self._bar: tuple[float, float, float, float] = (np.nan,) * 4
         exits = strategy.params.exits()
         terms = [
-            Terms(bars.instrument, setup, timeframe_ms=machine.timeframe_ms, exits=exits)
+            Terms(bars.instrument, setup.steps, timeframe_ms=machine.timeframe_ms, exits=exits)
             for bars, setup in zip(self._so_far, machine.instruments, strict=True)
         ]
         machine.row = _FAR  # it is always led through the row just closed

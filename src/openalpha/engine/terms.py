@@ -1,7 +1,7 @@
 """An event strategy's order in words and floats, as the kernel wants it: in ticks and lots."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openalpha.core.errors import InputError
@@ -9,7 +9,7 @@ from openalpha.core.instruments import Instrument
 from openalpha.strategy.events import OrderTerms
 from openalpha.strategy.params import Exits
 from openalpha.venue.kernel import layout as at
-from openalpha.venue.kernel.setup import InstrumentSetup, OrderRequest
+from openalpha.venue.kernel.setup import OrderRequest
 
 __all__ = ["Terms", "plain_number"]
 
@@ -25,7 +25,9 @@ class Terms:
 
     Parameters
     ----------
-    instrument, setup : the same instrument, in words and in the kernel's integers
+    instrument : Instrument
+    steps : sequence of (stamp, tick, lot)
+        Its rules by date, in units, as the kernel has them.
     timeframe_ms : int
         What a time exit is counted in.
     exits : Exits
@@ -33,12 +35,17 @@ class Terms:
     """
 
     def __init__(
-        self, instrument: Instrument, setup: InstrumentSetup, *, timeframe_ms: int, exits: Exits
+        self,
+        instrument: Instrument,
+        steps: Sequence[tuple[int, int, int]],
+        *,
+        timeframe_ms: int,
+        exits: Exits,
     ) -> None:
         self.instrument_id = str(instrument.id)
         self.price_scale = 10.0**instrument.price_decimals
         self.qty_scale = 10.0**instrument.qty_decimals
-        self._steps = setup.steps
+        self._steps = steps
         self._timeframe_ms = timeframe_ms
         self._exits = exits
 

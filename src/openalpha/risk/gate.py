@@ -49,7 +49,12 @@ class Gate:
         self._trades = 0
 
     def judge(
-        self, intent: OrderIntent, view: AccountView, *, by_risk: bool = False
+        self,
+        intent: OrderIntent,
+        view: AccountView,
+        *,
+        by_risk: bool = False,
+        is_change: bool = False,
     ) -> ApprovedIntent | Refusal:
         """Return the intent with its leave, or why it has none.
 
@@ -65,17 +70,19 @@ class Gate:
             `buying` or `selling` must be counted there.
         by_risk : bool
             Risk itself or a person closes: a reduce-only order then passes in every stage.
+        is_change : bool
+            The order is open and would be changed to this: that is no further opening order.
         """
         asked = _Asked.of(intent, view)
         if asked is None:
             return Refusal(Reason.MISSING_BAR, f"{intent.instrument} has no price yet")
         refused = self._closed(asked, by_risk=by_risk) or (
-            self._limited(asked) if asked.is_opening else None
+            self._limited(asked, is_change=is_change) if asked.is_opening else None
         )
         if refused is not None:
             return refused
         if asked.is_opening:
-            self._trades += 1
+            self._trades += not is_change
             intent = self._protected(intent)
         self._seq += 1
         return ApprovedIntent(intent, self._seq)
@@ -156,12 +163,12 @@ class Gate:
             return _refusal("reduction", asked.intent.qty, most=held)
         return None
 
-    def _limited(self, asked: "_Asked") -> Refusal | None:
+    def _limited(self, asked: "_Asked", *, is_change: bool) -> Refusal | None:
         """Refuse an opening order that a limit does not allow."""
         return (
             self._stale(asked)
             or self._sized(asked)
-            or self._counted()
+            or (None if is_change else self._counted())
             or self._risked(asked)
             or self._of_strategy(asked)
             or self._of_account(asked)

@@ -18,7 +18,7 @@ LATER_MS = 1_000
 @pytest.fixture
 def terms() -> Terms:
     setup = InstrumentSetup(at.LINEAR, steps=((0, 10, 10), (LATER_MS, 50, 100)))
-    return Terms(perp(), setup, timeframe_ms=HOUR_MS, exits=Exits(stop_e6=30_000))
+    return Terms(perp(), setup.steps, timeframe_ms=HOUR_MS, exits=Exits(stop_e6=30_000))
 
 
 @pytest.mark.parametrize(

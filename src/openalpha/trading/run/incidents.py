@@ -40,6 +40,7 @@ ADVICE = {
     "unknown_status": "the exchange uses a word nobody has described; look at the order there",
     "vanished": "the exchange took the order and denies it; look for it there by its id",
     "instrument_halted": "look at the exchange's announcement; settle this once it is traded again",
+    "strategy_failed": "mend its file and begin a new run; this one only keeps its stops",
     "id_mismatch": "an id of ours names another order at the exchange; stop and look",
 }
 """What a person can do, by code."""

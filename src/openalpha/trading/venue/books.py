@@ -1,6 +1,6 @@
 """One strategy's part of an account at a venue: what it holds, what it earned, what it wants."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from openalpha.engine.rows import Row
 from openalpha.engine.step import SignalStep
 from openalpha.strategy import load_strategy, source_hash
 from openalpha.strategy.base import SignalStrategy
+from openalpha.strategy.events import EventStrategy
 from openalpha.strategy.params import build_params
 from openalpha.trading.orders.held import Holding
 from openalpha.trading.orders.record import LiveOrder
 from openalpha.trading.paper.subbooks import Thinker
 from openalpha.trading.run.plan import RunPlan, StrategyPlan
+from openalpha.trading.venue.callbacks import Callbacks, open_callbacks
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.layout import I64
 
@@ -74,7 +76,9 @@ class VenueBook:
     cash : Decimal
         Of the account currency: its capital, and what its executions and funding changed.
     mind : Mind or None
-        None: a person orders.
+        What decides by targets.
+    callbacks : Callbacks or None
+        What decides by callbacks; a person orders where there is neither.
 
     Attributes
     ----------
@@ -86,6 +90,7 @@ class VenueBook:
     instruments: tuple[Instrument, ...]
     cash: Decimal
     mind: Mind | None = None
+    callbacks: Callbacks | None = None
     held: list[Holding] = field(default_factory=list)
     marks: list[Decimal] = field(default_factory=list)
     stop_e6: list[int] = field(default_factory=list)
@@ -172,11 +177,14 @@ class VenueBook:
             stop_e6=int(order[at.O_X_STOP]),
         )
 
-    def take(self, fill: Fill) -> int:
-        """Take an execution in; returns the number of its instrument."""
+    def take(self, fill: Fill, *, order: int = 0) -> int:
+        """Take an execution in; returns the number of its instrument.
+
+        `order` is what its strategy knows the order by, 0 for none of its own.
+        """
         number = self.number_of(fill.instrument)
         item, held = self.instruments[number], self.held[number]
-        profit, _ = held.apply(fill.side, qty=fill.qty, price=fill.price)
+        profit, is_reducing = held.apply(fill.side, qty=fill.qty, price=fill.price)
         if item.kind is Kind.SPOT:
             self.cash -= fill.side * fill.qty * fill.price
         else:
@@ -186,6 +194,9 @@ class VenueBook:
         elif item.kind is Kind.SPOT and fill.fee_coin == item.base:
             held.qty -= fill.fee  # a fee in the coin itself leaves less of it
         self.marks[number] = fill.price  # newer than the last close
+        if self.callbacks is not None:
+            own = replace(fill, seq=self.fills, order_id=order, realised_pnl=profit)
+            self.callbacks.hear(replace(own, is_reducing=is_reducing))
         self.fills += 1
         return number
 
@@ -240,7 +251,7 @@ def open_venue_book(plan: RunPlan, part: StrategyPlan, *, folder: Path | None = 
     Raises
     ------
     InputError
-        If the strategy cannot be traded at a venue yet, or its source was changed.
+        If the strategy cannot be traded at a venue, or its source was changed.
     """
     cls: Any = load_strategy(part.ref, folder=folder)
     if part.source_hash and source_hash(cls) != part.source_hash:
@@ -250,12 +261,13 @@ def open_venue_book(plan: RunPlan, part: StrategyPlan, *, folder: Path | None = 
         )
     if part.name == MANUAL:
         raise InputError(f"'{MANUAL}' names the sub-book of people's orders; rename the strategy")
-    if not issubclass(cls, SignalStrategy):
-        raise InputError(f"{part.name} orders by callbacks; a venue is traded by targets so far")
     instruments = [plan.instruments[number] for number in part.numbers]
     if any(item.kind is Kind.INVERSE for item in instruments):
         raise InputError("a venue is traded in spot and linear so far; leave inverse ones out")
     params = build_params(cls.Params, part.params, strategy=cls.name)
+    if issubclass(cls, EventStrategy):
+        called = open_callbacks(cls(params), plan, part, instruments)
+        return VenueBook(part, tuple(instruments), plan.capital_of(part), callbacks=called)
     strategy: SignalStrategy = cls()
     step = SignalStep(
         instruments,

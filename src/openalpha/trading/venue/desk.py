@@ -20,6 +20,7 @@ from openalpha.trading.run.feed_rows import row_of
 from openalpha.trading.run.plan import RunPlan
 from openalpha.trading.venue.allocating import VenueAllocation
 from openalpha.trading.venue.books import MANUAL, open_manual_book, open_venue_book, stands
+from openalpha.trading.venue.callback_desk import CallbackDesk
 from openalpha.trading.venue.events import VenueEvents
 from openalpha.trading.venue.manual import ManualDesk
 from openalpha.trading.venue.orders import VenueOrders
@@ -85,6 +86,9 @@ class VenueDesk:
             manual=self._manual,
             **common,
         )
+        self.callbacks = CallbackDesk(
+            self.books, self.orders, side=self.side, incidents=self.incidents
+        )
         self.halts = self.orders.halts
         self.allocation = VenueAllocation(plan, self.books, self.orders)
         self.worked = WorkedOrders(self.books, self.orders, side=self.side)
@@ -108,12 +112,15 @@ class VenueDesk:
             self._obey(work, content)
         elif item.kind is FrameKind.TIMER and content.get("end"):
             self._end(work, str(content["end"]))
+        elif item.kind is FrameKind.TIMER and content.get("last"):
+            self.callbacks.end(work)
         else:
             self._hear(work, item, content)
         self._stepped(work, self.risk.hear(item.kind, content))
         work.requests += [*self.side.owed(), *self.risk.owed()]
         if item.kind is FrameKind.TIMER and self.side.is_recovered:
             self.worked.tick(work)
+        self._tell(work)
         self._settle(work)
         self._wind_up(work)
         self._settle(work)
@@ -146,7 +153,7 @@ class VenueDesk:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is under way but stops that stand at the venue."""
-        if not self.side.is_recovered:
+        if not self.side.is_recovered or self.callbacks.owes:
             return False
         return all(stands(order) for order in self.side.record.unsettled())
 
@@ -182,6 +189,8 @@ class VenueDesk:
             seen = [part for part in parts if any(part.bars)]
             if book.mind is not None:
                 book.mind.thinker.remember(seen)
+            if book.callbacks is not None:
+                book.callbacks.context.remember(seen)
             for part in seen[-1:]:
                 book.see(part)
 
@@ -222,6 +231,32 @@ class VenueDesk:
                 self.orders.decide(work, legs, number=number, is_paused=is_paused)
             self.allocation.look(work, close_ms)
             self.stops.look(work)
+        self._call(work, row)
+
+    def _call(self, work: Work, row: Row) -> None:
+        """Show a row to the strategies of callbacks, fills of before it first."""
+        self._tell(work)
+        for number, book in enumerate(self.books):
+            part = part_of(row, book.part.numbers)
+            if book.callbacks is not None and any(bar is not None for bar in part.bars):
+                self.callbacks.bar(
+                    work,
+                    number,
+                    part,
+                    now_ms=row.ts_ms + self.plan.timeframe_ms,
+                    is_asked=self._may_ask,
+                )
+
+    @property
+    def _may_ask(self) -> bool:
+        """Whether strategies of callbacks may order: the run goes on, and every fate is known."""
+        return self.mode in (Mode.RUNNING, Mode.PAUSED) and self.side.is_recovered
+
+    def _tell(self, work: Work) -> None:
+        """Tell strategies of callbacks of their fills; while a fate is unknown they wait."""
+        self.callbacks.is_paused = self.mode is Mode.PAUSED
+        if self.side.is_recovered or self.mode is Mode.CLOSING:
+            self.callbacks.tell(work, now_ms=self._now_ms, is_asked=self._may_ask)
 
     def _stepped(self, work: Work, steps: Sequence[Step]) -> None:
         """Note what the ladder did; where it says so, close everything and lock."""
@@ -233,6 +268,7 @@ class VenueDesk:
         if self.risk.must_flatten and self.mode in (Mode.RUNNING, Mode.PAUSED):
             self.mode, self._is_flattening = Mode.CLOSING, True
             self.why = work.locks = self.risk.ladder.standing.words
+            self.callbacks.end(work)
             work.note(FrameKind.NOTE, mode=self.mode.value, reason=self.why)
 
     # commands
@@ -248,6 +284,7 @@ class VenueDesk:
             self.mode, self.why = Mode.CLOSING, reason or "stopped"
             self._is_flattening = bool(command.get("flatten"))
             self.people.withdraw(work)
+            self.callbacks.end(work)
             work.note(FrameKind.NOTE, mode=self.mode.value, reason=self.why)
         elif verb in ("ORDER", "AMEND", "CANCEL", "CLOSE"):
             self._order_of_a_person(work, verb, command.get("wish") or {})
@@ -290,5 +327,6 @@ class VenueDesk:
 
     def _end(self, work: Work, why: str) -> None:
         self.mode, self.why = Mode.ENDED, why
+        self.callbacks.stop(work)
         work.note(FrameKind.NOTE, mode=self.mode.value, reason=why)
         work.notices.append(f"the run is ended: {why}")

@@ -29,7 +29,7 @@ from openalpha.trading.safety.emergency_holdings import Purchases
 from openalpha.trading.safety.emergency_lock import Lock, lock
 from openalpha.trading.safety.emergency_post import SafetyPost
 from openalpha.trading.venue.desk import VenueDesk
-from openalpha.trading.venue.keeping import freeze_desk, thaw_desk
+from openalpha.trading.venue.keeping import UNKEPT, freeze_desk, thaw_desk
 from openalpha.trading.venue.posting import VenuePoster
 from openalpha.trading.venue.state import VenueOutcome
 from openalpha.trading.venue.status import venue_status
@@ -251,6 +251,11 @@ class VenueDriver:
                     content = {"what": "incidents", "open": count}
                     self.take(FrameKind.HEALTH, canonical_json(content))
 
+    def begin_end(self) -> None:
+        """Let what strategies of callbacks have open be withdrawn, before books are compared."""
+        if self.desk.callbacks.has_any:
+            self.take(FrameKind.TIMER, canonical_json({"last": 1}))
+
     def end(self) -> None:
         """Compare books, run and venue, then end the run: its time is over."""
         state = self.desk.account
@@ -278,7 +283,10 @@ class VenueDriver:
         self._day = day
         log.sync()
         state = freeze_desk(self.desk)
-        if len(state) < LARGEST_PAYLOAD:
+        if state is None:
+            self.hear(UNKEPT)
+            self.largest_segment *= 2  # said and tried less and less often
+        elif len(state) < LARGEST_PAYLOAD:
             log.roll(state, ts_ms=self._last_ts_ms)
 
     def say(self, *, is_led: bool = True) -> None:
@@ -379,7 +387,7 @@ class VenueDriver:
             decided = json.loads(self._decided)
             book = self.desk.books[decided["book"]]
             names = [str(item.id) for item in book.instruments]
-            targets = dict(zip(names, decided["targets"], strict=True))
+            targets = dict(zip(names, decided["targets"], strict=False))  # callbacks have none
             found["decided"] = {"ts": decided["ts"], "book": book.part.name, "targets": targets}
         if self.reconciled is not None:
             found["reconciliation"] = {

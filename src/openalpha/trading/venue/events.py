@@ -102,15 +102,17 @@ class VenueEvents:
             fee=f"{fill.fee:f}",
             ts=fill.ts_ms,
         )
-        shares = [(part.book, one) for part, one in self._orders.share(event.link_id, fill)]
+        shares = [
+            (part.book, part.order, one) for part, one in self._orders.share(event.link_id, fill)
+        ]
         chosen = self._orders.chosen(event)
         work.chosen += [chosen] if chosen is not None else []
         work.moved.add(str(fill.instrument))
-        for number, one in shares or self._of_nobody(fill):
+        for number, order, one in shares or [(n, 0, one) for n, one in self._of_nobody(fill)]:
             book = self._books[number]
             self._risk.gauges.filled(book.part.name, one)
             if book.number_of(one.instrument) >= 0:
-                book.take(one)
+                book.take(one, order=order)
 
     def _of_nobody(self, fill: Fill) -> list[tuple[int, Fill]]:
         """Give an execution of no order of ours to those whose position it closes, then to people.

@@ -7,7 +7,7 @@ from typing import Any
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument, InstrumentId
 from openalpha.core.instruments import Kind as Market
-from openalpha.core.messages import ApprovedIntent, OrderIntent
+from openalpha.core.messages import OrderIntent
 from openalpha.core.orders import OrderType, Side, TimeInForce, TriggerKind
 from openalpha.risk.gate import Refusal
 from openalpha.store.run_log import FrameKind
@@ -16,6 +16,7 @@ from openalpha.trading.orders.algorithms import Kind
 from openalpha.trading.orders.record import LiveOrder
 from openalpha.trading.orders.side import Change
 from openalpha.trading.venue.books import MANUAL, VenueBook
+from openalpha.trading.venue.changes import change_note, judge_change
 from openalpha.trading.venue.orders import VenueOrders
 from openalpha.trading.venue.state import Work
 from openalpha.trading.venue.stops import Protection
@@ -105,11 +106,15 @@ class ManualDesk:
         except InputError as error:
             _refuse(work, "not_understood", error.message)
             return
-        verdict = self._judge_change(order, change)
+        parts = self._orders.parts.get(order.link_id, ())
+        book = self._books[parts[0].book if parts else 0]
+        verdict = judge_change(
+            self._orders, book, order, change, ts_ms=self._side.now_ms, by_risk=True
+        )
         if isinstance(verdict, Refusal):
             _refuse(work, verdict.reason.name.lower(), verdict.words)
             return
-        work.note(FrameKind.INTENT, link=order.link_id, amend=_texts(change), by=_by(wish))
+        work.note(FrameKind.INTENT, link=order.link_id, amend=change_note(change), by=_by(wish))
         work.requests += self._side.amend([change])
         work.answer["link"] = order.link_id
 
@@ -190,26 +195,6 @@ class ManualDesk:
             lots=_lots(wish.get("lots") or ()),
         )
 
-    def _judge_change(self, order: LiveOrder, change: Change) -> ApprovedIntent | Refusal | None:
-        """Ask the gate for an order as it would be; what only reduces needs no leave."""
-        parts = self._orders.parts.get(order.link_id, ())
-        if order.is_reduce_only or not parts:
-            return None
-        (number,) = {part.book for part in parts}
-        left = (change.qty or order.qty) - order.filled_qty
-        book = self._books[number]
-        intent = OrderIntent(
-            ts_ms=self._side.now_ms,
-            instrument=InstrumentId(str(book.instruments[parts[0].which].id)),
-            side=order.side,
-            qty=left,
-            limit_price=change.limit_price or order.limit_price,
-            trigger_price=change.trigger_price or order.trigger_price,
-            is_reduce_only=order.category == "spot" and order.side is Side.SELL,
-            strategy=book.part.name,
-        )
-        return self._orders.judge(number, intent, by_risk=True, but=order.link_id)
-
     def _cancellable(self) -> list[LiveOrder]:
         return [
             order
@@ -287,11 +272,6 @@ def _stepped(wish: Mapping[str, Any], name: str, *, step: Decimal | None = None)
 
 def _lots(rows: Sequence[Sequence[str]]) -> tuple[tuple[str, Decimal], ...]:
     return tuple((str(name), Decimal(str(qty))) for name, qty in rows)
-
-
-def _texts(change: Change) -> dict[str, str]:
-    values = {"qty": change.qty, "limit": change.limit_price, "trigger": change.trigger_price}
-    return {name: f"{value:f}" for name, value in values.items() if value is not None}
 
 
 def _by(wish: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ class Crossed:
     book: int
     side: Side
     qty: Decimal
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,12 @@ def netted(
     parts: list[Part] = []
     side = Side.BUY if sums[Side.BUY] >= sums[Side.SELL] else Side.SELL
     for one in (Side.BUY, Side.SELL):
-        mine = [Part(w.book, w.which, w.leg, w.qty) for w in wants if w.side is one]
+        mine = [Part(w.book, w.which, w.leg, w.qty, order=w.order) for w in wants if w.side is one]
         given = share_out(mine, crossing, lot=lot) if crossing else []
-        crossed += [Crossed(part.book, one, qty) for part, qty in given]
+        crossed += [Crossed(part.book, one, qty, part.order) for part, qty in given]
         if one is side:
             parts = [
-                Part(part.book, part.which, part.leg, part.qty - part.got)
+                Part(part.book, part.which, part.leg, part.qty - part.got, order=part.order)
                 for part in mine
                 if part.qty > part.got
             ]
@@ -93,7 +94,7 @@ def _orders(
 
 
 def _scaled(parts: Sequence[Part], qty: Decimal, *, of: Decimal) -> tuple[Part, ...]:
-    return tuple(Part(p.book, p.which, p.leg, p.qty * qty / of) for p in parts)
+    return tuple(Part(p.book, p.which, p.leg, p.qty * qty / of, order=p.order) for p in parts)
 
 
 def share_out(parts: Sequence[Part], qty: Decimal, *, lot: Decimal) -> list[tuple[Part, Decimal]]:

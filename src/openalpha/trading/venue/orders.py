@@ -75,7 +75,12 @@ class VenueOrders:
                 words = f"{book.part.name} bought {left:f} of it that no order sells yet"
                 return Refusal(Reason.INSUFFICIENT_BALANCE, words)
         return self._risk.judge(
-            intent, intent.ts_ms, closing=coming.closing, coming=coming.opening, by_risk=by_risk
+            intent,
+            intent.ts_ms,
+            closing=coming.closing,
+            coming=coming.opening,
+            by_risk=by_risk,
+            is_change=bool(but),
         )
 
     def decide(
@@ -131,10 +136,13 @@ class VenueOrders:
                 leg = "close" if order.is_reduce_only else "entry"
                 self._send(work, one, parts=list(order.parts), leg=leg)
 
-    def send(self, work: Work, approved: ApprovedIntent, *, number: int, leg: str) -> str:
+    def send(
+        self, work: Work, approved: ApprovedIntent, *, number: int, leg: str, order: int = 0
+    ) -> str:
         """Send an order of one sub-book that passed the gate; returns its id.
 
-        Where others hold against it the account has less to reduce than the sub-book has.
+        `order` is the number its strategy knows it by, 0 for an order of nobody's callbacks. Where
+        others hold against it the account has less to reduce than the sub-book has.
         """
         intent, which = approved.intent, self._books[number].number_of(approved.intent.instrument)
         against = -self.position(intent.instrument) * intent.side
@@ -142,7 +150,7 @@ class VenueOrders:
         if intent.is_reduce_only and intent.qty > against and not is_spot:
             signed = intent.qty * intent.side
             approved = self._risk.gate.netted([approved], signed=signed, is_reduce_only=False)
-        part = Part(number, which, leg, intent.qty)
+        part = Part(number, which, leg, intent.qty, order=order)
         return self._send(work, approved, parts=[part], leg=leg)
 
     def position(self, instrument: str) -> Decimal:
@@ -187,7 +195,7 @@ class VenueOrders:
         legs = [[one.book, int(one.side), f"{one.qty:f}"] for one in crossed]
         work.note(FrameKind.NOTE, cross=legs, instrument=intent.instrument, price=f"{price:f}")
         for one in crossed:
-            self._books[one.book].take(_inner_fill(intent, one, price=price))
+            self._books[one.book].take(_inner_fill(intent, one, price=price), order=one.order)
 
     def opening(self, wants: Sequence[Want]) -> dict[tuple[str, str], tuple[Decimal, Decimal]]:
         """Return what orders and wants may still open: (sub-book, instrument) -> (bought, sold)."""

@@ -71,14 +71,17 @@ class Want:
     book, which : int
         Number of the sub-book, and of the instrument in it.
     leg : str
-        entry or close.
+        entry or close, order where callbacks made it.
     approved : ApprovedIntent
+    order : int
+        The number its strategy knows it by; 0 where it was not made by callbacks.
     """
 
     book: int
     which: int
     leg: str
     approved: ApprovedIntent
+    order: int = 0
 
     @property
     def side(self) -> Side:
@@ -107,6 +110,8 @@ class Part:
         What it wanted of the order.
     got : Decimal
         What it was given of its executions so far.
+    order : int
+        As of its `Want`.
     """
 
     book: int
@@ -114,6 +119,7 @@ class Part:
     leg: str
     qty: Decimal
     got: Decimal = _ZERO
+    order: int = 0
 
 
 @dataclass(slots=True)

@@ -109,6 +109,7 @@ class LockstepTurns:
 
     def _end(self) -> None:
         driver = self._driver
+        driver.begin_end()
         for _ in range(_LAST_TICKS):
             driver.clock.wait(_TICK_MS)
             driver.take(FrameKind.TIMER, b"{}")
@@ -202,6 +203,7 @@ class LiveTurns:
             driver.say()
         if driver.is_over(now_ms):
             self._last_ticks = _LAST_TICKS
+            driver.begin_end()
 
     def _tick(self) -> None:
         now_ms = _steady_ms()

@@ -1,0 +1,345 @@
+"""A strategy of callbacks at a venue: what it sees there, and the hand it orders by."""
+
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Protocol, Unpack
+
+from openalpha.core.errors import InputError
+from openalpha.core.instruments import Instrument
+from openalpha.core.messages import Fill
+from openalpha.core.reasons import Reason
+from openalpha.core.units import to_units
+from openalpha.engine.bars_so_far import BarsSoFar, keep_row
+from openalpha.engine.events import check_event_run
+from openalpha.engine.rows import Row
+from openalpha.engine.terms import Terms
+from openalpha.strategy.bars import Bars
+from openalpha.strategy.events import EventStrategy, OpenOrder, OrderTerms
+from openalpha.strategy.params import Exits
+from openalpha.trading.run.plan import RunPlan, StrategyPlan
+from openalpha.venue.kernel.setup import OrderRequest
+
+__all__ = ["Callbacks", "Hand", "VenueContext", "open_callbacks"]
+
+_UNKNOWN = (math.nan,) * 5
+_MANY_TAGS = 4096
+
+
+class Hand(Protocol):
+    """The sub-book behind a context: what it holds, and the orders it may make."""
+
+    @property
+    def cash(self) -> Decimal:
+        """Of the account currency."""
+        ...
+
+    @property
+    def equity(self) -> Decimal:
+        """Cash, coins and open profit."""
+        ...
+
+    def holding(self, which: int) -> tuple[float, float]:
+        """Return signed quantity and average price of an instrument, NaN when flat."""
+        ...
+
+    def orders(self) -> tuple[OpenOrder, ...]:
+        """Return the strategy's open orders, without what they are tagged."""
+        ...
+
+    def place(self, which: int, made: OrderRequest) -> int:
+        """Place an order; returns its id, 0 where it was not sent."""
+        ...
+
+    def close(self, which: int) -> None:
+        """Close a position at market."""
+        ...
+
+    def cancel(self, order_id: int) -> None:
+        """Cancel an open order."""
+        ...
+
+    def amend(
+        self, order_id: int, *, qty: float | None, limit: float | None, trigger: float | None
+    ) -> None:
+        """Change an open order."""
+        ...
+
+
+class VenueContext:
+    """The `Context` of a strategy at a venue.
+
+    As over history the bars are closed ones, and orders come in people's units and are rounded
+    alike. Position, cash and open orders are what the venue has told.
+
+    Attributes
+    ----------
+    index : int
+        Number of the run's bar just closed; -1 before the first.
+    ts_ms : int
+        Its close, or when the fill that is told was heard of, UTC ms.
+    codes : list of int
+        What became of the bar's last order of each instrument: a reason code.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[str],
+        instruments: Sequence[Instrument],
+        *,
+        timeframe_ms: int,
+        exits: Exits,
+        silent_bars: int,
+    ) -> None:
+        self.so_far = [BarsSoFar(item, timeframe_ms) for item in instruments]
+        self.terms = [
+            Terms(item, _steps(item), timeframe_ms=timeframe_ms, exits=exits)
+            for item in instruments
+        ]
+        self._numbers = {key: number for number, key in enumerate(keys)}
+        self._numbers |= {str(item.id): number for number, item in enumerate(instruments)}
+        self.silent_bars, self.index, self.ts_ms = silent_bars, -1, 0
+        self.codes = [int(Reason.NO_SIGNAL)] * len(instruments)
+        self._bar: tuple[float, ...] = _UNKNOWN
+        self._tags: dict[int, str] = {}
+        self.hand: Hand | None = None
+
+    def remember(self, rows: Sequence[Row]) -> None:
+        """Take in rows of before the run: `history` shows them, and they count as warm-up."""
+        for row in rows:
+            keep_row(self.so_far, row)
+        self.silent_bars = max(self.silent_bars - len(rows), 0)
+
+    def show(self, row: Row, *, now_ms: int) -> None:
+        """Move on to a row that has closed."""
+        keep_row(self.so_far, row)
+        self.index, self.ts_ms = self.index + 1, now_ms
+        self.codes = [int(Reason.NO_SIGNAL)] * len(self.so_far)
+        if row.bars[0] is not None:
+            price, qty = self.terms[0].price_scale, self.terms[0].qty_scale
+            opening, high, low, close, volume = row.bars[0]
+            self._bar = (opening / price, high / price, low / price, close / price, volume / qty)
+
+    @property
+    def open(self) -> float:
+        """Open of the bar just closed."""
+        return self._bar[0]
+
+    @property
+    def high(self) -> float:
+        """High of the bar just closed."""
+        return self._bar[1]
+
+    @property
+    def low(self) -> float:
+        """Low of the bar just closed."""
+        return self._bar[2]
+
+    @property
+    def close(self) -> float:
+        """Close of the bar just closed."""
+        return self._bar[3]
+
+    @property
+    def volume(self) -> float:
+        """Volume of the bar just closed."""
+        return self._bar[4]
+
+    @property
+    def position(self) -> float:
+        """Signed quantity held."""
+        return self._hand.holding(0)[0]
+
+    @property
+    def entry_price(self) -> float:
+        """Average price of the position, NaN when flat."""
+        return self._hand.holding(0)[1]
+
+    @property
+    def equity(self) -> float:
+        """Cash and open profit, account currency."""
+        return float(self._hand.equity)
+
+    @property
+    def cash(self) -> float:
+        """Cash, account currency."""
+        return float(self._hand.cash)
+
+    @property
+    def orders(self) -> tuple[OpenOrder, ...]:
+        """Its orders still open, oldest first; stops that risk placed are not its own."""
+        return tuple(
+            replace(order, tag=self._tags.get(order.id, "")) for order in self._hand.orders()
+        )
+
+    def position_of(self, instrument: str) -> float:
+        """Return the signed quantity held of an instrument, by role or id."""
+        return self._hand.holding(self._which(instrument))[0]
+
+    def entry_price_of(self, instrument: str) -> float:
+        """Return the average price of that position, NaN when flat."""
+        return self._hand.holding(self._which(instrument))[1]
+
+    def history(self, count: int, *, instrument: str | None = None) -> Bars:
+        """Return the last `count` bars, the one just closed included; fewer at the beginning.
+
+        Raises
+        ------
+        InputError
+            If `count` is not a whole number of at least 1, or the instrument is unknown.
+        """
+        bars = self.so_far[self._which(instrument)].bars()
+        try:
+            wanted = operator.index(count)
+        except TypeError:
+            wanted = 0
+        if wanted < 1:
+            raise InputError(f"history({count!r}) was asked for; ask for at least 1 bar")
+        return bars.rows(max(len(bars) - wanted, 0), len(bars))
+
+    def buy(self, qty: float, **terms: Unpack[OrderTerms]) -> int:
+        """Place a buy order (market without `limit`) and return its id, 0 if it was not sent."""
+        return self._place(1, qty, terms)
+
+    def sell(self, qty: float, **terms: Unpack[OrderTerms]) -> int:
+        """Place a sell order (market without `limit`) and return its id, 0 if it was not sent."""
+        return self._place(-1, qty, terms)
+
+    def close_position(self, *, instrument: str | None = None) -> None:
+        """Close the whole position at market, reduce-only."""
+        which = self._which(instrument)
+        self._begun().close(which)
+
+    def cancel(self, order_id: int) -> None:
+        """Cancel an open order; one that is closed already is left alone."""
+        self._begun().cancel(order_id)
+
+    def amend(
+        self,
+        order_id: int,
+        *,
+        qty: float | None = None,
+        limit: float | None = None,
+        trigger: float | None = None,
+    ) -> None:
+        """Change an open order; one that is closed already is left alone."""
+        self._begun().amend(order_id, qty=qty, limit=limit, trigger=trigger)
+
+    def refuse(self, which: int, reason: Reason) -> int:
+        """Note why an order of an instrument was not sent; returns the id it has: 0."""
+        self.codes[which] = int(reason)
+        return 0
+
+    @property
+    def _hand(self) -> Hand:
+        assert self.hand is not None, "the desk gives each its hand"
+        return self.hand
+
+    def _begun(self) -> Hand:
+        if self.index < 0:
+            raise InputError("orders can be placed from the first bar on, not in on_start")
+        return self._hand
+
+    def _which(self, instrument: object) -> int:
+        if instrument is None:
+            return 0
+        number = self._numbers.get(instrument) if isinstance(instrument, str) else None
+        if number is None:
+            raise InputError(
+                f"there is no instrument {instrument!r} here; this run has "
+                f"{', '.join(self._numbers)}"
+            )
+        return number
+
+    def _place(self, side: int, qty: object, terms: OrderTerms) -> int:
+        which, hand = self._which(terms.get("instrument")), self._begun()
+        made = self.terms[which].request(side, qty, terms=terms, ts_ms=self.ts_ms)
+        if made.qty == 0:
+            return self.refuse(which, Reason.BELOW_LOT)
+        if self.index < self.silent_bars:
+            return self.refuse(which, Reason.WARM_UP)
+        _check_exits(made)
+        order_id = hand.place(which, made)
+        tag: Any = terms.get("tag")
+        if order_id and tag:
+            self._note_tag(order_id, str(tag))
+        return order_id
+
+    def _note_tag(self, order_id: int, tag: str) -> None:
+        if len(self._tags) >= _MANY_TAGS:
+            alive = {order.id for order in self._hand.orders()}
+            self._tags = {key: value for key, value in self._tags.items() if key in alive}
+        self._tags[order_id] = tag
+
+
+@dataclass(slots=True)
+class Callbacks:
+    """A strategy of callbacks, what it sees, and what it has still to be told.
+
+    Parameters
+    ----------
+    strategy : EventStrategy
+        One object for the whole run.
+    context : VenueContext
+    waiting : list of Fill
+        Fills of its sub-book that it has not heard of, oldest first; `order_id` is the id that it
+        was given for the order, 0 for a stop or what was done by others.
+    last_id : int
+        The last order id given out.
+    is_failed : bool
+        Its code failed: it is asked no more.
+    """
+
+    strategy: EventStrategy
+    context: VenueContext
+    waiting: list[Fill] = field(default_factory=list)
+    last_id: int = 0
+    is_failed: bool = False
+
+    def hear(self, fill: Fill) -> None:
+        """Take in a fill it is to be told of."""
+        if type(self.strategy).on_fill is not EventStrategy.on_fill:
+            self.waiting.append(fill)
+
+
+def open_callbacks(
+    strategy: EventStrategy, plan: RunPlan, part: StrategyPlan, instruments: Sequence[Instrument]
+) -> Callbacks:
+    """Open a strategy of callbacks as it is when its run begins.
+
+    Raises
+    ------
+    InputError
+        If it cannot be traded at a venue.
+    """
+    check_event_run(instruments, plan.capital_of(part), settings=plan.settings)
+    exits = strategy.params.exits()
+    _check_exits(exits)
+    context = VenueContext(
+        part.keys,
+        instruments,
+        timeframe_ms=plan.timeframe_ms,
+        exits=exits,
+        silent_bars=max(strategy.warm_up_bars(strategy.params), 1) - 1,
+    )
+    return Callbacks(strategy, context)
+
+
+def _check_exits(made: OrderRequest | Exits) -> None:
+    """Refuse exits that no order of the venue carries out."""
+    timed = made.time_exit_bars if isinstance(made, Exits) else made.time_exit_ms
+    if made.take_profit_e6 or made.trailing_e6 or timed:
+        raise InputError(
+            "at a venue an entry of an event strategy carries a stop alone; place its take-profit "
+            "as an order, and close by time in on_bar"
+        )
+
+
+def _steps(item: Instrument) -> tuple[tuple[int, int, int], ...]:
+    d, q = item.price_decimals, item.qty_decimals
+    return tuple(
+        (rule.since_ms, to_units(rule.tick_size, d), to_units(rule.lot_size, q))
+        for rule in item.steps
+    )
