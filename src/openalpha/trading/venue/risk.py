@@ -194,7 +194,7 @@ class VenueRisk:
         money = {
             book.part.name: StrategyMoney(book.capital, book.equity)
             for book in self._books
-            if book.mind is not None
+            if book.mind is not None or book.callbacks is not None
         }
         return AccountView(now_ms, equity, free, markets, rows, self.ladder.standing, money)
 
