@@ -266,7 +266,7 @@ def open_venue_book(plan: RunPlan, part: StrategyPlan, *, folder: Path | None = 
         raise InputError("a venue is traded in spot and linear so far; leave inverse ones out")
     params = build_params(cls.Params, part.params, strategy=cls.name)
     if issubclass(cls, EventStrategy):
-        called = open_callbacks(cls(params), plan, part, instruments)
+        called = open_callbacks(cls(params), plan, part=part, instruments=instruments)
         return VenueBook(part, tuple(instruments), plan.capital_of(part), callbacks=called)
     strategy: SignalStrategy = cls()
     step = SignalStep(

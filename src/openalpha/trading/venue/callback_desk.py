@@ -66,11 +66,13 @@ class CallbackDesk:
         """Whether a strategy has still to be told of a fill."""
         return any(book.callbacks is not None and book.callbacks.waiting for book in self.books)
 
-    def bar(self, work: Work, number: int, row: Row, *, now_ms: int, is_asked: bool) -> None:
+    def bar(self, work: Work, row: Row, *, number: int, now_ms: int, is_asked: bool) -> None:
         """Show a strategy a row that has closed, and note what became of it.
 
         Parameters
         ----------
+        number : int
+            Of its sub-book.
         is_asked : bool
             Whether it may decide now.
         """

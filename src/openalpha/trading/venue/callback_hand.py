@@ -209,7 +209,9 @@ class CallbackHand:
         if change.qty is not None and change.qty < self._book.instruments[which].min_qty:
             self._one.context.refuse(which, Reason.BELOW_LOT)
             return
-        verdict = judge_change(desk.orders, self._book, order, change, ts_ms=desk.side.now_ms)
+        verdict = judge_change(
+            desk.orders, order, change=change, book=self._book, ts_ms=desk.side.now_ms
+        )
         if isinstance(verdict, Refusal):
             reason = verdict.reason.name.lower()
             work.note(FrameKind.INTENT, book=self._number, refused=reason, words=verdict.words)

@@ -305,7 +305,11 @@ class Callbacks:
 
 
 def open_callbacks(
-    strategy: EventStrategy, plan: RunPlan, part: StrategyPlan, instruments: Sequence[Instrument]
+    strategy: EventStrategy,
+    plan: RunPlan,
+    *,
+    part: StrategyPlan,
+    instruments: Sequence[Instrument],
 ) -> Callbacks:
     """Open a strategy of callbacks as it is when its run begins.
 

@@ -16,10 +16,10 @@ __all__ = ["change_note", "judge_change"]
 
 def judge_change(
     orders: VenueOrders,
-    book: VenueBook,
     order: LiveOrder,
-    change: Change,
     *,
+    change: Change,
+    book: VenueBook,
     ts_ms: int,
     by_risk: bool = False,
 ) -> ApprovedIntent | Refusal | None:

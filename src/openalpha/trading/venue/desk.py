@@ -241,8 +241,8 @@ class VenueDesk:
             if book.callbacks is not None and any(bar is not None for bar in part.bars):
                 self.callbacks.bar(
                     work,
-                    number,
                     part,
+                    number=number,
                     now_ms=row.ts_ms + self.plan.timeframe_ms,
                     is_asked=self._may_ask,
                 )

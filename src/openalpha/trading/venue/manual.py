@@ -109,7 +109,7 @@ class ManualDesk:
         parts = self._orders.parts.get(order.link_id, ())
         book = self._books[parts[0].book if parts else 0]
         verdict = judge_change(
-            self._orders, book, order, change, ts_ms=self._side.now_ms, by_risk=True
+            self._orders, order, change=change, book=book, ts_ms=self._side.now_ms, by_risk=True
         )
         if isinstance(verdict, Refusal):
             _refuse(work, verdict.reason.name.lower(), verdict.words)
