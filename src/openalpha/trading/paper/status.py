@@ -82,7 +82,7 @@ def status_of(
                 "name": part.name,
                 "account": venue,
                 "capital": str(plan.capital_of(part)),
-                "share": share_row(plan, number, shares),
+                "share": share_row(plan, number, equity=shares),
                 **_account_row(book.account, desk.equity[number]),
             }
             for number, (part, venue, book) in enumerate(
@@ -93,7 +93,7 @@ def status_of(
 
 
 def share_row(
-    plan: RunPlan, number: int, equity: Sequence[Decimal]
+    plan: RunPlan, number: int, *, equity: Sequence[Decimal]
 ) -> dict[str, str | None] | None:
     """Return which part of the strategies' equity one is to have and has; None for a lone one.
 

@@ -29,7 +29,7 @@ class VenueAllocation:
     orders : VenueOrders
     """
 
-    def __init__(self, plan: RunPlan, books: list[VenueBook], orders: VenueOrders) -> None:
+    def __init__(self, plan: RunPlan, books: list[VenueBook], *, orders: VenueOrders) -> None:
         self._plan, self._books, self._orders = plan, books, orders
         decimals = cash_decimals(plan.capital, plan.instruments)
         self._rule = Allocation(plan.handling.allocation, decimals=decimals)

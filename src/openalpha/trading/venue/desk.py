@@ -90,7 +90,7 @@ class VenueDesk:
             self.books, self.orders, side=self.side, incidents=self.incidents
         )
         self.halts = self.orders.halts
-        self.allocation = VenueAllocation(plan, self.books, self.orders)
+        self.allocation = VenueAllocation(plan, self.books, orders=self.orders)
         self.worked = WorkedOrders(self.books, self.orders, side=self.side)
         self.people = ManualDesk(
             self.books, self.orders, self.stops, worked=self.worked, side=self.side

@@ -117,7 +117,7 @@ def _share_of(desk: VenueDesk, number: int) -> dict[str, str | None] | None:
     count = len(desk.plan.strategies)
     if number >= count:
         return None
-    return share_row(desk.plan, number, [book.equity for book in desk.books[:count]])
+    return share_row(desk.plan, number, equity=[book.equity for book in desk.books[:count]])
 
 
 def _is_of(desk: VenueDesk, link: str, number: int) -> bool:
