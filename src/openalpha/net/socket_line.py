@@ -1,7 +1,7 @@
-"""One WebSocket kept open: a thread that listens, pings, and opens it anew when it is cut or mute.
+"""One WebSocket kept open: a thread that pings, and opens it anew when it is cut or mute.
 
-What is heard goes to a function of the caller's, in that thread. A line that fails is no error: it
-says that it is down and goes on trying, longer apart each time.
+What is heard goes to a function of the caller's, in the thread that reads. A line that fails is no
+error: it says that it is down and goes on trying, longer apart each time.
 """
 
 import random
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from websockets.sync.client import ClientConnection
+    from openalpha.net.socket_connection import SocketConnection
 
 __all__ = ["LineTerms", "SocketLine"]
 
@@ -54,27 +54,31 @@ class SocketLine:
     greet : callable
         Given the open connection: log in, subscribe. False: the server does not take it.
     on_text : callable
-        Told every message, in the line's own thread.
+        Told every message, in the thread that reads.
     on_change : callable
         Told True once it listens, False once it does not any more.
     terms : LineTerms
+    on_look : callable
+        Called several times a second while it listens, in the line's own thread.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        greet: "Callable[[ClientConnection], bool]",
+        greet: "Callable[[SocketConnection], bool]",
         on_text: Callable[[str], None],
         on_change: Callable[[bool], None],
         terms: LineTerms | None = None,
+        on_look: Callable[[], None] = lambda: None,
     ) -> None:
         self._url, self._greet = url, greet
-        self._on_text, self._on_change = on_text, on_change
+        self._on_text, self._on_change, self._on_look = on_text, on_change, on_look
         self._terms = terms if terms is not None else LineTerms()
         self._over = threading.Event()
         self._is_to_reopen = False
         self._thread: threading.Thread | None = None
+        self._socket: SocketConnection | None = None
         self.heard_s = 0.0
         self.opened = 0
 
@@ -87,6 +91,23 @@ class SocketLine:
         """Hang up and open anew: what was heard does not fit together."""
         self._is_to_reopen = True
 
+    def send(self, text: str) -> bool:
+        """Send a message at once; False where the line is down or takes nothing, and opens anew.
+
+        Any thread may call it; bounded in time. False does not say that nothing of it arrived.
+        """
+        from websockets.exceptions import WebSocketException
+
+        socket = self._socket
+        if socket is None:
+            return False
+        try:
+            socket.send(text)
+        except (WebSocketException, OSError):
+            self.reopen()
+            return False
+        return True
+
     def close(self) -> None:
         """Hang up and end the thread; safe to repeat."""
         self._over.set()
@@ -97,6 +118,8 @@ class SocketLine:
     def _lead(self) -> None:
         from websockets.exceptions import WebSocketException
         from websockets.sync.client import connect
+
+        from openalpha.net.socket_connection import SocketConnection
 
         wait_s = self._terms.first_wait_s
         while not self._over.is_set():
@@ -109,36 +132,45 @@ class SocketLine:
                     compression=None,
                     open_timeout=self._terms.open_s,
                     close_timeout=1,
+                    create_connection=SocketConnection,
                 ) as socket:
+                    assert isinstance(socket, SocketConnection)
                     is_up = self._greet(socket)
                     if is_up:
                         self.opened += 1
+                        self._socket, self._is_to_reopen = socket, False
                         self._on_change(True)
                         wait_s = self._terms.first_wait_s
                         self._listen(socket)
             except (WebSocketException, OSError, TimeoutError):
                 pass
+            self._socket = None
             if is_up:
                 self._on_change(False)
             # Not all at once after an outage.
             self._over.wait(wait_s * random.uniform(0.5, 1.0))
             wait_s = min(wait_s * 2, self._terms.longest_wait_s)
 
-    def _listen(self, socket: "ClientConnection") -> None:
+    def _listen(self, socket: "SocketConnection") -> None:
         """Hear until it is cut, mute or not wanted any more."""
-        self._is_to_reopen = False
         self.heard_s = pinged_s = time.monotonic()
+        socket.hand_to(self._hear)
         while not self._over.is_set() and not self._is_to_reopen:
             try:
+                # What is no text of one piece comes this way, and the end of the connection.
                 text = socket.recv(timeout=_RECV_S)
+                self._hear(text if isinstance(text, str) else text.decode())
             except TimeoutError:
-                text = ""
+                pass
+            self._on_look()
             now_s = time.monotonic()
-            if text:
-                self.heard_s = now_s
-                self._on_text(text if isinstance(text, str) else text.decode())
-            elif now_s - self.heard_s > self._terms.mute_s:
+            if now_s - self.heard_s > self._terms.mute_s:
                 return
             if now_s - pinged_s > self._terms.ping_s:
                 pinged_s = now_s
                 socket.send(self._terms.ping)
+
+    def _hear(self, text: str) -> None:
+        self.heard_s = time.monotonic()
+        if not self._is_to_reopen:
+            self._on_text(text)

@@ -17,7 +17,7 @@ from openalpha.venue.bybit.hosts import socket_url
 from openalpha.venue.bybit.signing import Signer
 
 if TYPE_CHECKING:
-    from websockets.sync.client import ClientConnection
+    from openalpha.net.socket_connection import SocketConnection
 
 __all__ = ["PrivatePushes"]
 
@@ -46,7 +46,7 @@ class PrivatePushes:
     def __init__(
         self, key: ExchangeKey, *, clock: Clock, ping_s: float = _PING_S, mute_s: float = _MUTE_S
     ) -> None:
-        self._key, self._clock = key, clock
+        self._clock = clock
         self._signer = Signer(key)
         self._heard: queue.SimpleQueue[tuple[FrameKind, bytes]] = queue.SimpleQueue()
         self._line = SocketLine(
@@ -73,13 +73,11 @@ class PrivatePushes:
         """Hang up and end the thread; safe to repeat."""
         self._line.close()
 
-    def _join(self, socket: "ClientConnection") -> bool:
+    def _join(self, socket: "SocketConnection") -> bool:
         """Log in and subscribe; False where the venue does not take it."""
-        stamp_ms = self._clock.now_ms() + _AHEAD_MS
-        signed = self._signer.sign(f"GET/realtime{stamp_ms}")
-        args = [self._key.api_key, stamp_ms, signed]
+        args = self._signer.login(self._clock.now_ms() + _AHEAD_MS)
         socket.send(json.dumps({"op": "auth", "args": args}))
-        if not _is_success(socket.recv(timeout=5)):
+        if not _is_success(socket.text(wait_s=5)):
             return False
         socket.send(json.dumps({"op": "subscribe", "args": list(TOPICS)}))
         return True
@@ -97,7 +95,7 @@ class PrivatePushes:
         self.on_news()
 
 
-def _is_success(text: str | bytes) -> bool:
+def _is_success(text: str) -> bool:
     try:
         return bool(json.loads(text).get("success"))
     except (ValueError, AttributeError):

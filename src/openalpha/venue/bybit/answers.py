@@ -19,6 +19,7 @@ __all__ = [
     "NotNow",
     "StaleClock",
     "read_answer",
+    "read_message",
 ]
 
 NOT_FOUND = frozenset({110001, 170213})
@@ -135,25 +136,56 @@ def read_answer(response: Response, *, what: str, api_key: str = "") -> Answer:
     {'a': 1}
     """
     _judge_status(response, what)
-    body = _body(response, what)
+    return _answer(_body(response, what), response.headers, what=what, api_key=api_key)
+
+
+def read_message(message: Mapping[str, Any], *, what: str, api_key: str = "") -> Answer:
+    """Return the answer a message of the trade socket carries; what it means is as on REST.
+
+    Parameters
+    ----------
+    what : str
+        The call, for messages.
+    api_key : str
+        Blotted out wherever the venue repeats it.
+
+    Raises
+    ------
+    BybitRefused, NotNow, StaleClock, FateUnknown
+
+    Examples
+    --------
+    >>> read_message({"retCode": 0, "data": {"a": 1}, "header": {"Timenow": "5"}}, what="x").ts_ms
+    5
+    """
+    head = message.get("header")
+    headers = head if isinstance(head, Mapping) else {}
+    headers = {str(name).lower(): str(value) for name, value in headers.items()}
+    body = {**message, "result": message.get("data"), "time": headers.get("timenow")}
+    return _answer(body, headers, what=what, api_key=api_key)
+
+
+def _answer(
+    body: Mapping[str, Any], headers: Mapping[str, str], *, what: str, api_key: str
+) -> Answer:
     try:
         code = int(body["retCode"])
     except (KeyError, TypeError, ValueError):
         raise FateUnknown(f"Bybit's reply to {what} carries no retCode; try again") from None
     if code:
-        _refuse(code, body, response, what=what, api_key=api_key)
+        _refuse(code, body, headers, what=what, api_key=api_key)
     result = body.get("result")
     return Answer(
         result if isinstance(result, Mapping) else {},
         _items(body),
         _ms(body.get("time")),
-        _rate_left(response),
+        _rate_left(headers),
     )
 
 
-def _rate_left(response: Response) -> Decimal | None:
+def _rate_left(headers: Mapping[str, str]) -> Decimal | None:
     try:
-        left, limit = (int(response.headers[f"x-bapi-limit{name}"]) for name in ("-status", ""))
+        left, limit = (int(headers[f"x-bapi-limit{name}"]) for name in ("-status", ""))
     except (KeyError, ValueError):
         return None
     return Decimal(max(left, 0)) / limit if limit > 0 else None
@@ -187,11 +219,11 @@ def _body(response: Response, what: str) -> Mapping[str, Any]:
 
 
 def _refuse(
-    code: int, body: Mapping[str, Any], response: Response, *, what: str, api_key: str
+    code: int, body: Mapping[str, Any], headers: Mapping[str, str], *, what: str, api_key: str
 ) -> None:
     words = _plain_words(str(body.get("retMsg") or "no reason given"), api_key)
     if code in _TOO_MANY:
-        until_ms = _ms(response.headers.get("x-bapi-limit-reset-timestamp"))
+        until_ms = _ms(headers.get("x-bapi-limit-reset-timestamp"))
         raise NotNow(f"Bybit asks for patience with {what} ({words})", until_ms=until_ms)
     if code in _WRONG_TIME:
         raise StaleClock(f"Bybit refused {what}: the time stamp is outside its window")

@@ -13,7 +13,7 @@ from openalpha.net.socket_line import LineTerms, SocketLine
 from openalpha.venue.bybit.hosts import socket_url
 
 if TYPE_CHECKING:
-    from websockets.sync.client import ClientConnection
+    from openalpha.net.socket_connection import SocketConnection
 
 __all__ = ["BookChange", "Candle", "Message", "PublicLine", "Trade", "read_message"]
 
@@ -70,7 +70,7 @@ class PublicLine:
     topics : sequence of str
         As `kline.1.BTCUSDT`.
     on_message : callable
-        Told every message of these topics, in the line's own thread.
+        Told every message of these topics, in the thread that reads.
     on_change : callable
         Told True once it listens, False once it does not any more.
     """
@@ -104,7 +104,7 @@ class PublicLine:
         """Hang up; safe to repeat."""
         self._line.close()
 
-    def _greet(self, socket: "ClientConnection") -> bool:
+    def _greet(self, socket: "SocketConnection") -> bool:
         self._updates.clear()
         for first in range(0, len(self._topics), _ASKED_AT_ONCE):
             args = list(self._topics[first : first + _ASKED_AT_ONCE])

@@ -35,8 +35,12 @@ class Signer:
         self._sign = _rsa(key.secret) if key.is_rsa else _hmac(key.secret)
 
     def sign(self, text: str) -> str:
-        """Return the signature of a text, as a socket's login wants it."""
+        """Return the signature of a text."""
         return self._sign(text.encode())
+
+    def login(self, expires_ms: int) -> list[str | int]:
+        """Return what a socket's login wants: key, the venue's time it is good until, signature."""
+        return [self._api_key, expires_ms, self.sign(f"GET/realtime{expires_ms}")]
 
     def headers(self, payload: str, stamp_ms: int, *, window_ms: int) -> dict[str, str]:
         """Return the headers of a request.
