@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.rows import Bench, Line
 
-TICKS, BARS, IDLE_S = 300, 5_000, 20.0
+TICKS, BARS, IDLE_S, TOLD_AFTER_S = 300, 5_000, 20.0, 0.3
 MINUTE_MS = 60_000
 SCRIPT = "benchmarks.trading"
 
@@ -104,32 +104,60 @@ def _paper_mb(bench: Bench) -> float:
 
 
 class Ticker:
-    """A public socket that sends what it is told to one listener."""
+    """A public socket in a process of its own, as an exchange's is; it sends what it is told to."""
 
     def __init__(self) -> None:
-        from websockets.sync.server import serve
-
-        self._server = serve(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
-        self._listener: Any = None
-        self._listens = threading.Event()
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def _serve(self, socket: Any) -> None:
-        for text in socket:
-            if "subscribe" in text:
-                self._listener = socket
-                self._listens.set()
+        call = [sys.executable, "-m", SCRIPT, "ticker"]
+        self._process = subprocess.Popen(
+            call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.url = f"http://127.0.0.1:{self._line()}"
 
     def send(self, start_ms: int, close: int) -> float:
-        """Send a closed bar; returns when."""
-        assert self._listens.wait(30)
+        """Send a closed bar; returns when, once what follows from it is long over."""
+        assert self._process.stdin is not None
         row = {name: str(close) for name in ("open", "high", "low", "close")}
         data = {"start": start_ms, "volume": "1", "confirm": True, **row}
         text = json.dumps({"topic": "kline.1.BTCUSDT", "data": [data]})
+        print(text, file=self._process.stdin, flush=True)
+        return float(self._line())
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait(timeout=30)
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+def _tick() -> None:
+    """Be the ticker: a line in, a message out at once; its time is told a little later."""
+    from websockets.sync.server import serve
+
+    listener: Any = None
+    listens = threading.Event()
+
+    def listen(socket: Any) -> None:
+        nonlocal listener
+        for text in socket:
+            if "subscribe" in text:
+                listener = socket
+                listens.set()
+
+    server = serve(listen, "127.0.0.1", 0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.socket.getsockname()[1], flush=True)
+    for line in sys.stdin:
+        assert listens.wait(30)
+        # The message whole, in one call: what is measured begins where its last byte is there.
+        body = line.strip().encode()
+        frame = bytes([0x81, 126]) + len(body).to_bytes(2, "big") + body
         begun = time.perf_counter()
-        self._listener.send(text)
-        return begun
+        listener.socket.sendall(frame)
+        time.sleep(TOLD_AFTER_S)
+        print(begun, flush=True)
 
 
 class Wire:
@@ -138,16 +166,23 @@ class Wire:
     def __init__(self) -> None:
         from httpcore._backends import sync
 
+        from openalpha.net.socket_line import SocketLine
         from openalpha.store.run_log import RunLog
 
         self.left: list[float] = []
         self.synced: list[tuple[float, float]] = []
-        write, log_sync = sync.SyncStream.write, RunLog.sync
+        write, send, log_sync = sync.SyncStream.write, SocketLine.send, RunLog.sync
 
         def noted(stream: Any, buffer: bytes, **bound: float | None) -> None:
             write(stream, buffer, **bound)
-            if b"orderLinkId" in buffer and b"triggerPrice" not in buffer:
+            if b"orderLinkId" in buffer and b"triggerPrice" not in buffer and b"side" in buffer:
                 self.left.append(time.perf_counter())
+
+        def noted_too(line: Any, text: str) -> bool:
+            is_sent = send(line, text)
+            if '"op":"order.create' in text and "triggerPrice" not in text:
+                self.left.append(time.perf_counter())
+            return is_sent
 
         def timed(log: RunLog) -> None:
             begun = time.perf_counter()
@@ -155,11 +190,13 @@ class Wire:
             self.synced.append((begun, time.perf_counter()))
 
         setattr(sync.SyncStream, "write", noted)  # noqa: B010 - a method is put in its place
+        setattr(SocketLine, "send", noted_too)  # noqa: B010
         setattr(RunLog, "sync", timed)  # noqa: B010
 
 
 def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dict[str, float]:
     """Lead a run here and measure it."""
+    from openalpha.cli.exchange_access import broker_of
     from openalpha.core.clock import SystemClock
     from openalpha.engine.rows import Row
     from openalpha.net import HttpTransport
@@ -168,24 +205,30 @@ def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dic
     from openalpha.trading.bybit.pushes import PrivatePushes
     from openalpha.trading.feeds.live_bars import LiveBars
     from openalpha.trading.feeds.venue_market import Bars, WallClock
+    from openalpha.trading.run.incidents import IncidentBook
+    from openalpha.trading.safety.emergency_post import SafetyPost
     from openalpha.trading.venue.desk import VenueDesk
     from openalpha.trading.venue.driver import VenueDriver
     from openalpha.venue.bybit.channel import Channel
+    from openalpha.venue.bybit.trade_line import TradeLine
 
     wire, ticker = Wire(), Ticker()
     price = _price(url)
     key = ExchangeKey(*_account(url), url)
     folder = _folder(strategy, params)
     plan = folder.plan()
-    since_ms = int(folder.feed()["since_ms"])
+    home, since_ms = folder.path.parents[2], int(folder.feed()["since_ms"])
+    post = SafetyPost(home, "twin", lambda who: None)
+    post.start()
     with HttpTransport(timeout_s=5.0, total_s=10.0) as network:
-        channel = Channel(network, key, clock=SystemClock())
+        channel = Channel(network, key, clock=SystemClock(), broker=broker_of(home))
+        line = TradeLine(key, clock=SystemClock())
         asked = Bars(channel, plan.instruments, MINUTE_MS)
         bars = LiveBars(asked, plan.instruments, url=ticker.url)
         driver = VenueDriver(
             folder,
             VenueDesk(plan, run_id=folder.id),
-            carrier=Executor(channel, settle_coins={"linear": ("USDT",)}),
+            carrier=Executor(channel, settle_coins={"linear": ("USDT",)}, line=line),
             market=bars,
             clock=WallClock(),
             poster=None,
@@ -196,18 +239,20 @@ def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dic
             for number in range(BARS)
         ]
         driver.past = lambda: past
+        driver.post, driver.incident_book = post, IncidentBook(home, folder.environment)
         pushes = PrivatePushes(key, clock=SystemClock())
         driver.pushes = [pushes, bars]
         pushes.on_news = bars.woken = driver.turns.wake
-        pushes.start()
-        bars.start()
+        for one in (pushes, line, bars):
+            one.start()
         driver.start()
         told = _story(driver, ticker, wire, since_ms=since_ms, price=price, ticks=ticks)
         try:
             return asyncio.run(told)
         finally:
-            pushes.close()
-            bars.close()
+            for one in (pushes, line, bars, ticker):
+                one.close()
+            post.end(SystemClock().now_ms())
 
 
 async def _story(
@@ -291,5 +336,7 @@ def _price(url: str) -> int:
         return int(float(json.loads(answer.read())["result"]["list"][0]["lastPrice"]))
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1] == "ticker":
+    _tick()
+elif __name__ == "__main__":
     print(json.dumps(_lead(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4]))))

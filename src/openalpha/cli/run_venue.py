@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from openalpha.trading.run.folder import RunFolder
     from openalpha.trading.venue.driver import VenueDriver
     from openalpha.trading.venue.starting import VenueAccess
+    from openalpha.venue.bybit.trade_line import TradeLine
 
     Hear = Callable[[str], None]
 
@@ -138,7 +139,8 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
         clock = venue_clock(network, key, is_lockstep=is_lockstep)
         redis_url = loaded.settings.exchange.redis_url.get_secret_value()
         broker = None if is_lockstep else broker_of(loaded.home, redis_url=redis_url)
-        access = VenueAccess(network, key, clock, broker)
+        line = None if is_lockstep else stack.enter_context(_order_line(loaded, folder, key))
+        access = VenueAccess(network, key, clock, broker, line)
         market = None if is_lockstep else stack.enter_context(_market(loaded, folder, access))
         while True:
             driver = venue_driver(
@@ -219,6 +221,27 @@ def _market(
 
     with listened(loaded, folder, access.channel(Priority.DATA)) as (_, bars):
         yield bars
+
+
+@contextmanager
+def _order_line(
+    loaded: "LoadedSettings", folder: "RunFolder", key: "ExchangeKey"
+) -> "Iterator[TradeLine | None]":
+    """Yield the trade socket, kept open; None where orders are calls."""
+    from openalpha.core.clock import SystemClock
+    from openalpha.core.messages import Environment
+    from openalpha.venue.bybit import trade_line
+
+    has_socket = folder.environment is not Environment.DEMO
+    if loaded.settings.exchange.order_line != "socket" or not has_socket:
+        yield None
+        return
+    line = trade_line.TradeLine(key, clock=SystemClock())
+    line.start()
+    try:
+        yield line
+    finally:
+        line.close()
 
 
 @contextmanager

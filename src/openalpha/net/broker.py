@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openalpha.core.clock import Clock
-from openalpha.core.errors import StorageError
+from openalpha.core.errors import StorageError, VenueUnavailable
 from openalpha.net.budget import Priority, RateBudget, RateLimit
 from openalpha.net.locked import Records
 from openalpha.net.windows import WindowBudget, WindowLimit
@@ -91,6 +91,21 @@ class RateBroker:
         except StorageError:
             if priority is not Priority.RISK:
                 raise
+
+    def take_now(self, priority: Priority, *, uses: Sequence[Use]) -> None:
+        """Count a message on a socket that is open: in its key's windows, or raise; never waits.
+
+        Raises
+        ------
+        VenueUnavailable
+            If a window has no room now, or the counts are kept on another machine.
+        StorageError
+            If another process counts this very moment, or the count cannot be kept.
+        """
+        if not isinstance(self._folder, Path):
+            raise VenueUnavailable("the rate budget is kept elsewhere; asking it takes time")
+        for use in uses:
+            self._window(use).take(priority, cost=use.cost, wait_at_most_s=0.0)
 
     def cool_down(self, host: str, until_ms: int, *, uses: Sequence[Use] = ()) -> None:
         """Note that the venue refuses more until a time: at those windows, or for the host.

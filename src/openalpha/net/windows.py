@@ -80,6 +80,8 @@ class WindowBudget:
     def take(self, priority: Priority, *, cost: int = 1, wait_at_most_s: float = 10.0) -> None:
         """Take `cost` requests, waiting until the window has room for this class.
 
+        `wait_at_most_s` of 0 waits for nothing, not even for another process that counts.
+
         Raises
         ------
         VenueUnavailable
@@ -88,7 +90,12 @@ class WindowBudget:
             If the file cannot be kept.
         """
         waiting = Waiting(wait_at_most_s, _LONGEST_NAP_S, self._pause)
-        wait_for_room(lambda: self._try(priority, cost), waiting, whose=self._name, decimals=1)
+        lock_s = lock_wait_s(priority) if wait_at_most_s else 0.0
+
+        def attempt() -> float:
+            return self._try(priority, cost, lock_s=lock_s)
+
+        wait_for_room(attempt, waiting, whose=self._name, decimals=1)
 
     def cool_down(self, until_ms: int) -> None:
         """Let nobody use this window before `until_ms`: the venue says it is full."""
@@ -96,9 +103,9 @@ class WindowBudget:
             stamps, blocked_ms = self._recent(record)
             record[:] = [max(blocked_ms, until_ms), *stamps]
 
-    def _try(self, priority: Priority, cost: int) -> float:
+    def _try(self, priority: Priority, cost: int, *, lock_s: float) -> float:
         """Take the requests; return 0, or the seconds to wait before trying again."""
-        with self._records.change(self._kept, wait_at_most_s=lock_wait_s(priority)) as record:
+        with self._records.change(self._kept, wait_at_most_s=lock_s) as record:
             stamps, blocked_ms = self._recent(record)
             now_ms = self._clock.now_ms()
             wait_ms = max(0, blocked_ms - now_ms)

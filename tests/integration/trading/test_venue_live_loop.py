@@ -31,11 +31,13 @@ from openalpha.trading.venue.desk import VenueDesk
 from openalpha.trading.venue.driver import VenueDriver
 from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 from openalpha.venue.bybit.channel import Channel
+from openalpha.venue.bybit.trade_line import TradeLine, TradeTerms
 from openalpha.venue.twin import Exchange, TwinSettings
 from tests.fakes.twin import BTC, Client, admin, quote, served
 
 MINUTE_MS = 60_000
 COINS = {"linear": ("USDT",)}
+QUICK: Any = {"clock": SystemClock(), "terms": TradeTerms(answer_s=1.0, slow_s=0.3)}
 DECIMALS = instrument_for("bybit_linear:BTCUSDT").price_decimals
 UP, DOWN = (0, 100, 200, 300), (200, 0, -200, -400, -600)
 """Closes, counted from where the venue's market stands."""
@@ -98,7 +100,7 @@ class Run:
 
 
 @pytest.fixture
-def run(home: Path) -> Iterator[Run]:
+def run(home: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
     settings = TwinSettings(listings=(BTC,), backfill_days=0, levels=50)
     exchange = Exchange(settings, SystemClock())
     exchange.limits.is_lifted = True
@@ -113,11 +115,13 @@ def run(home: Path) -> Iterator[Run]:
             settings=EngineSettings(),
             clock=WallClock(),
         )
+        channel = Channel(network, key, clock=SystemClock())
+        line = None if getattr(request, "param", "rest") == "rest" else TradeLine(key, **QUICK)
         bars = Bars(int(folder.feed()["since_ms"]), int(quote(exchange)[0]))
         driver = VenueDriver(
             folder,
             VenueDesk(folder.plan(), run_id=folder.id),
-            carrier=Executor(Channel(network, key, clock=SystemClock()), settle_coins=COINS),
+            carrier=Executor(channel, settle_coins=COINS, line=line),
             market=bars,
             clock=WallClock(),
             poster=None,
@@ -126,8 +130,12 @@ def run(home: Path) -> Iterator[Run]:
         pushes.on_news = driver.turns.wake
         pushes.start()
         driver.pushes.append(pushes)
+        if line is not None:
+            line.start()
         yield Run(driver, bars, exchange, client)
         pushes.close()
+        if line is not None:
+            line.close()
         exchange.faults.clear()
         ends = time.monotonic() + 20
         while not driver.turns.is_idle and time.monotonic() < ends:
@@ -228,3 +236,25 @@ def test_an_order_under_way_is_not_ordered_again(run: Run) -> None:
     run.led(story)
     orders = run.driver.desk.side.record.orders.values()
     assert len([order for order in orders if order.trigger_price is None]) <= 3
+
+
+@pytest.mark.parametrize("run", ["socket"], indirect=True)
+@pytest.mark.parametrize("kind", ["drop_after", "rate_limited"])
+def test_over_the_trade_socket_nothing_is_lost_or_doubled(run: Run, kind: str) -> None:
+    """The position is turned while an answer is lost, or the socket turns the orders away."""
+
+    async def story(run: Run) -> None:
+        desk = run.driver.desk
+        await run.until(lambda: desk.side.is_recovered)
+        run.bars.tell(*UP)
+        await run.until(lambda: run.held > 0 and desk.is_settled)
+        admin(run.exchange, "/twin/faults", kind=kind, match="order.create", count="1")
+        run.bars.tell(*DOWN)
+        await run.until(lambda: run.held < 0 and desk.is_settled)
+
+    run.led(story)
+    assert {row["kind"] for row in run.exchange.faults.log} == {kind}
+    assert run.driver.desk.incidents == []
+    position = run.client.position()
+    assert (position["side"], -Decimal(position["size"])) == ("Sell", run.held)
+    assert replay(run.driver.folder).is_same

@@ -1,7 +1,8 @@
 """Hands: what is asked of a venue at once, and what waits for what."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,7 +42,16 @@ class Venue:
         self.done: list[str] = []
         self.errors: list[BaseException] = []
         self.free: set[str] = set()
+        self.at_once: set[str] = set()
+        self.sent: list[tuple[str, Callable[[bytes | None], object]]] = []
         self.change = threading.Condition()
+
+    def begin(self, request: Request, done: Callable[[bytes | None], object]) -> bool:
+        name = request.link_ids[0]
+        if name not in self.at_once:
+            return False
+        self.sent.append((name, done))
+        return True
 
     def carry_out(self, request: Request) -> bytes:
         name = request.link_ids[0] if request.link_ids else str(request.params["what"])
@@ -171,3 +181,68 @@ def test_a_fault_of_the_program_is_handed_over(fault: Exception) -> None:
     assert heard.wait(WAIT_S)
     assert errors == [fault]
     hands.close()
+
+
+def test_what_can_go_out_at_once_does_and_holds_back_what_is_about_the_same() -> None:
+    with hired() as (venue, hands):
+        venue.at_once = {"a", "b", "c"}
+        hands.give(place("BTCUSDT", "a"))
+        hands.give(cancel("BTCUSDT", "b"))
+        hands.give(place("ETHUSDT", "c"))
+        assert [name for name, _ in venue.sent] == ["a", "c"]
+        assert not hands.is_idle
+        venue.sent[0][1](b"a")
+        venue.until_begun("b")  # by a hand: its turn came while nobody gave it
+        venue.let("b")
+        venue.until_done("a", "b")
+        venue.sent[1][1](b"c")
+        assert hands.is_idle
+        assert venue.begun == ["b"]
+
+
+def test_what_the_line_did_not_take_a_hand_carries_out() -> None:
+    with hired() as (venue, hands):
+        venue.at_once = {"a"}
+        hands.give(place("BTCUSDT", "a"))
+        assert venue.begun == []
+        venue.sent[0][1](None)
+        venue.until_begun("a")
+        venue.let("a")
+        venue.until_done("a")
+        assert hands.is_idle
+
+
+def test_closing_waits_for_what_went_out_and_gives_nothing_to_a_hand_after() -> None:
+    with hired() as (venue, hands):
+        venue.at_once = {"a"}
+        hands.give(place("BTCUSDT", "a"))
+        threading.Timer(0.05, venue.sent[0][1], (None,)).start()
+        hands.close()
+        assert hands.is_idle
+        assert venue.begun == []
+
+
+class Lingering:
+    """A condition that the giver's thread is slow to go on from, once it let go of it."""
+
+    def __init__(self, inner: threading.Condition) -> None:
+        self.inner, self.giver = inner, threading.get_ident()
+        self.wait_for, self.notify_all = inner.wait_for, inner.notify_all
+
+    def __enter__(self) -> None:
+        self.inner.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.inner.__exit__(*error)
+        if threading.get_ident() == self.giver:
+            time.sleep(0.05)
+
+
+def test_what_a_hand_took_before_the_giver_went_on_is_not_taken_again() -> None:
+    with hired() as (venue, hands):
+        hands._change = Lingering(hands._change)  # type: ignore[assignment]
+        hands.give(ask("wallet"))
+        hands.give(ask("statement"))
+        venue.let("all")
+        venue.until_done("wallet", "statement")
+        assert sorted(venue.begun) == ["statement", "wallet"]

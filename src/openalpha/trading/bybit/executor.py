@@ -7,12 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from openalpha.core.errors import VenueUnavailable
+from openalpha.core.errors import OpenAlphaError, VenueUnavailable
 from openalpha.trading.bybit.replies import Outcome, Reply
 from openalpha.trading.orders.side import Request, RequestKind
-from openalpha.venue.bybit.answers import NOT_FOUND, Answer, BybitRefused, FateUnknown, NotNow
+from openalpha.venue.bybit.answers import (
+    NOT_FOUND,
+    Answer,
+    BybitRefused,
+    FateUnknown,
+    NotNow,
+    StaleClock,
+)
 from openalpha.venue.bybit.channel import Call, Channel
 from openalpha.venue.bybit.rows import PositionRow
+from openalpha.venue.bybit.trade_line import TradeLine
 
 __all__ = ["SETTLE_COINS", "Executor"]
 
@@ -25,7 +33,12 @@ SETTLE_COINS = {
 
 _TRIES = 5
 _MOST_DAYS_MS = 7 * 24 * 3_600_000
-_WRITES = {RequestKind.PLACE, RequestKind.CANCEL, RequestKind.AMEND, RequestKind.SET_UP}
+_ORDERS = {
+    RequestKind.PLACE: "create",
+    RequestKind.CANCEL: "cancel",
+    RequestKind.AMEND: "amend",
+}
+_WRITES = {*_ORDERS, RequestKind.SET_UP}
 _CALLS = {"leverage": "set-leverage", "exits": "trading-stop", "mode": "switch-mode"}
 
 Row = Mapping[str, Any]
@@ -64,17 +77,21 @@ class Executor:
     channel : Channel
         Bounded in time; its window is the one of the side's terms.
     settle_coins : mapping of category to coins, optional
+    line : TradeLine, optional
+        Where orders are begun at once; led by the caller. Without it they are calls like others.
     """
 
     def __init__(
-        self, channel: Channel, *, settle_coins: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        channel: Channel,
+        *,
+        settle_coins: Mapping[str, tuple[str, ...]] | None = None,
+        line: TradeLine | None = None,
     ) -> None:
-        self._channel = channel
+        self._channel, self._line = channel, line
         self._coins = SETTLE_COINS if settle_coins is None else settle_coins
         self._acts: dict[RequestKind, Callable[[_Turn], _Found]] = {
-            RequestKind.PLACE: self._place,
-            RequestKind.CANCEL: self._cancel,
-            RequestKind.AMEND: self._amend,
+            **dict.fromkeys(_ORDERS, self._order),
             RequestKind.ASK_ORDERS: self._ask_orders,
             RequestKind.ASK_FILLS: self._ask_fills,
             RequestKind.ASK_ACCOUNT: self._ask_account,
@@ -87,14 +104,60 @@ class Executor:
 
         Never raises for what the venue or the network does.
         """
-        turn, said = _Turn(request), dict[str, Any]()
-        sent_ms = self._channel.now_ms()
+        turn = _Turn(request)
+        return self._told(turn, self._channel.now_ms(), lambda: self._acts[request.kind](turn))
+
+    def begin(self, request: Request, done: Callable[[bytes | None], object]) -> bool:
+        """Send orders over the trade socket at once, if they can go out this moment.
+
+        Parameters
+        ----------
+        done : callable
+            Given, in any thread, the payload of the REPLY input; None: the venue did not carry it
+            out and said so, let it be carried out the other way.
+
+        Returns
+        -------
+        bool
+            Whether it was sent; if not, `done` is never called.
+        """
+        line = self._line
+        if line is None or request.kind not in _ORDERS or not line.is_ready:
+            return False
+        call, sent_ms = _order_call(request), self._channel.now_ms()
+        stamp_ms = self._channel.leave(call)
+        if stamp_ms is None:
+            return False
+
+        def hear(result: Answer | OpenAlphaError) -> None:
+            if isinstance(result, NotNow):
+                self._channel.busy(call, result)
+            elif isinstance(result, StaleClock):
+                self._channel.forget_offset()
+            is_unknown = isinstance(result, FateUnknown)
+            if isinstance(result, VenueUnavailable) and not is_unknown:
+                done(None)
+                return
+            turn = _Turn(request)
+
+            def found() -> _Found:
+                if isinstance(result, OpenAlphaError):
+                    raise result
+                return _order_found(request, turn.heard(result))
+
+            done(self._told(turn, sent_ms, found))
+
+        line.send(call, stamp_ms=stamp_ms, window_ms=self._channel.window_ms, done=hear)
+        return True
+
+    def _told(self, turn: _Turn, sent_ms: int, act: Callable[[], _Found]) -> bytes:
+        said = dict[str, Any]()
         try:
-            rows, items, ts_ms = self._acts[request.kind](turn)
+            rows, items, ts_ms = act()
         except BybitRefused as refused:
             outcome, said = Outcome.REFUSED, {"code": refused.code, "words": refused.message}
         except FateUnknown as unknown:
-            is_write = request.kind in _WRITES
+            is_write = turn.request.kind in _WRITES
             outcome = Outcome.UNKNOWN if is_write else Outcome.NOT_SENT
             said = {"words": unknown.message}
         except VenueUnavailable as away:
@@ -105,44 +168,19 @@ class Executor:
             outcome = Outcome.ANSWER
             said = {"rows": tuple(rows), "items": tuple(items), "ts_ms": ts_ms}
         told = {"sent_ms": sent_ms, "rate_left": turn.rate_left, **said}
-        return Reply.to(request, outcome, **told).payload()
+        return Reply.to(turn.request, outcome, **told).payload()
 
     # writes
 
-    def _place(self, turn: _Turn) -> _Found:
-        return self._each("create", turn)
-
-    def _cancel(self, turn: _Turn) -> _Found:
-        return self._each("cancel", turn)
-
-    def _each(self, what: str, turn: _Turn) -> _Found:
-        """One order by itself, several as a batch: each item of it is taken or refused alone."""
-        category, orders = turn.request.params["category"], turn.request.params["orders"]
-        if len(orders) == 1:
-            params = {"category": category, **orders[0]}
-            answer = self._write(turn, f"/v5/order/{what}", params)
-            return [answer.result], [(0, "OK")], answer.ts_ms
-        items = [
-            {name: value for name, value in one.items() if name != "category"} for one in orders
-        ]
-        params = {"category": category, "request": items}
-        answer = self._write(turn, f"/v5/order/{what}-batch", params, cost=len(items))
-        codes = [*answer.items, *[(-1, "no word of it")] * len(items)]
-        return answer.rows, codes[: len(items)], answer.ts_ms
-
-    def _amend(self, turn: _Turn) -> _Found:
-        answer = self._write(turn, "/v5/order/amend", turn.request.params)
-        return [answer.result], [], answer.ts_ms
+    def _order(self, turn: _Turn) -> _Found:
+        return _order_found(turn.request, turn.heard(self._channel.call(_order_call(turn.request))))
 
     def _set_up(self, turn: _Turn) -> _Found:
         params = {name: value for name, value in turn.request.params.items() if name != "what"}
         path = f"/v5/position/{_CALLS[turn.request.params['what']]}"
-        answer = self._write(turn, path, params)
+        call = Call(path, params, is_write=True, priority=turn.request.priority)
+        answer = turn.heard(self._channel.call(call))
         return [answer.result], [], answer.ts_ms
-
-    def _write(self, turn: _Turn, path: str, params: Row, *, cost: int = 1) -> Answer:
-        call = Call(path, params, is_write=True, cost=cost, priority=turn.request.priority)
-        return turn.heard(self._channel.call(call))
 
     def _read(self, turn: _Turn, path: str, params: Row) -> Answer:
         return turn.heard(self._channel.call(Call(path, params, priority=turn.request.priority)))
@@ -253,3 +291,31 @@ class Executor:
                 ts_ms = ts_ms or answer.ts_ms
                 cursor = answer.cursor if answer.rows else ""
         return rows, [], ts_ms
+
+
+def _order_call(request: Request) -> Call:
+    """One order by itself, several as a batch."""
+    path, params, cost = f"/v5/order/{_ORDERS[request.kind]}", request.params, 1
+    if request.kind is not RequestKind.AMEND:
+        category, orders = params["category"], params["orders"]
+        if len(orders) == 1:
+            params = {"category": category, **orders[0]}
+        else:
+            path, cost = f"{path}-batch", len(orders)
+            params = {"category": category, "request": [_uncategorised(one) for one in orders]}
+    return Call(path, params, is_write=True, cost=cost, priority=request.priority)
+
+
+def _order_found(request: Request, answer: Answer) -> _Found:
+    """Each item of a batch is taken or refused alone."""
+    if request.kind is RequestKind.AMEND:
+        return [answer.result], [], answer.ts_ms
+    count = len(request.params["orders"])
+    if count == 1:
+        return [answer.result], [(0, "OK")], answer.ts_ms
+    codes = [*answer.items, *[(-1, "no word of it")] * count]
+    return answer.rows, codes[:count], answer.ts_ms
+
+
+def _uncategorised(order: Row) -> Row:
+    return {name: value for name, value in order.items() if name != "category"}

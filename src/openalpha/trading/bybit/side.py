@@ -167,7 +167,7 @@ class BybitSide:
     @property
     def is_recovered(self) -> bool:
         """Whether everything asked at the start has been answered and no fate is unknown."""
-        lost = any(order.is_lost for order in self.record.orders.values())
+        lost = any(order.is_lost for order in self.record.live.values())
         return not lost and self.account.is_known
 
     def state(self) -> bytes:

@@ -34,6 +34,10 @@ class Carrier(Protocol):
         """Return the payload of a REPLY input; bounded in time, never raises for the venue."""
         ...
 
+    def begin(self, request: Request, done: Callable[[bytes | None], object]) -> bool:
+        """Send a request this moment, in the caller's thread, if it can be; see `Executor`."""
+        ...
+
 
 @dataclass(slots=True)
 class _Job:
@@ -90,6 +94,35 @@ class Hands:
             self._count += 1
             job = _Job(request, self._count, is_write, _symbols(request), _likeness(request))
             self._jobs.append(job)
+            # Held as begun while it is tried: no hand takes it meanwhile.
+            is_tried = is_write and not self._is_over and not self._must_wait(job)
+            job.is_begun = is_tried
+            self._change.notify_all()
+        if is_tried and not self._begin(job):
+            self._leave_to_a_hand(job)
+
+    def _begin(self, job: _Job) -> bool:
+        """Send it at once: no other thread has to wake up first."""
+
+        def hear(reply: bytes | None) -> None:
+            if reply is None:
+                self._leave_to_a_hand(job)
+            else:
+                self._done(reply)
+                self._end(job)
+
+        return self._carrier.begin(job.request, hear)
+
+    def _leave_to_a_hand(self, job: _Job) -> None:
+        with self._change:
+            job.is_begun = False
+            if self._is_over:
+                self._jobs.remove(job)
+            self._change.notify_all()
+
+    def _end(self, job: _Job) -> None:
+        with self._change:
+            self._jobs.remove(job)
             self._change.notify_all()
 
     def close(self, *, wait_s: float = 30.0) -> None:
@@ -112,9 +145,7 @@ class Hands:
                 self._done(self._carrier.carry_out(job.request))
             except BaseException as error:  # noqa: BLE001 - told to the loop, which raises it
                 self._failed(error)
-            with self._change:
-                self._jobs.remove(job)
-                self._change.notify_all()
+            self._end(job)
 
     def _next(self, is_writer: bool) -> _Job | None:
         """Return the most important job that waits for nothing asked for before it."""

@@ -31,6 +31,7 @@ from openalpha.trading.safety.emergency_post import SafetyPost
 from openalpha.trading.venue.desk import VenueDesk
 from openalpha.trading.venue.keeping import UNKEPT, freeze_desk, thaw_desk
 from openalpha.trading.venue.posting import VenuePoster
+from openalpha.trading.venue.rehearsal import rehearse
 from openalpha.trading.venue.state import VenueOutcome
 from openalpha.trading.venue.status import venue_status
 from openalpha.trading.venue.turns import LiveTurns, LockstepTurns, Market, Pushes
@@ -154,6 +155,7 @@ class VenueDriver:
             self.take(FrameKind.FEED, warm_payload(self.past()))
         self._purchases = Purchases(*self._place, held=self._coins())
         self.take(FrameKind.TIMER, canonical_json({"recover": 1}))
+        rehearse(self.desk, after_ms=self.known_ms)
         self.turns.begin()
         self.say()
         return count

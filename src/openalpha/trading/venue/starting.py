@@ -29,6 +29,7 @@ from openalpha.trading.venue.driver import Market, VenueDriver
 from openalpha.trading.venue.posting import VenuePoster
 from openalpha.trading.venue.preflight import check_account
 from openalpha.venue.bybit.channel import Channel
+from openalpha.venue.bybit.trade_line import TradeLine
 
 __all__ = ["VenueAccess", "VenueTerms", "begin_venue_run", "venue_clock", "venue_driver"]
 
@@ -60,12 +61,15 @@ class VenueAccess:
     clock : VenueClock
     broker : RateBroker or None
         Which all programs of the home share; None in lock-step, where nothing is counted.
+    line : TradeLine or None
+        Where orders go out; None: they are calls.
     """
 
     transport: Transport
     key: ExchangeKey
     clock: VenueClock
     broker: RateBroker | None = None
+    line: TradeLine | None = None
 
     def channel(self, priority: Priority) -> Channel:
         """Return a channel whose calls are for something."""
@@ -172,7 +176,7 @@ def venue_driver(
     driver = VenueDriver(
         folder,
         VenueDesk(plan, run_id=folder.id, folder=home / "strategies"),
-        carrier=Executor(channel),
+        carrier=Executor(channel, line=access.line),
         market=market or bars,
         clock=access.clock,
         poster=poster,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from openalpha.engine.rows import Row
 from openalpha.store.frames import FrameKind
 from openalpha.trading.paper.desk import Mode
+from openalpha.trading.run.calm import Calm
 from openalpha.trading.run.feed_rows import row_payload
 from openalpha.trading.run.hands import Carrier, Hands
 from openalpha.trading.run.inbox import Inbox
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["LiveTurns", "LockstepTurns", "Market", "Pushes"]
 
 _TICK_MS = 500
+_LONGEST_WAIT_MS = 500
+"""A look at what changes beside the loop is due as often: made while waiting, not before a row."""
 _MOST_TICKS = 240
 _LAST_TICKS = 60
 """Time for wallet, positions and statement to be asked for once more before books are compared."""
@@ -145,11 +148,14 @@ class LiveTurns:
             lambda reply: self.inbox.put(FrameKind.REPLY, reply),
             failed=self.inbox.fail,
         )
+        self._calm = Calm()
+        self._has_led = False
         self._ticked_ms = self._settled_ms = _steady_ms()
         self._last_ticks: int | None = None
 
     def begin(self) -> None:
         """Send what the start asks for; its answers come while the loop goes on."""
+        self._calm.begin()
         self._send()
 
     async def turn(self) -> None:
@@ -166,9 +172,15 @@ class LiveTurns:
         self._lead_rows()
         self._tick()
         self._send()
-        if driver.desk.mode is not Mode.ENDED:
-            left_ms = self._ticked_ms + self._period_ms - _steady_ms()
-            await self.inbox.wait(max(left_ms, 0) / 1000)
+        if driver.desk.mode is Mode.ENDED:
+            return
+        # What can come after the orders does.
+        if self._has_led:
+            self._has_led = False
+            driver.say()
+        self._calm.rest()
+        left_ms = self._ticked_ms + self._period_ms - _steady_ms()
+        await self.inbox.wait(min(max(left_ms, 0), _LONGEST_WAIT_MS) / 1000)
 
     def wake(self) -> None:
         """Look at once, and not only at the next tick."""
@@ -177,6 +189,7 @@ class LiveTurns:
     def close(self) -> None:
         """Wait for orders that are being sent."""
         self._hands.close()
+        self._calm.end()
 
     @property
     def is_idle(self) -> bool:
@@ -200,7 +213,7 @@ class LiveTurns:
         for row in self._market.closed(driver.known_ms, now_ms):
             driver.take(FrameKind.FEED, row_payload(row))
             self._send()
-            driver.say()
+            self._has_led = True
         if driver.is_over(now_ms):
             self._last_ticks = _LAST_TICKS
             driver.begin_end()

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from openalpha.core.clock import Clock
-from openalpha.core.errors import InputError, VenueUnavailable
+from openalpha.core.errors import InputError, StorageError, VenueUnavailable
 from openalpha.net import (
     Offset,
     Patience,
@@ -159,7 +159,7 @@ class Channel:
                 if tries == patience.attempts or is_late:
                     raise
                 if isinstance(error, StaleClock):
-                    self._offset = None
+                    self.forget_offset()
                 else:
                     self._pause(wait_s)
         raise AssertionError("the loop returns or raises")
@@ -192,6 +192,10 @@ class Channel:
             self._measured_ms = now_ms
         return self._offset
 
+    def forget_offset(self) -> None:
+        """Measure the venue's clock anew before the next signed call."""
+        self._offset = None
+
     def now_ms(self) -> int:
         """Return our own clock's time, UTC ms."""
         return self._clock.now_ms()
@@ -200,6 +204,31 @@ class Channel:
         """Return the venue's time now, or a little earlier: what it does next is not before."""
         offset = self.offset()
         return self._clock.now_ms() + offset.offset_ms - offset.uncertainty_ms
+
+    def leave(self, call: Call) -> int | None:
+        """Return the venue's time for a signed call that may go out this moment; asks nobody.
+
+        None where it would have to wait: for the budget, or for the venue's clock to be measured.
+        """
+        now_ms = self._clock.now_ms()
+        if self._offset is None or abs(now_ms - self._measured_ms) > _OFFSET_LASTS_MS:
+            return None
+        if self._broker is not None:
+            priority = self._priority if call.priority is None else call.priority
+            try:
+                self._broker.take_now(priority, uses=self._uses(call))
+            except (VenueUnavailable, StorageError):
+                return None
+        return now_ms + self._offset.offset_ms
+
+    def busy(self, call: Call, error: NotNow) -> None:
+        """Note that the venue, asked by another way than this, refused a call as one too many."""
+        self._cool_down(error, self._uses(call))
+
+    @property
+    def window_ms(self) -> int:
+        """Return how long after its stamp the venue may act on a call."""
+        return self._terms.window_ms
 
     def server_ms(self) -> int:
         """Ask the venue for its time, UTC ms."""

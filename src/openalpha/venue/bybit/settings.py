@@ -18,6 +18,14 @@ class ExchangeSettings:
             "live, to rehearse them",
         },
     )
+    order_line: str = field(
+        default="socket",
+        metadata={
+            "help": "how a run sends its orders: over the trade socket, and by calls while that "
+            "is down, busy or not offered (demo has none), or by calls alone",
+            "choices": ("socket", "rest"),
+        },
+    )
     redis_url: SecretStr = field(
         default=SecretStr(""),
         metadata={
