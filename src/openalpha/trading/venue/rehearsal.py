@@ -25,12 +25,14 @@ def rehearse(desk: VenueDesk, *, after_ms: int) -> bool:
     Returns
     -------
     bool
-        False where nothing could be rehearsed: no price is known yet, or no strategy decides.
+        False where nothing is rehearsed: no price is known yet, no strategy decides, or one is
+        called back, which may do more than decide.
     """
-    row = _next(desk, after_ms)
+    row = None if desk.callbacks.has_any else _next(desk, after_ms)
     if row is None:
         return False
-    copy = thaw_desk(freeze_desk(desk), desk)
+    state = freeze_desk(desk)
+    copy = None if state is None else thaw_desk(state, desk)
     if copy is None:
         return False
     copy.apply(0, Input(FrameKind.FEED, row_payload(row), row.ts_ms + desk.plan.timeframe_ms))
