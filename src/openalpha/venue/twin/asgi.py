@@ -26,7 +26,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 TICK_S = 0.01
-SAVE_EVERY_S = 60.0
 MOST_BODY = 1_000_000
 
 
@@ -45,8 +44,6 @@ class App:
         self.hub = Hub(exchange)
         self.keeper = Keeper(exchange, journal)
         self._ticker: asyncio.Task[None] | None = None
-        self._saving: asyncio.Task[None] | None = None
-        self._saved_s = 0.0
         self._dirty: dict[int, Outlet] = {}
         self._held: deque[tuple[Request, Callable[[Reply], None]]] = deque()
 
@@ -77,15 +74,11 @@ class App:
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        self._saved_s = loop.time()
         while True:
             self.exchange.advance()
             self._tell()
             self.hub.pump()
-            is_due = loop.time() - self._saved_s > SAVE_EVERY_S
-            if is_due and (self._saving is None or self._saving.done()):
-                self._saving = asyncio.create_task(self.keeper.save())
-                self._saved_s = loop.time()
+            self.keeper.tend(loop.time())
             await asyncio.sleep(TICK_S)
 
     def _tell(self) -> None:

@@ -3,11 +3,12 @@
     <folder>/LOCK            held while a twin runs on the folder
     <folder>/genesis.json    settings and the first moment
     <folder>/state-N.bin     the whole state after records 1 to N, with its hash
-    <folder>/journal.log     one record a line: number, CRC-32 and JSON
+    <folder>/journal-N.log   the records after N, one a line: number, CRC-32 and JSON
 
 A record is on the disk before anything that follows from it leaves the twin. After a crash the
 newest whole state is read and the records after it are done again; a torn last line, which nobody
-was told about, is cut off.
+was told about, is cut off. With each whole state a new file of records begins, and those that even
+the older kept state does not need are dropped.
 """
 
 import fcntl
@@ -19,6 +20,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,8 @@ class Journal:
     folder: Path
     written: int = 0
     synced: int = 0
+    saved: int = 0
+    _begun: int = 0
     _handle: int = -1
     _lock: int = -1
     _waiting: list[bytes] = field(default_factory=list)
@@ -122,105 +126,129 @@ class Journal:
         StorageError
             If a line that is not the last is damaged, or records are missing.
         """
-        path = self.folder / "journal.log"
-        with storage_errors(str(path)):
-            content = path.read_bytes() if path.exists() else b""
-        number, end, expected = after, 0, None
-        for line in content.splitlines(keepends=True):
-            record = _read_line(line)
-            if record is None:
-                break
-            found, body = record
-            if expected is not None and found != expected:
-                raise StorageError(f"{path} lacks record {expected}; restore the folder")
-            expected = found + 1
-            end += len(line)
-            if found > after:
-                if found != number + 1:
-                    raise StorageError(f"{path} begins with record {found} after {number}")
-                number = found
-                yield body
-        rest = content[end:]
-        if rest.count(b"\n") > 1:
-            raise StorageError(f"{path} is damaged at byte {end}; restore the folder")
+        number, end, path = after, 0, self._path(after)
+        for path, content, is_last in self._files(after):
+            end = 0
+            for found, line, body in _lines(content):
+                if found > number + 1:
+                    raise StorageError(f"{path} lacks record {number + 1}; restore the folder")
+                end += len(line)
+                if found > number:
+                    number = found
+                    yield body
+            rest = content[end:]
+            if rest.count(b"\n") > 1 or (rest and not is_last):
+                raise StorageError(f"{path} is damaged at byte {end}; restore the folder")
         self.written = self.synced = number
         self._append_to(path, end)
 
+    def _path(self, after: int) -> Path:
+        return self.folder / f"journal-{after:012d}.log"
+
+    def _begins(self) -> list[int]:
+        """Return after which record each file of records begins, the oldest first."""
+        return sorted(int(path.stem.partition("-")[2]) for path in self.folder.glob("journal-*"))
+
+    def _files(self, after: int) -> Iterator[tuple[Path, bytes, bool]]:
+        """Yield the files that hold records after a number, and whether each is the last."""
+        old = self.folder / "journal.log"
+        with storage_errors(str(self.folder)):
+            if old.exists():
+                # What a twin of before files were cut wrote: all there is.
+                old.rename(self._path(0))
+            begins = self._begins()
+        for place, begun in enumerate(begins):
+            is_last = place == len(begins) - 1
+            if is_last or begins[place + 1] > after:
+                path = self._path(begun)
+                with storage_errors(str(path)):
+                    content = path.read_bytes()
+                yield path, content, is_last
+
     def _append_to(self, path: Path, end: int) -> None:
+        self._begun = int(path.stem.partition("-")[2])
         with storage_errors(str(path)):
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             os.ftruncate(self._handle, end)
             os.lseek(self._handle, end, os.SEEK_SET)
+            sync_folder(self.folder)
 
     def append(self, record: dict[str, Any]) -> int:
         """Queue a record; returns its number. It is on the disk after the next `sync`."""
         self.written += 1
         body = dumps(record)
-        self._waiting.append(b"%d %08x %s\n" % (self.written, zlib.crc32(body) & 0xFFFFFFFF, body))
+        self._waiting.append(b"%d %08x %s\n" % (self.written, zlib.crc32(body), body))
         return self.written
 
-    def take(self) -> tuple[bytes, int]:
-        """Return what waits to be written, with the number of its last record."""
-        lines, self._waiting = b"".join(self._waiting), []
-        return lines, self.written
-
-    def sync(self, lines: bytes) -> None:
-        """Write and sync what `take` returned; may run in another thread, one at a time.
+    def sync(self) -> None:
+        """Put on the disk what waits for it.
 
         Raises
         ------
         StorageError
             If the disk refuses. What was being written may be torn: the twin must stop.
         """
-        with storage_errors(str(self.folder / "journal.log")):
+        if not self._waiting:
+            return
+        lines, self._waiting = b"".join(self._waiting), []
+        with storage_errors(str(self._path(self._begun))):
             view = memoryview(lines)
             while view:
                 view = view[os.write(self._handle, view) :]
             os.fdatasync(self._handle)
+        self.synced = self.written
 
     # the whole state
 
-    def freeze(self, state: object) -> bytes:
-        """Return the whole state as bytes; it is that after all records written so far."""
-        body = pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL)
-        return _MAGIC + hashlib.sha256(body).digest() + body
+    def cut(self) -> int:
+        """Begin a new file of records; returns the number of the last one before it.
 
-    def save(self, frozen: bytes, *, number: int) -> None:
-        """Keep a whole state and drop the records it makes needless.
+        All records must be synced: a whole state taken now is that after this number.
 
-        Must not run beside `sync`; records may be appended meanwhile.
+        Raises
+        ------
+        StorageError
+            If the disk refuses: the twin must stop.
+        """
+        assert self.synced == self.written, "a file ends with a record that is kept"
+        if self.written > self._begun:
+            before = self._handle
+            self._append_to(self._path(self.written), 0)
+            os.close(before)
+        return self.written
 
-        Parameters
-        ----------
-        frozen : bytes
-            From `freeze`.
-        number : int
-            Of the last record it contains; on the disk already.
+    def save(self, state: object, *, number: int) -> None:
+        """Write down a whole state: that after the records up to a number, which are kept.
 
         Raises
         ------
         StorageError
             If the disk refuses; the states and records before are then as they were.
         """
+        body = pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL)
+        frozen = _MAGIC + hashlib.sha256(body).digest() + body
         write_bytes(self.folder / f"state-{number:012d}.bin", frozen)
-        kept = sorted(self.folder.glob("state-*.bin"))
+
+    def drop(self, number: int) -> None:
+        """Drop the states and records that the one saved after so many records makes needless.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses.
+        """
+        self.saved = number
+        kept = sorted(self.folder.glob("state-*.bin"))[-KEPT_STATES:]
+        # With one state alone all records stay: without it they are the way.
+        needed = int(kept[0].stem.partition("-")[2]) if len(kept) == KEPT_STATES else 0
+        begins = self._begins()
         with storage_errors(str(self.folder)):
-            self._shorten(int(kept[0].stem.partition("-")[2]) if len(kept) > 1 else 0)
-            for path in kept[:-KEPT_STATES]:
+            for begun, ends in pairwise(begins):
+                if ends <= needed:
+                    self._path(begun).unlink()
+            for path in sorted(self.folder.glob("state-*.bin"))[:-KEPT_STATES]:
                 path.unlink()
             sync_folder(self.folder)
-
-    def _shorten(self, up_to: int) -> None:
-        """Drop the records that even the older kept state does not need."""
-        path = self.folder / "journal.log"
-        lines = []
-        for line in path.read_bytes().splitlines(keepends=True):
-            record = _read_line(line)
-            if record is not None and record[0] > up_to:
-                lines.append(line)
-        write_bytes(path, b"".join(lines))
-        os.close(self._handle)
-        self._append_to(path, sum(map(len, lines)))
 
     def load(self) -> tuple[int, Any] | None:
         """Return the newest whole state and the number of its last record; None without one."""
@@ -229,8 +257,9 @@ class Journal:
                 content = path.read_bytes()
             digest, body = content[len(_MAGIC) :][:32], content[len(_MAGIC) + 32 :]
             if content.startswith(_MAGIC) and hashlib.sha256(body).digest() == digest:
+                self.saved = int(path.stem.partition("-")[2])
                 # Our own file, whole by its hash, in a folder only its owner can write.
-                return int(path.stem.partition("-")[2]), pickle.loads(body)
+                return self.saved, pickle.loads(body)
         return None
 
     def close(self) -> None:
@@ -241,12 +270,12 @@ class Journal:
         self._handle = self._lock = -1
 
 
-def _read_line(line: bytes) -> tuple[int, dict[str, Any]] | None:
-    """Return a line's number and record; None if it is torn or damaged."""
-    if not line.endswith(b"\n"):
-        return None
-    number, _, rest = line[:-1].partition(b" ")
-    check, _, body = rest.partition(b" ")
-    if not number.isdigit() or check != b"%08x" % (zlib.crc32(body) & 0xFFFFFFFF):
-        return None
-    return int(number), json.loads(body)
+def _lines(content: bytes) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+    """Yield number, line and record of each line up to the first that is torn or damaged."""
+    for line in content.splitlines(keepends=True):
+        number, _, rest = line[:-1].partition(b" ")
+        check, _, body = rest.partition(b" ")
+        is_whole = line.endswith(b"\n") and number.isdigit()
+        if not is_whole or check != b"%08x" % zlib.crc32(body):
+            return
+        yield int(number), line, json.loads(body)

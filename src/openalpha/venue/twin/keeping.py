@@ -1,12 +1,18 @@
 """When what a twin wrote down is on the disk: one sync serves all who wait for it.
 
 Nothing leaves before what it follows from is kept. Who has something to send hands over an act;
-acts are done in the order they came, each after a sync that covers all written before it.
+once all that came together is done, one sync covers it, and the acts are done in their order. The
+sync blocks the loop: nothing could leave before it anyway, and a thread for it costs each order
+more in hand-overs than the disk takes.
+
+The whole state is kept now and then by a copy of the process (fork), which has all the time it
+needs: to write it here would hold up the answers of a second.
 """
 
 import asyncio
 import logging
-from collections import deque
+import os
+import signal
 from collections.abc import Callable
 
 from openalpha.core.errors import StorageError
@@ -15,6 +21,9 @@ from openalpha.venue.twin.exchange import Exchange
 from openalpha.venue.twin.journal import Journal
 
 __all__ = ["Keeper"]
+
+SAVE_EVERY_S = 60.0
+LOOK_EVERY_S = 0.1
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +43,9 @@ class Keeper:
         self.journal = journal
         self.failure: StorageError | None = None
         self.on_failure: Callable[[], None] | None = None
-        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
-        self._syncing: asyncio.Task[None] | None = None
-        self._disk = asyncio.Lock()
+        self._waiting: list[Callable[[], None]] = []
+        self._saving: asyncio.Task[None] | None = None
+        self._saved_s = 0.0
 
     def then(self, act: Callable[[], None]) -> None:
         """Act once all that was written so far is on the disk; at once where it is.
@@ -44,59 +53,92 @@ class Keeper:
         After a failure nothing is kept any more: who acts looks at `failure`.
         """
         journal = self.journal
-        if journal is None or self.failure is not None:
+        if self._waiting:
+            self._waiting.append(act)
+        elif journal is None or self.failure is not None or journal.synced == journal.written:
             act()
-            return
-        if not self._waiting and journal.synced == journal.written:
-            act()
-            return
-        self._waiting.append((journal.written, act))
-        if self._syncing is None:
-            self._syncing = asyncio.create_task(self._sync(journal))
+        else:
+            self._waiting.append(act)
+            # After all that is ready to be read by now: one sync for it.
+            asyncio.get_running_loop().call_soon(self._sync)
 
-    async def kept(self) -> bool:
-        """Wait until all that was written so far is on the disk; False if it cannot be."""
-        waits = asyncio.Event()
-        self.then(waits.set)
-        await waits.wait()
-        return self.failure is None
-
-    async def _sync(self, journal: Journal) -> None:
-        """Put on the disk what waits, in another thread, until nobody waits any more."""
-        loop = asyncio.get_running_loop()
+    def _sync(self) -> None:
+        """Put on the disk what waits, then do what waited for it."""
+        journal = self.journal
+        assert journal is not None, "without a journal nothing waits"
         try:
-            while self._waiting:
-                async with self._disk:
-                    lines, number = journal.take()
-                    await loop.run_in_executor(None, journal.sync, lines)
-                journal.synced = number
-                while self._waiting and self._waiting[0][0] <= number:
-                    self._waiting.popleft()[1]()
+            if self.failure is None:
+                journal.sync()
         except StorageError as failure:
             # What was promised cannot be kept: nothing more is answered, and the server ends.
-            self.failure = failure
-            _log.error("journal failed error=%s", failure)
-            if self.on_failure is not None:
-                self.on_failure()
-            while self._waiting:
-                self._waiting.popleft()[1]()
-        finally:
-            self._syncing = None
+            self._fail(failure)
+        acts, self._waiting = self._waiting, []
+        for act in acts:
+            act()
 
-    async def save(self) -> None:
-        """Keep the whole state, so that a start need not do all records again."""
+    def _fail(self, failure: StorageError) -> None:
+        self.failure = failure
+        _log.error("journal failed error=%s", failure)
+        if self.on_failure is not None:
+            self.on_failure()
+
+    def tend(self, now_s: float) -> None:
+        """Keep the whole state where that is due, so that a start need not do all again."""
+        self._saved_s = self._saved_s or now_s
         journal = self.journal
-        if journal is None or not await self.kept() or journal.synced != journal.written:
+        if journal is None or now_s - self._saved_s < SAVE_EVERY_S:
             return
-        async with self._disk:
-            number = journal.written
-            if journal.synced != number:
-                return
-            frozen = journal.freeze(whole_state(self.exchange))
-            await asyncio.to_thread(journal.save, frozen, number=number)
+        is_new = journal.written > journal.saved and self.failure is None
+        if is_new and (self._saving is None or self._saving.done()):
+            self._saved_s = now_s
+            self._saving = asyncio.create_task(self._save(journal))
+
+    async def _save(self, journal: Journal) -> None:
+        """Let a copy of this process write the state, while this one goes on."""
+        try:
+            journal.sync()
+            number = journal.cut()
+        except StorageError as failure:
+            self._fail(failure)
+            return
+        copy = os.fork()
+        if copy == 0:
+            self._write_as_copy(journal, number)
+        while True:
+            ended, status = os.waitpid(copy, os.WNOHANG)
+            if ended:
+                break
+            await asyncio.sleep(LOOK_EVERY_S)
+        if status:
+            _log.error("state not kept records=%d", number)
+            return
+        journal.drop(number)
+
+    def _write_as_copy(self, journal: Journal, number: int) -> None:
+        """Write the state and end, whatever happens: the copy owns nothing of the twin."""
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            # A connection is closed only when all who hold it have closed it.
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            journal.save(whole_state(self.exchange), number=number)
+            code = 0
+        finally:
+            os._exit(code)
 
     async def close(self) -> None:
         """Keep the whole state a last time and let the folder go."""
-        if self.journal is not None:
-            await self.save()
-            self.journal.close()
+        journal = self.journal
+        if journal is None:
+            return
+        if self._saving is not None:
+            await self._saving
+        try:
+            if self.failure is None:
+                journal.sync()
+                if journal.written > journal.saved:
+                    number = journal.cut()
+                    journal.save(whole_state(self.exchange), number=number)
+                    journal.drop(number)
+        finally:
+            journal.close()

@@ -16,10 +16,10 @@ from tests.fakes.twin import BTC, BTC_SPOT, START_MS, Client, wait
 SETTINGS = TwinSettings(listings=(BTC, BTC_SPOT), backfill_days=1, levels=50)
 
 
-def flush(journal: Journal) -> None:
-    lines, number = journal.take()
-    journal.sync(lines)
-    journal.synced = number
+def save(journal: Journal, exchange: Exchange) -> None:
+    number = journal.cut()
+    journal.save(whole_state(exchange), number=number)
+    journal.drop(number)
 
 
 def all_of(exchange: Exchange) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def test_a_clock_that_never_stands_still_changes_nothing(tmp_path: Path) -> None
         exchange.advance()
     client = Client.of(exchange, USDT="50000")
     exchange.advance()
-    flush(journal)
+    journal.sync()
     journal.close()
     again, journal = open_twin(tmp_path, SETTINGS, clock=clock)
     assert again.state.accounts.by_key(client.key) is not None
@@ -74,7 +74,7 @@ def test_a_twin_taken_up_again_is_the_same_to_the_last_unit(tmp_path: Path) -> N
     live(exchange)
     wait(exchange, 60_000)
     exchange.take_pushes()
-    flush(journal)
+    journal.sync()
     before = all_of(exchange)
     journal.close()
     again, journal = open_twin(tmp_path, SETTINGS, clock=clock)
@@ -87,11 +87,11 @@ def test_a_whole_state_shortens_the_way_and_changes_nothing(tmp_path: Path) -> N
     clock = ManualClock(START_MS)
     exchange, journal = open_twin(tmp_path, SETTINGS, clock=clock)
     client = live(exchange)
-    flush(journal)
+    journal.sync()
     for _ in range(3):
-        journal.save(journal.freeze(whole_state(exchange)), number=journal.written)
+        save(journal, exchange)
         client.order("Buy", "0.01", "59000")
-        flush(journal)
+        journal.sync()
     before = all_of(exchange)
     candles = exchange.state.listings["linear:BTCUSDT"].tape.candles.copy()
     journal.close()
@@ -102,15 +102,29 @@ def test_a_whole_state_shortens_the_way_and_changes_nothing(tmp_path: Path) -> N
     journal.close()
 
 
+def test_records_from_before_files_were_cut_are_taken_up(tmp_path: Path) -> None:
+    clock = ManualClock(START_MS)
+    exchange, journal = open_twin(tmp_path, SETTINGS, clock=clock)
+    live(exchange)
+    journal.sync()
+    before = all_of(exchange)
+    journal.close()
+    (tmp_path / "journal-000000000000.log").rename(tmp_path / "journal.log")
+    again, journal = open_twin(tmp_path, SETTINGS, clock=clock)
+    assert all_of(again) == before
+    assert before["executions"]
+    journal.close()
+
+
 def test_a_torn_last_line_is_cut_and_what_was_kept_stays(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.open()
     list(journal.read(0))
     for number in range(3):
         journal.append({"n": number})
-    flush(journal)
+    journal.sync()
     journal.close()
-    path = tmp_path / "journal.log"
+    path = tmp_path / "journal-000000000000.log"
     whole = path.read_bytes()
     for cut in range(1, len(whole.splitlines()[-1])):
         path.write_bytes(whole[:-cut])
@@ -127,8 +141,8 @@ def test_damage_before_the_end_is_told_not_skipped(tmp_path: Path) -> None:
     list(journal.read(0))
     for number in range(5):
         journal.append({"n": number})
-    flush(journal)
-    path = tmp_path / "journal.log"
+    journal.sync()
+    path = tmp_path / "journal-000000000000.log"
     path.write_bytes(path.read_bytes().replace(b'{"n":1}', b'{"n":7}'))
     with pytest.raises(StorageError, match="damaged"):
         list(journal.read(0))
@@ -139,11 +153,11 @@ def test_a_damaged_whole_state_falls_back_to_the_one_before(tmp_path: Path) -> N
     clock = ManualClock(START_MS)
     exchange, journal = open_twin(tmp_path, SETTINGS, clock=clock)
     client = live(exchange)
-    flush(journal)
+    journal.sync()
     for _ in range(2):
-        journal.save(journal.freeze(whole_state(exchange)), number=journal.written)
+        save(journal, exchange)
         client.order("Buy", "0.01", "59000")
-        flush(journal)
+        journal.sync()
     before = all_of(exchange)
     journal.close()
     newest = max(tmp_path.glob("state-*.bin"))

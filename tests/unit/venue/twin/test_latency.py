@@ -67,7 +67,7 @@ def test_commands_in_flight_outlive_a_restart(tmp_path: Path) -> None:
     exchange, journal = open_twin(tmp_path, settings, clock=clock)
     me = Client.of(exchange)
     order = me.order("Buy", "0.01", "50000")
-    journal.sync(journal.take()[0])
+    journal.sync()
     journal.close()
     exchange, journal = open_twin(tmp_path, settings, clock=clock)
     me.exchange = exchange
