@@ -255,19 +255,18 @@ def _blocks(m: I64) -> I64:
 def rows_of(m: I64, log: int) -> I64:
     """Return a view of a log's rows so far: FILLS, EFFECTS or DONE."""
     place_at, _, used_at, columns = LOGS[log]
-    used = int(m[used_at])
-    start = int(m[place_at])
+    used, start = m.item(used_at), m.item(place_at)
     return m[start : start + used * columns].reshape(used, columns)
 
 
 def orders_of(m: I64, number: int) -> I64:
     """Return a view of an instrument's order slots up to the last one in use."""
     block = at.HEAD_COLS + number * at.INST_COLS
-    used, start = int(m[block + at.I_N_ORDERS]), int(m[block + at.I_ORDERS_AT])
+    used, start = m.item(block + at.I_N_ORDERS), m.item(block + at.I_ORDERS_AT)
     return m[start : start + used * at.ORDER_COLS].reshape(used, at.ORDER_COLS)
 
 
 def check_sound(m: I64) -> None:
     """Stop on what can only be a bug of the kernel: a lost row or a status the table has not."""
-    assert m[at.H_LOST] == 0, "kernel memory overflowed: a bug"
-    assert m[at.H_BUG] == 0, "an order made a transition the table does not have: a bug"
+    assert m.item(at.H_LOST) == 0, "kernel memory overflowed: a bug"
+    assert m.item(at.H_BUG) == 0, "an order made a transition the table does not have: a bug"

@@ -135,12 +135,12 @@ class BookMachine(Written):
 
     def leverage(self, account: int, number: int, leg: int) -> int:
         """Return a leg's leverage in 10^-2."""
-        return int(self.arena[self._leg(account, number, leg) + at.P_LEVERAGE_E2])
+        return self.arena.item(self._leg(account, number, leg) + at.P_LEVERAGE_E2)
 
     def fees(self, account: int, number: int) -> tuple[int, int]:
         """Return what an account pays on an instrument as maker and taker, in 10^-8."""
         p = self._leg(account, number, 0)
-        return int(self.arena[p + at.P_MAKER_E8]), int(self.arena[p + at.P_TAKER_E8])
+        return self.arena.item(p + at.P_MAKER_E8), self.arena.item(p + at.P_TAKER_E8)
 
     def set_fees(self, account: int, number: int, *, maker_e8: int, taker_e8: int) -> None:
         """Set what an account pays on an instrument, in 10^-8 of the notional."""
@@ -209,7 +209,13 @@ class BookMachine(Written):
     @property
     def now_ms(self) -> int:
         """The venue's time."""
-        return int(self.arena[at.H_NOW_MS])
+        return self.arena.item(at.H_NOW_MS)
+
+    @property
+    def has_written(self) -> bool:
+        """Whether there are fills, effects or ended orders that were not drained."""
+        counts = (at.H_N_FILLS, at.H_N_EFFECTS, at.H_N_DONE)
+        return any(self.arena.item(count_at) for count_at in counts)
 
     def drain(self) -> tuple[I64, I64, I64]:
         """Return copies of fills, effects and ended orders so far, and forget them.
@@ -237,19 +243,30 @@ class BookMachine(Written):
     def order_row(self, number: int, order_id: int) -> I64 | None:
         """Return int64[ORDER_COLS], a view of a live order; None where there is none."""
         rows = orders_of(self.arena, number)
-        found = np.flatnonzero((rows[:, at.O_ID] == order_id) & (rows[:, at.O_STATUS] != at.FREE))
-        return rows[found[0]] if len(found) else None
+        if not len(rows):
+            return None
+        # An id is given once: of a slot that was freed it still names the order it was.
+        row = rows[(rows[:, at.O_ID] == order_id).argmax()]
+        is_it = row.item(at.O_ID) == order_id and row.item(at.O_STATUS) != at.FREE
+        return row if is_it else None
 
     def balances(self, account: int) -> list[int]:
         """Return an account's balances, coin 0 first, in cash units."""
         start = self._account(account) + at.AC_BALANCES
-        return [int(x) for x in self.arena[start : start + int(self.arena[at.H_N_COINS])]]
+        found: list[int] = self.arena[start : start + self.arena.item(at.H_N_COINS)].tolist()
+        return found
 
     def position(self, account: int, number: int, leg: int = 0) -> tuple[int, int, int]:
         """Return quantity, cost and isolated margin of a leg, in units (rule A2)."""
         p = self._leg(account, number, leg)
-        qty, cost, margin = (int(x) for x in self.arena[p : p + 3])
+        qty, cost, margin = self.arena[p : p + 3].tolist()
         return qty, cost, margin
+
+    def terms(self, account: int, number: int, leg: int) -> tuple[int, int, int, int]:
+        """Return quantity, cost and isolated margin of a leg, and its leverage in 10^-2."""
+        p = self._leg(account, number, leg)
+        row = self.arena[p : p + at.LEG_COLS].tolist()
+        return row[at.P_QTY], row[at.P_COST], row[at.P_MARGIN], row[at.P_LEVERAGE_E2]
 
     def equity(self, account: int) -> int:
         """Return an account's equity at the present marks, in cash units of coin 0."""
@@ -311,18 +328,18 @@ class BookMachine(Written):
 
     def _owns(self, account: int, number: int, order_id: int) -> bool:
         """Say whether an account has an order alive or in flight."""
-        rows = self.live_orders(number)
-        return bool(np.any((rows[:, at.O_ID] == order_id) & (rows[:, at.O_ACCT] == account)))
+        row = self.order_row(number, order_id)
+        return row is not None and row.item(at.O_ACCT) == account
 
     def _account(self, account: int) -> int:
         """Return the place of an account's block."""
-        return int(self.arena[at.H_ACCTS_AT] + account * self.arena[at.H_ACCT_SIZE])
+        return self.arena.item(at.H_ACCTS_AT) + account * self.arena.item(at.H_ACCT_SIZE)
 
     def _leg(self, account: int, number: int, leg: int) -> int:
         """Return the place of an account's leg of an instrument."""
         a = self._account(account)
-        return a + int(self.arena[a + at.AC_LEGS_AT]) + (2 * number + leg) * at.LEG_COLS
+        return a + self.arena.item(a + at.AC_LEGS_AT) + (2 * number + leg) * at.LEG_COLS
 
     def _block(self, number: int, column: int) -> int:
         """Return a column of an instrument's block."""
-        return int(self.arena[at.HEAD_COLS + number * at.INST_COLS + column])
+        return self.arena.item(at.HEAD_COLS + number * at.INST_COLS + column)

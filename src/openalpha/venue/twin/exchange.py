@@ -131,6 +131,8 @@ class Exchange:
 
     def _struck(self, kinds: tuple[str, ...], request: Request) -> Rule | None:
         """Return the fault that strikes a request."""
+        if not self.faults.rules:
+            return None
         found = self.state.accounts.by_key(request.headers.get("x-bapi-api-key", ""))
         uid = str(found[0].uid) if found else ""
         return self.faults.strike(kinds, request.path, uid=uid, ts_ms=self.state.now_ms)

@@ -38,15 +38,14 @@ _CANCELS: dict[Reason, tuple[str, str]] = {
 
 def record_all(state: State, pool: Pool, *, changes: Changes) -> None:
     """Take what the kernel did since last asked into the accounts' histories."""
-    fills, effects, done = pool.machine.drain()
-    if not (len(fills) or len(effects) or len(done)):
+    machine = pool.machine
+    if not machine.has_written:
         return
-    ended = {row[at.D_ID]: row for row in done.tolist()}
-    rows = fills.tolist()
-    made = [_take_fill(state, pool, row, ended, changes=changes) for row in rows]
-    take_effects(
-        state, pool, effects=effects.tolist(), fills=rows, executions=made, changes=changes
-    )
+    fills, effects, done = (rows.tolist() for rows in machine.drain())
+    ended = {row[at.D_ID]: row for row in done}
+    made = [_take_fill(state, pool, row, ended, changes=changes) for row in fills]
+    if effects:
+        take_effects(state, pool, effects=effects, fills=fills, executions=made, changes=changes)
     for row in ended.values():
         order = pool.orders.pop(row[at.D_ID], None)
         if order is not None:

@@ -17,10 +17,8 @@ def fixed(units: int, decimals: int) -> str:
     >>> fixed(604321, 1), fixed(-5, 3), fixed(7, 0)
     ('60432.1', '-0.005', '7')
     """
-    return _written(units, decimals) if decimals else str(units)
-
-
-def _written(units: int, decimals: int) -> str:
+    if decimals == 0:
+        return str(units)
     digits = str(abs(units)).zfill(decimals + 1)
     sign = "-" if units < 0 else ""
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
@@ -34,9 +32,13 @@ def plain(units: int, decimals: int) -> str:
     >>> plain(150_000, 5), plain(0, 8)
     ('1.5', '0')
     """
-    if units == 0 or decimals == 0:
-        return str(units)
-    return _written(units, decimals).rstrip("0").rstrip(".")
+    if units <= 0 or decimals == 0:
+        return f"-{plain(-units, decimals)}" if units < 0 else str(units)
+    digits = str(units)
+    if len(digits) <= decimals:
+        digits = digits.zfill(decimals + 1)
+    part = digits[-decimals:].rstrip("0")
+    return f"{digits[:-decimals]}.{part}" if part else digits[:-decimals]
 
 
 def quotient(over: int, under: int, *, decimals: int) -> str:

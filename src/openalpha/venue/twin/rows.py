@@ -106,12 +106,9 @@ def mean_price(listing: Listing, *, qty: int, value: int) -> str:
 
 def order_ws_row(order: Order, listing: Listing) -> dict[str, Any]:
     """Return an order as the private socket shows it."""
-    return {
-        "category": listing.category,
-        **order_row(order, listing),
-        "feeCurrency": order.fee_coin,
-        "closedPnl": "0",
-    }
+    row = order_row(order, listing)
+    row["category"], row["feeCurrency"], row["closedPnl"] = listing.category, order.fee_coin, "0"
+    return row
 
 
 class _Leg(NamedTuple):
@@ -124,8 +121,8 @@ class _Leg(NamedTuple):
     qty: int
     cost: int
     margin: int
-    mark: int
     leverage: int
+    mark: int
     idx: int
     shown: tuple[int, ...]
     spare: int
@@ -141,9 +138,8 @@ def position_row(state: State, account: Account, *, listing: Listing, leg: int) 
     holding = state.holding(account.number, listing.key, leg=leg)
     whole = machine.state(account.number).tolist()
     held = _Leg(
-        *machine.position(account.number, number, leg),
+        *machine.terms(account.number, number, leg),
         machine.mark(number),
-        machine.leverage(account.number, number, leg),
         leg + 1 if account.is_hedged else 0,
         tuple(machine.leg_state(account.number, number, leg).tolist()),
         whole[told.S_EQUITY] - whole[told.S_MAINTENANCE],

@@ -142,7 +142,9 @@ def _add_pool(
     shown = pool.machine.state(account.number).tolist()
     balances = pool.machine.balances(account.number)
     for number, (name, balance) in enumerate(zip(pool.coins, balances, strict=True)):
-        coin = coins.setdefault(name, _Coin())
+        coin = coins.get(name) or coins.setdefault(name, _Coin())
+        if not (balance or (number == 0 and any(shown))):
+            continue
         price, decimals = state.usd_price(name)
         scale = 10**decimals
         coin.wallet += balance

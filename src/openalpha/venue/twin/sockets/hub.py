@@ -39,6 +39,7 @@ class Hub:
         self.sessions: dict[int, Session] = {}
         self._topics: dict[tuple[str, str], tuple[Topic, dict[int, Session]]] = {}
         self._accounts: dict[int, dict[int, Session]] = {}
+        self._heard: dict[int, set[str]] = {}
         self._dead_since: dict[tuple[int, str], int] = {}
         self._trade = TradeDesk(exchange)
         self._count = 0
@@ -79,6 +80,7 @@ class Hub:
         assert session.account is not None, "asked for private sockets"
         number = session.account.number
         names = {name for one in self._accounts.get(number, {}).values() for name in one.topics}
+        self._heard[number] = names
         self.exchange.state.audience[number] = {name.partition(".")[0] for name in names}
 
     def _leave(self, session: Session, name: str) -> None:
@@ -229,13 +231,10 @@ class Hub:
             sessions = self._accounts.get(push.account)
             if not sessions:
                 continue
-            heard = {topic for session in sessions.values() for topic in session.topics}
-            texts = {
-                topic: dumps(message)
-                for topic, message in messages_of(self.exchange.state, push, heard=heard).items()
-            }
-            for session in list(sessions.values()):
-                for topic, text in texts.items():
+            heard = self._heard.get(push.account, set())
+            for topic, message in messages_of(self.exchange.state, push, heard=heard):
+                text = dumps(message)
+                for session in list(sessions.values()):
                     if topic in session.topics:
                         session.send(text)
 

@@ -1,6 +1,6 @@
 """Private topics: what an account's sockets are told, each in the shape of its topic."""
 
-from collections.abc import Container
+from collections.abc import Iterator, Set
 from typing import Any
 
 from openalpha.venue.twin.state import Push, State
@@ -8,6 +8,7 @@ from openalpha.venue.twin.state import Push, State
 __all__ = ["TOPICS", "messages_of", "topic_error"]
 
 KINDS = ("order", "execution", "execution.fast", "position", "wallet")
+WHOLE = frozenset({"order", "execution", "position", "wallet"})
 CATEGORIES = ("linear", "inverse", "spot", "option")
 TOPICS = frozenset(
     {
@@ -47,12 +48,15 @@ def topic_error(args: list[str]) -> str:
     return ""
 
 
-def messages_of(state: State, push: Push, *, heard: Container[str]) -> dict[str, dict[str, Any]]:
-    """Return a push as a message of each topic it belongs to and somebody listens to."""
+def messages_of(
+    state: State, push: Push, *, heard: Set[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each topic a push belongs to and somebody listens to, with its message."""
     uid = state.accounts.rows[push.account].uid
     name = f"{uid}_{state.next_seq()}"
-    messages: dict[str, dict[str, Any]] = {}
-    for topic, rows in _topics_of(push).items():
+    # Most listen to whole kinds alone: then there is nothing to sort by category.
+    topics = {push.topic: push.rows} if heard <= WHOLE else _topics_of(push)
+    for topic, rows in topics.items():
         if topic not in heard:
             continue
         if not topic.startswith("execution.fast"):
@@ -61,8 +65,7 @@ def messages_of(state: State, push: Push, *, heard: Container[str]) -> dict[str,
             message = {"topic": topic, "creationTime": push.ts_ms, "data": quick}
         else:
             continue
-        messages[topic] = message
-    return messages
+        yield topic, message
 
 
 def _topics_of(push: Push) -> dict[str, list[dict[str, Any]]]:
