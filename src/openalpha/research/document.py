@@ -158,7 +158,7 @@ def _curve(result: "JudgedRun") -> dict[str, Any]:
 
 
 def _bands(result: "JudgedRun") -> dict[str, Any]:
-    last = result.drawdown_bands[-1].tolist() if len(result.days) else [math.nan, math.nan]
+    last = result.deepest_bands.tolist() if len(result.days) else [math.nan, math.nan]
     return {
         "deepest": _number(float(drawdowns(result.days.equity, float(result.run.capital)).max())),
         "half_within": _number(last[0]),

@@ -19,7 +19,7 @@ from openalpha.research.drawdown import drawdowns
 from openalpha.research.facts import CashColumns, FillColumns, FinishedRun
 from openalpha.research.measures import Capture, against_benchmark
 from openalpha.research.metrics import Measured, compute
-from openalpha.research.montecarlo_paths import drawdown_bands
+from openalpha.research.montecarlo_paths import deepest_bands, drawdown_bands
 from openalpha.research.roundtrips import PriceBars, RoundTrips, round_trips
 
 __all__ = ["MeasuredRun"]
@@ -152,6 +152,11 @@ class MeasuredRun:
         Half and 95 % of the paths stay within, by day from the start.
         """
         return drawdown_bands(self.days.returns)
+
+    @cached_property
+    def deepest_bands(self) -> Floats:
+        """The last of `drawdown_bands`, float64[2], without the rest."""
+        return deepest_bands(self.days.returns)
 
     # What reports and tables build on; stable within the package.
 

@@ -1,7 +1,7 @@
 """Shuffled paths of an account: its round trips drawn again, its days in blocks."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from openalpha.research.daily import DAYS_A_YEAR
 
 __all__ = [
-    "BANDS", "Paths", "block_paths", "drawdown_bands", "interval", "stationary_rows", "trade_paths",
+    "BANDS", "Paths", "block_paths", "deepest_bands", "drawdown_bands", "interval",
+    "stationary_rows", "trade_paths",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -19,7 +20,8 @@ Floats = NDArray[np.float64]
 BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)
 DRAWDOWNS = (0.1, 0.2, 0.3, 0.5)
 _POINTS = 200
-_AT_ONCE = 4_000_000
+_AT_ONCE = 4_000_000  # numbers
+_NEAR = 32_768  # what stays in a core's own cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,14 +123,23 @@ def stationary_rows(
     rng: np.random.Generator, length: int, *, count: int, block: float
 ) -> NDArray[np.int64]:
     """Return rows of a stationary bootstrap, int64[count, length]; blocks wrap around the end."""
+    rows = _unwrapped(rng, length, count=count, block=block)
+    rows[rows >= length] -= length
+    return rows
+
+
+def _unwrapped(
+    rng: np.random.Generator, length: int, *, count: int, block: float
+) -> NDArray[np.int64]:
+    """Return the rows before blocks that pass the end wrap around: below twice the length."""
     starts = rng.integers(0, length, (count, length))
     is_new = rng.random((count, length)) < 1.0 / block
     is_new[:, 0] = True
-    begun = np.maximum.accumulate(np.where(is_new, np.arange(length), 0), axis=1)
-    rows: NDArray[np.int64] = np.take_along_axis(starts, begun, axis=1)
-    rows += np.arange(length) - begun
-    rows %= length
-    return rows
+    begun = np.flatnonzero(is_new)
+    # Within a block row and place go up together: their distance is that of its first.
+    rows = np.repeat(starts.ravel()[begun] - begun, np.diff(begun, append=count * length))
+    rows += np.arange(count * length)
+    return rows.reshape(count, length)
 
 
 def _followed(
@@ -194,12 +205,40 @@ def drawdown_bands(
     >>> found.shape, bool((found[:, 0] <= found[:, 1]).all())
     ((4, 2), True)
     """
+    parts = (np.minimum.accumulate(part, axis=1) for part in _falls(returns, paths, block, seed))
+    return np.asarray(np.quantile(-np.expm1(np.concatenate([*parts])), levels, axis=0).T)
+
+
+def deepest_bands(
+    returns: Floats,
+    *,
+    levels: tuple[float, ...] = (0.5, 0.95),
+    paths: int = 500,
+    block: float = 10.0,
+    seed: int = 1,
+) -> Floats:
+    """Return the last row of `drawdown_bands`, float64[len(levels)], in half its time.
+
+    Examples
+    --------
+    >>> days = np.array([0.01, -0.02, 0.01, 0.0])
+    >>> bool((deepest_bands(days) == drawdown_bands(days)[-1]).all())
+    True
+    """
+    falls = [part.min(axis=1) for part in _falls(returns, paths, block, seed)]
+    return np.asarray(np.quantile(-np.expm1(np.concatenate(falls)), levels))
+
+
+def _falls(returns: Floats, paths: int, block: float, seed: int) -> Iterator[Floats]:
+    """Yield how far some paths are below their highest point so far: logarithms, 0 or less."""
     logs = np.log1p(np.maximum(returns, -1 + 1e-12))
-    rows = stationary_rows(np.random.default_rng([seed, 3]), len(logs), count=paths, block=block)
-    curve = np.cumsum(logs[rows], axis=1)
-    peaks = np.maximum(np.maximum.accumulate(curve, axis=1), 0.0)
-    falls = -np.expm1(np.minimum.accumulate(curve - peaks, axis=1).clip(max=0.0))
-    return np.asarray(np.quantile(falls, levels, axis=0).T)
+    rows = _unwrapped(np.random.default_rng([seed, 3]), len(logs), count=paths, block=block)
+    twice = np.concatenate([logs, logs])
+    few = max(1, _NEAR // max(1, len(logs)))
+    for start in range(0, paths, few):
+        curve = np.cumsum(twice[rows[start : start + few]], axis=1)
+        peaks = np.maximum(np.maximum.accumulate(curve, axis=1), 0.0)
+        yield np.minimum(np.subtract(curve, peaks, out=curve), 0.0, out=curve)
 
 
 def interval(values: Floats) -> dict[str, float]:
