@@ -19,6 +19,7 @@ __all__ = ["data_of", "page", "section", "synthetic_banner"]
 
 _PACKAGE = "openalpha.research.report"
 _FEW = 16
+_MAP_WORKER = re.compile(rb"\.exports='(?:[^'\\]|\\.){100000,}'")
 
 
 def page(*, title: str, body: str, data: dict[str, Any], footer: str, more: str = "") -> str:
@@ -116,12 +117,16 @@ def _whole(item: dict[str, Any]) -> Any:
 
 @cache
 def _library() -> bytes:
-    """Return the chart library as the installed plotly package carries it, deflated."""
+    """Return the chart library of the installed plotly package, deflated.
+
+    Without the program of the worker that draws street maps, a text of half a megabyte in it: no
+    page has a map.
+    """
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:
         path = distribution("plotly").locate_file("plotly/package_data/plotly.min.js")
-        return zlib.compress(Path(str(path)).read_bytes(), 9)
+        return zlib.compress(_MAP_WORKER.sub(b".exports=''", Path(str(path)).read_bytes()), 9)
     except (OSError, PackageNotFoundError):
         raise StorageError(
             "the chart library is missing; reinstall it: pip install --force-reinstall plotly"
