@@ -121,8 +121,7 @@ def walkforward(  # noqa: PLR0913 - one keyword a choice, all optional
         embargo_bars = min(memory(plan, evaluator, configs=tried), bars // 3)
     cut = scheme(purge_bars=purge_bars, embargo_bars=embargo_bars)
     made = run_walkforward(plan, evaluator, folds=cut, ledger=ledger, progress=progress)
-    record = made.record | {"instruments": list(study.instruments)}
-    return replace(made, record=record, purge_bars=purge_bars, embargo_bars=embargo_bars)
+    return replace(made, purge_bars=purge_bars, embargo_bars=embargo_bars)
 
 
 def montecarlo(  # noqa: PLR0913 - one keyword a choice, all optional
