@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from openalpha.cli import demo_trading
 from openalpha.cli.border import execute
 from openalpha.cli.demo import PLANS
 from openalpha.core.clock import MINUTE_MS
@@ -15,8 +16,9 @@ from openalpha.market.synth import PRESETS
 
 @pytest.fixture(autouse=True)
 def _short_market(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thirty days instead of two years; everything else is as a user gets it."""
+    """Thirty days instead of two years, three at the twin; all else is as a user gets it."""
     monkeypatch.setitem(PRESETS, "demo", replace(PRESETS["demo"], days=30, timeframe_ms=MINUTE_MS))
+    monkeypatch.setattr(demo_trading, "DAYS", 3)
 
 
 def test_the_demo_compares_all_strategies_and_runs_again(home, tmp_path, monkeypatch, capsys):
