@@ -21,6 +21,7 @@ from rich.console import Console
 import openalpha
 from openalpha.core.clock import ManualClock, parse_ms
 from openalpha.research.report import report_html
+from openalpha.research.stress_shocks import CRISES
 from openalpha.research.wording import percent
 from tests.fakes.markets import noise, planted
 
@@ -143,7 +144,10 @@ def test_the_sentences_of_a_backtest_are_true(made: Any, name: str) -> None:
     first = next(iter(result.context.histories.values())).bars[0, 0]
     held = percent(float(closes[-1] / first) - 1, signed=True)
     assert f"buying and holding made {held}" in result.verdict.headline
-    assert (result.verdict.opinion.startswith("It did not earn")) == (change <= 0)
+    before = result.costs["profit_before_costs"]
+    opinion = result.verdict.opinion
+    assert opinion.startswith("It did not earn its costs") == (change <= 0 < before)
+    assert opinion.startswith("It lost on this history even before") == (change <= 0 >= before)
 
 
 @pytest.mark.parametrize("name", ["backtest", "backtest_edge"])
@@ -170,8 +174,10 @@ def test_the_sentences_of_a_walk_forward_are_true(made: Any) -> None:
     result = made("walkforward")
     ends = [float(np.prod(1 + one.daily)) for one in result.outcomes]
     assert percent(float(np.prod(ends)) - 1, signed=True) in result.headline
-    won = percent(float(np.mean([end > 1 for end in ends])), digits=0)
-    assert f"{won} of the tests made a profit" in said(result)
+    won = sum(end > 1 for end in ends)
+    assert f"{won} of {len(ends)} tests made a profit" in said(result)
+    is_short = len(result.stitched[0]) < 90
+    assert ("too few to tell skill from luck" in said(result)) == is_short
     lost = "lost money on the time that followed" in said(result)
     assert lost == (np.prod(ends) <= 1 and result.metrics["trained_mean_daily_return"] > 0)
 
@@ -193,3 +199,8 @@ def test_the_sentences_of_a_stress_are_true(made: Any) -> None:
     ended = [one.name for one in result.shocks if one.is_liquidated]
     assert ("It is liquidated by" in said(result)) == bool(ended)
     assert ("no move short of 100 %" in said(result)) == (result.distance >= 1)
+    held = [one.name for one in result.crises]
+    assert [one.name for one in CRISES if one.name not in held] == [
+        one.name for one in result.absent
+    ]
+    assert result.absent

@@ -1,6 +1,6 @@
 """`openalpha montecarlo`: ask how else a backtest could have gone."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -33,13 +33,10 @@ from openalpha.cli.study import (
     data_of,
     groups_of,
     say_verdict,
-    show_rows,
+    show_listing,
     strategy_of,
     write_pages,
 )
-
-if TYPE_CHECKING:
-    from openalpha.research.montecarlo import MonteCarloResult
 
 __all__ = ["app"]
 
@@ -94,27 +91,7 @@ def montecarlo(  # noqa: PLR0913, PLR0917 - the options of a command
             workers=workers, params=params, capital=capital, home=loaded.home, family=family,
             progress=told, **groups_of(loaded),
         )  # fmt: skip
-    header = ["what", "5 %", "return", "95 %", "deepest fall", "loss", "ruin"]
-    show_rows(screen, result.headline, header, _rows(result))
+    show_listing(screen, result.summary, title=result.headline)
     say_verdict(screen, result.sentences)
     write_pages(screen, result, html=html, pdf=pdf, document=result.to_json())
     return 0 if result.is_complete else STOPPED
-
-
-def _rows(result: "MonteCarloResult") -> list[list[Any]]:
-    rows: list[list[Any]] = []
-    for name, part in (("days", result.days), ("round trips", result.trades)):
-        if part is not None:
-            made = part.summary()
-            low, middle, high = made["total_return"].values()
-            odds = (made["probability_of_loss"], made["probability_of_ruin"])
-            rows.append([name, low, middle, high, made["max_drawdown"]["median"], *odds])
-    for kind, name in (("bars", "resampled bars"), ("parameters", "parameters a little off")):
-        if reach := result.intervals(kind):
-            low, middle, high = reach["total_return"].values()
-            rows.append([name, low, middle, high, reach["max_drawdown"]["median"], "", ""])
-    for one in (*result.of_kind("costs"), *result.of_kind("delay")):
-        made_again = one.metrics["total_return"]
-        name = f"{one.kind} {one.change}"
-        rows.append([name, "", made_again, "", one.metrics["max_drawdown"], "", ""])
-    return rows

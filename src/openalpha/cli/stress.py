@@ -29,7 +29,7 @@ from openalpha.cli.study import (
     data_of,
     groups_of,
     say_verdict,
-    show_rows,
+    show_listing,
     strategy_of,
     write_pages,
 )
@@ -74,12 +74,11 @@ def stress(  # noqa: PLR0913, PLR0917 - the options of a command
             strategy, histories, params=params, capital=capital, home=loaded.home, family=family,
             progress=told, **groups_of(loaded),
         )  # fmt: skip
-    header = ["what", "when", "return", "deepest fall", "distance to liquidation"]
-    rows = [
-        [one.name, one.when, one.total_return, one.max_drawdown, one.distance]
-        for one in (*result.crises, *result.shocks)
-    ]
-    show_rows(screen, result.headline, header, rows)
+    show_listing(screen, result.struck, title=result.headline)
+    if result.crises:
+        show_listing(screen, result.passed, title="Crises in the data")
     say_verdict(screen, result.sentences)
+    if absent := result.absent:
+        screen.remark(f"Not in the data: {', '.join(one.name for one in absent)}")
     write_pages(screen, result, html=html, pdf=pdf, document=result.to_json())
     return 0 if result.is_complete else STOPPED

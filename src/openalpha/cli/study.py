@@ -14,6 +14,7 @@ from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
     from openalpha.market.history import History
+    from openalpha.research.report.listing import Listing
     from openalpha.research.study import Shown
     from openalpha.research.sweep import Progress
     from openalpha.settings import LoadedSettings
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CsvFileOption", "GridOption", "HtmlOption", "MethodOption", "ObjectiveOption",
     "PdfOption", "SeedOption", "TrialsOption", "WorkersOption", "counting", "data_of", "groups_of",
-    "parse_grid", "say_verdict", "show_rows", "strategy_of", "write_pages",
+    "parse_grid", "say_verdict", "show_listing", "strategy_of", "write_pages",
 ]  # fmt: skip
 
 
@@ -158,20 +159,16 @@ def write_pages(
         screen.remark(f"JSON written to {screen.json_to}")
 
 
-def show_rows(
-    screen: Screen, title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
-    """Print a table under a headline."""
+def show_listing(screen: Screen, listing: "Listing", *, title: str = "") -> None:
+    """Print a table, under a headline or not; its first column is what the rows are called by."""
     from rich.markup import escape
     from rich.table import Table
 
-    from openalpha.research.report.listing import number_text
-
-    table = Table(title=escape(title), title_justify="left")
-    for name in header:
-        table.add_column(name.replace("_", " "), justify="right")
-    for row in rows:
-        table.add_row(*(escape(number_text(cell)) for cell in row))
+    table = Table(title=escape(title) or None, title_justify="left")
+    for at, name in enumerate(listing.heads):
+        table.add_column(escape(name), justify="right" if at else "left")
+    for row in listing.cells:
+        table.add_row(*map(escape, row))
     screen.show(table)
 
 

@@ -39,6 +39,8 @@ from openalpha.cli.study import (
     data_of,
     groups_of,
     parse_grid,
+    say_verdict,
+    show_listing,
     strategy_of,
     write_pages,
 )
@@ -127,23 +129,11 @@ def _run(screen: Screen, strategy: str, histories: Any, choices: dict[str, Any])
 
 
 def _show(screen: Screen, result: "SweepResult") -> None:
-    from rich.markup import escape
-    from rich.table import Table
+    from openalpha.research.sweep_html import rows_table, toned
 
-    from openalpha.research.report.listing import number_text
-
-    name = result.objectives[0].name
-    shown = list(dict.fromkeys((name, "total_return", "max_drawdown", "round_trips")))
-    table = Table(title=escape(result.headline), title_justify="left")
-    for head in ("trial", *result.space.names, *shown):
-        table.add_column(head.replace("_", " "), justify="right")
-    for number in result.order[:_TOP].tolist():
-        row = result.row(number)
-        cells = [number, *row["params"].values(), *(row["metrics"][key] for key in shown)]
-        table.add_row(*(number_text(cell) for cell in cells))
-    screen.show(table)
-    for sentence in result.verdict.sentences:
-        screen.show(escape(sentence))
+    best = rows_table(result, result.order[:_TOP].tolist())
+    show_listing(screen, best, title=result.headline)
+    say_verdict(screen, toned(result))
     counts = result.counts
     words = [f"{count:,} {what}" for what, count in counts.items() if count]
     screen.remark(

@@ -37,7 +37,7 @@ from openalpha.cli.study import (
     groups_of,
     parse_grid,
     say_verdict,
-    show_rows,
+    show_listing,
     strategy_of,
     write_pages,
 )
@@ -129,8 +129,7 @@ def walkforward(  # noqa: PLR0913, PLR0917 - the options of a command
 
 
 def _show(screen: Screen, result: "WalkForwardResult") -> None:
-    names = [name for name in result.frame.columns if not name.startswith("train_")]
-    show_rows(screen, result.headline, names, result.frame.select(names).rows())
+    show_listing(screen, result.listing, title=result.headline)
     say_verdict(screen, result.sentences)
     screen.remark(
         f"{result.configurations:,} configurations in each fold; the family of "

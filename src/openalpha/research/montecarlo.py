@@ -102,13 +102,18 @@ class MonteCarloResult(Shown):
         for kind, what in (("parameters", "parameters a little off"), ("bars", "resampled bars")):
             reach = self.intervals(kind).get("total_return")
             if reach and not math.isnan(reach["median"]):
+                digits = 1 if max(abs(reach["low"]), abs(reach["high"])) >= 0.01 else 2
                 low, middle, high = (
-                    percent(reach[at], signed=True) for at in ("low", "median", "high")
+                    percent(reach[at], signed=True, digits=digits)
+                    for at in ("low", "median", "high")
                 )
                 words = (
                     f"With {what} it returns {low} to {high} in nine of ten runs, median {middle}."
                 )
                 found.append(("note", words))
+        if self.trades is not None and len(self.record["instruments"]) > 1:
+            words = "Round trips are drawn one by one: of positions that hedge, look at the days."
+            found.append(("note", words))
         if not self.is_complete:
             found.append(("caution", STOPPED))
         return tuple(found) or (("caution", self.headline + "."),)
@@ -161,6 +166,30 @@ class MonteCarloResult(Shown):
                          for what, made in every]  # fmt: skip
                 page.block(_NAMES[kind], Listing(["change", *_SHOWN], cells))
         return page
+
+    @property
+    def summary(self) -> Listing:
+        """What came of every kind in one table: return between 5 and 95 %, fall, loss and ruin."""
+        rows: list[list[str]] = []
+        for name, part in (("days", self.days), ("round trips", self.trades)):
+            if part is not None:
+                made = part.summary()
+                odds = (made["probability_of_loss"], made["probability_of_ruin"])
+                rows.append([
+                    name, *map(_change, made["total_return"].values()),
+                    percent(made["max_drawdown"]["median"], digits=2), *map(percent, odds),
+                ])  # fmt: skip
+        for kind, what in (("bars", "resampled bars"), ("parameters", "parameters a little off")):
+            if reach := self.intervals(kind):
+                deep = percent(reach["max_drawdown"]["median"], digits=2)
+                rows.append([what, *map(_change, reach["total_return"].values()), deep, "", ""])
+        for one in (*self.of_kind("costs"), *self.of_kind("delay")):
+            made_again, fall = one.metrics["total_return"], one.metrics["max_drawdown"]
+            rows.append([f"{one.kind} {one.change}", "", _change(made_again), "",
+                         percent(fall, digits=2), "", ""])  # fmt: skip
+        return Listing(
+            ["what", "return, 5 %", "median", "95 %", "deepest fall", "loss", "ruin"], rows
+        )
 
     def _told(self, name: str, value: float) -> str:
         return figure(name, value, currency=str(self.record.get("currency", "")))
@@ -218,6 +247,10 @@ def _odds(paths: Paths) -> Listing:
         for depth, part in made["drawdown_beyond"].items()
     ]
     return Listing(["a path", "share of paths"], rows)
+
+
+def _change(value: float) -> str:
+    return percent(value, signed=True, digits=2)
 
 
 def _share(part: float) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openalpha.research.report.listing import Listing
-from openalpha.research.stress_shocks import Passage
+from openalpha.research.stress_shocks import CRISES, Crisis, Passage
 from openalpha.research.study import STOPPED, Shown
 from openalpha.research.study_page import Chart, Page
 from openalpha.research.wording import percent
@@ -46,10 +46,15 @@ class StressResult(Shown):
         if not self.shocks:
             return "Nothing was ever held, so there is nothing to stress"
         worst = min(self.shocks, key=lambda one: one.total_return)
-        return (
-            f"The worst shock, {worst.name}, leaves {percent(worst.total_return, signed=True)} "
-            f"instead of {percent(self.base['total_return'], signed=True)}"
+        left, own = worst.total_return, self.base["total_return"]
+        if left >= own:
+            return f"No shock leaves less than the {percent(own, signed=True)} of the run itself"
+        # As many digits as it takes to tell the two apart.
+        digits = next(
+            (n for n in (1, 2, 3) if percent(left, digits=n) != percent(own, digits=n)), 4
         )
+        told, meant = (percent(value, signed=True, digits=digits) for value in (left, own))
+        return f"The worst shock, {worst.name}, leaves {told} instead of {meant}"
 
     @property
     def sentences(self) -> tuple[tuple[str, str], ...]:
@@ -60,6 +65,8 @@ class StressResult(Shown):
             found.append(("alarm", f"It is liquidated by: {', '.join(ended)}."))
         elif self.shocks:
             found.append(("note", "No shock liquidates it."))
+        if self.shocks and math.isinf(self.distance):
+            found.append(("note", "It never held anything that could be liquidated."))
         if 1 <= self.distance < math.inf:
             words = "Even at its most exposed no move short of 100 % against it would liquidate it."
             found.append(("note", words))
@@ -86,7 +93,8 @@ class StressResult(Shown):
             "headline": self.headline, "verdict": [words for _, words in self.sentences],
             "base": dict(self.base), "distance": self.distance,
             "crises": [_as_dict(one) for one in self.crises],
-            "shocks": [_as_dict(one) for one in self.shocks], "notes": list(self.notes),
+            "shocks": [_as_dict(one) for one in self.shocks],
+            "absent": [one.name for one in self.absent], "notes": list(self.notes),
         }  # fmt: skip
 
     def page(self) -> Page:
@@ -107,8 +115,28 @@ class StressResult(Shown):
             page.chart("What each shock leaves", self._bars(), note=note)
         if self.crises:
             note = "Days of the catalogue that the data of every instrument holds whole."
-            page.block("Crises in the data", _listing(self.crises, is_shock=False), note=note)
+            page.block("Crises in the data", self.passed, note=note)
+        if absent := self.absent:
+            rows = [[one.name, f"{one.start} to {one.end}"] for one in absent]
+            note = "Days that the data does not hold whole: how it would fare there is not known."
+            page.block("Crises not in the data", Listing(["what", "when, UTC"], rows), note=note)
         return page
+
+    @property
+    def absent(self) -> tuple[Crisis, ...]:
+        """Crises of the catalogue that the data does not hold whole."""
+        held = {one.name for one in self.crises}
+        return tuple(one for one in CRISES if one.name not in held)
+
+    @property
+    def passed(self) -> Listing:
+        """The crises as a table."""
+        return _listing(self.crises, is_shock=False)
+
+    @property
+    def struck(self) -> Listing:
+        """The shocks as a table."""
+        return _listing(self.shocks, is_shock=True)
 
     def _bars(self) -> Chart:
         names = ["the run itself", *(one.name for one in self.shocks)]
@@ -122,7 +150,7 @@ class StressResult(Shown):
         layout = {"xaxis": {"ticksuffix": " %"}, "yaxis": {"automargin": True}}
         return Chart(
             "shocks", [bar], layout, "Total return under each shock",
-            behind=_listing(self.shocks, is_shock=True), heading="Total return of the run, %",
+            behind=self.struck, heading="Total return of the run, %",
         )  # fmt: skip
 
 
@@ -134,7 +162,7 @@ def _listing(passages: Sequence[Passage], *, is_shock: bool) -> Listing:
         when = one.when.removesuffix(":00Z").replace("T", " ")
         row = [one.name, when, percent(one.total_return, signed=True, digits=2),
                percent(one.max_drawdown, digits=2)]  # fmt: skip
-        row.append("cannot be" if math.isinf(one.distance) else percent(one.distance))
+        row.append("not possible" if math.isinf(one.distance) else percent(one.distance, digits=0))
         row.append("yes" if one.is_liquidated else "no")
         rows.append([*row, percent(one.change, signed=True, digits=2)] if is_shock else row)
     return Listing([*header, "against the run"] if is_shock else header, rows)

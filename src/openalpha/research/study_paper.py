@@ -153,7 +153,7 @@ def _curves(paper: Paper, chart: Chart) -> None:
             colour = _colour(trace, at)
             plot.columns(xs[at] + 0.8 * place, ys[at], width=0.8 / len(bars), colour=colour)
         elif trace.get("line", {}).get("width", 1) > 0:
-            is_stepped = trace.get("line", {}).get("shape") == "hv"
+            is_stepped = trace.get("line", {}).get("shape") == "hvh"
             x, y = _stepped(xs[at], ys[at]) if is_stepped else (xs[at], ys[at])
             plot.line(x, y, colour=_colour(trace, at))
     paper.y -= 146
@@ -164,7 +164,9 @@ def _curves(paper: Paper, chart: Chart) -> None:
 
 
 def _stepped(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    return np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
+    """Return steps that turn halfway between two points."""
+    turns = np.repeat((x[1:] + x[:-1]) / 2, 2)
+    return np.concatenate([x[:1], turns, x[-1:]]), np.repeat(y, 2)
 
 
 def _legend(paper: Paper, named: Sequence[tuple[str, Colour]]) -> None:
@@ -215,16 +217,24 @@ def _heat(paper: Paper, chart: Chart) -> None:
     paper.need(height + 30)
     step, tall = (paper.width - 60) / columns, height / rows
     low, high = float(np.nanmin(cells)), float(np.nanmax(cells))
+    first, last = (_COLOURS[trace["colorscale"][at][1]] for at in (0, -1))
+    reach = (low, high)
+    if "zmid" in trace:
+        reach = (-max(-low, high), max(-low, high))
     canvas = paper.canvas
     canvas.setFont(PLAIN, 6.8)
     base = paper.y - height
     for (row, column), value in np.ndenumerate(cells):
         if np.isnan(value):
             continue
-        share = (float(value) - low) / ((high - low) or 1.0)
-        tone, weight = (GAIN, 2 * share - 1) if share >= 0.5 else (LOSS, 1 - 2 * share)
+        share = (float(value) - reach[0]) / ((reach[1] - reach[0]) or 1.0)
+        tone, weight = (last, 2 * share - 1) if share >= 0.5 else (first, 1 - 2 * share)
         canvas.setFillColorRGB(*(1 - weight * (1 - part) for part in tone))
         canvas.rect(MARGIN + 50 + column * step, base + row * tall, step, tall, stroke=0, fill=1)
+    for ring in (one for one in chart.traces if one["type"] == "scatter"):
+        column, row = trace["x"].index(ring["x"][0]), trace["y"].index(ring["y"][0])
+        canvas.setStrokeColorRGB(*INK)
+        canvas.circle(MARGIN + 50 + (column + 0.5) * step, base + (row + 0.5) * tall, 4, fill=0)
     canvas.setFillColorRGB(*SOFT)
     for at in range(0, columns, max(1, columns // 10)):
         x = MARGIN + 50 + (at + 0.5) * step
@@ -233,5 +243,7 @@ def _heat(paper: Paper, chart: Chart) -> None:
         canvas.drawRightString(MARGIN + 46, base + (at + 0.3) * tall, f"{trace['y'][at]}")
     paper.y = base - 14
     names = (chart.layout["xaxis"]["title"]["text"], chart.layout["yaxis"]["title"]["text"])
-    words = f"{names[0]} across, {names[1]} up; {low:.4g} (orange) to {high:.4g} (blue)."
+    what = trace["colorbar"]["title"]["text"]
+    words = f"{what} by {names[0]} (across) and {names[1]} (up): {low:.4g} to {high:.4g}; "
+    words += "blue is better, orange worse."
     say(paper, words, size=7.5, colour=SOFT, gap=4)

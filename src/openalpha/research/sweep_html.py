@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openalpha.engine.batch import FIGURES
+from openalpha.research.definitions import Unit, definition
 from openalpha.research.report.listing import Listing
 from openalpha.research.study_page import Chart, Page
 from openalpha.research.sweep_space import Axis
@@ -13,7 +14,7 @@ from openalpha.research.sweep_space import Axis
 if TYPE_CHECKING:
     from openalpha.research.sweep_result import SweepResult
 
-__all__ = ["sweep_page"]
+__all__ = ["rows_table", "sweep_page", "toned"]
 
 _LINES = 1_000
 _SHOWN = ("sharpe", "total_return", "max_drawdown", "round_trips", "cost_share")
@@ -34,26 +35,27 @@ def sweep_page(result: "SweepResult") -> Page:
         "are net of costs. The best of many is chosen by luck as well as by merit: test it on days "
         "the sweep has not seen.",
     )
-    page.verdict(_toned(result))
+    page.verdict(toned(result))
     if (heat := _heat_map(result)) is not None:
-        page.chart("Two parameters at a time", heat, note=_heat_note(result))
+        page.chart("By two parameters", heat, note=_heat_note(result))
     if len(result.order) > 1:
         note = (
             f"{min(len(result.order), _LINES):,} trials, a line each; drag along an axis to pick."
         )
         page.chart("Every parameter beside the outcome", _parallel(result), note=note)
-    page.block("The best", _rows_table(result, [int(row) for row in result.order[:_TOP]]))
+    page.block("The best", rows_table(result, [int(row) for row in result.order[:_TOP]]))
     if near := result.verdict.neighbours:
         note = "One step away from the best on one parameter."
-        page.block("Neighbours of the best", _rows_table(result, list(near)), note=note)
+        page.block("Neighbours of the best", rows_table(result, list(near)), note=note)
     if len(result.objectives) > 1:
         note = "No other trial is better in every objective."
-        page.block("The front", _rows_table(result, result.front), note=note)
+        page.block("The front", rows_table(result, result.front), note=note)
     page.block("What became of them", _counts(result))
     return page
 
 
-def _toned(result: "SweepResult") -> list[tuple[str, str]]:
+def toned(result: "SweepResult") -> list[tuple[str, str]]:
+    """Return the verdict: tone and words."""
     verdict = result.verdict
     first = {"likely": "alarm", "unlikely": "note"}.get(verdict.luck, "caution")
     tones = [first, "note", {"ridge": "caution"}.get(verdict.shape, "note")]
@@ -70,7 +72,8 @@ def _ordered(result: "SweepResult") -> list[Axis]:
 def _heat_note(result: "SweepResult") -> str:
     others = len(result.space.axes) - 2
     best = "; the best over the other parameters" if others > 0 else ""
-    return f"{result.objectives[0].name}{best}. Blank: not tried, refused or given up."
+    words = definition(result.objectives[0].name).label
+    return f"{words}{best}; ringed is the best. Blank: not tried, refused or given up."
 
 
 def _heat_map(result: "SweepResult") -> Chart | None:
@@ -90,11 +93,19 @@ def _heat_map(result: "SweepResult") -> Chart | None:
     scale = [[0, "@loss"], [0.5, "@card"], [1, "@gain"]]
     if sign < 0:
         scale = [[0, "@gain"], [0.5, "@card"], [1, "@loss"]]
+    name = result.objectives[0].name
+    factor, words = _unit(name)
+    grid *= factor
+    # Of gains and losses white is the border; of what has one sign only, the middle.
+    zero = {"zmid": 0} if np.nanmin(grid) < 0 else {}
     traces: list[dict[str, Any]] = [
         {
             "type": "heatmap", "x": list(across.values), "y": list(up.values), "z": _plain(grid),
-            "colorscale": scale, "hoverongaps": False,
-            "colorbar": {"thickness": 10, "outlinewidth": 0},
+            "colorscale": scale, "hoverongaps": False, **zero,
+            "colorbar": {"thickness": 10, "outlinewidth": 0,
+                         "title": {"text": words, "side": "right",
+                                   "font": {"size": 12.5, "color": "@soft"}},
+                         "tickfont": {"size": 12, "color": "@muted"}},
             "hovertemplate": f"{across.name} %{{x}}, {up.name} %{{y}}: %{{z:.4g}}<extra></extra>",
         },
         {
@@ -104,7 +115,7 @@ def _heat_map(result: "SweepResult") -> Chart | None:
         },
     ]  # fmt: skip
     layout = {"xaxis": {"title": {"text": across.name}}, "yaxis": {"title": {"text": up.name}}}
-    label = f"{result.objectives[0].name} by {across.name} and {up.name}; the best is ringed"
+    label = f"{definition(name).label} by {across.name} and {up.name}; the best is ringed"
     return Chart("heat", traces, layout, label, is_tall=True)
 
 
@@ -125,16 +136,26 @@ def _parallel(result: "SweepResult") -> Chart:
             ticks = {"tickvals": list(range(len(names))), "ticktext": names}
             dimensions.append({"label": axis.name, "values": places, **ticks})
     for name in dict.fromkeys([result.objectives[0].name, "total_return", "max_drawdown"]):
-        column = result.trials.figures[rows, FIGURES.index(name)]
-        dimensions.append({"label": name, "values": _plain(np.nan_to_num(column))})
+        factor, words = _unit(name)
+        column = factor * result.trials.figures[rows, FIGURES.index(name)]
+        values = _plain(np.nan_to_num(column))
+        dimensions.append({"label": words, "values": values, "tickformat": ".3~g"})
+    first, last = ("@loss", "@gain") if result.objectives[0].sign > 0 else ("@gain", "@loss")
     trace = {
         "type": "parcoords", "dimensions": dimensions,
-        "line": {"color": shown, "colorscale": [[0, "@loss"], [0.5, "@flat"], [1, "@gain"]]},
+        "line": {"color": shown, "colorscale": [[0, first], [0.5, "@flat"], [1, last]]},
         "labelfont": {"color": "@ink"}, "tickfont": {"color": "@muted"},
         "rangefont": {"color": "@muted"},
     }  # fmt: skip
     layout = {"margin": {"l": 60, "r": 60, "t": 40, "b": 20}}
     return Chart("parallel", [trace], layout, "Parameters and outcomes of the trials")
+
+
+def _unit(name: str) -> tuple[float, str]:
+    """Return what a metric is multiplied by to be drawn, and how an axis is called."""
+    item = definition(name)
+    is_share = item.unit is Unit.FRACTION
+    return (100.0, f"{item.label}, %") if is_share else (1.0, item.label)
 
 
 def _column(result: "SweepResult") -> Any:
@@ -148,7 +169,8 @@ def _plain(values: Any) -> Any:
     return [float(value) if math.isfinite(value) else None for value in values]
 
 
-def _rows_table(result: "SweepResult", rows: list[int]) -> Listing:
+def rows_table(result: "SweepResult", rows: list[int]) -> Listing:
+    """Return some trials as a table: number, parameters, figures."""
     names = list(dict.fromkeys([*(item.name for item in result.objectives), *_SHOWN]))
     header = ["trial", *result.space.names, *names]
     places = [FIGURES.index(name) for name in names]

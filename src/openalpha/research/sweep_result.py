@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from openalpha.core.errors import InputError
 from openalpha.engine.batch import FIGURES
-from openalpha.research.definitions import DEFINITIONS
+from openalpha.research.definitions import DEFINITIONS, definition
 from openalpha.research.study import Shown
 from openalpha.research.study_page import Page
 from openalpha.research.sweep_space import Config, Space
 from openalpha.research.sweep_store import Batch
+from openalpha.research.wording import figure
 from openalpha.store.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -224,10 +225,10 @@ class SweepResult(Shown):
         tried = counts["complete"] + counts["pruned"]
         if self.best_row < 0:
             return f"{tried:,} configurations, none with a {self.objectives[0].name}"
-        name = self.objectives[0].name
-        best = self.best
+        name, best = self.objectives[0].name, self.best
+        reached = figure(name, best["metrics"][name], currency="")
         where = ", ".join(f"{key}={value}" for key, value in best["params"].items())
-        return f"{tried:,} configurations, best {name} {best['metrics'][name]:.4g} at {where}"
+        return f"Best of {tried:,} configurations: {definition(name).label} {reached} at {where}"
 
     @cached_property
     def counts(self) -> dict[str, int]:

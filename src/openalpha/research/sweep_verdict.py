@@ -151,8 +151,9 @@ def judge_sweep(result: "SweepResult") -> SweepVerdict:
     if not math.isnan(support):
         shape = "plateau" if support >= _PLATEAU else "ridge" if support < _RIDGE else "slope"
     sharpe = float(result.trials.figures[best, FIGURES.index("sharpe")])
+    made = float(result.trials.figures[best, FIGURES.index("total_return")])
     words = (
-        _luck_words(luck, p_value, tried, days),
+        _luck_words(luck, p_value, tried, days) if made > 0 else _loss_words(made, tried),
         _size_words(sharpe, lucky, max(tried, result.family)),
         _shape_words(shape, support, len(near)),
     )
@@ -175,8 +176,17 @@ def _luck_words(luck: str, p_value: float, tried: int, days: int) -> str:
     )
 
 
+def _loss_words(made: float, tried: int) -> str:
+    if made == 0:
+        return f"The best of {tried:,} configurations made nothing: there is nothing to believe in."
+    return (
+        f"Even the best of {tried:,} configurations lost money after all costs: there is nothing "
+        "to believe in."
+    )
+
+
 def _size_words(sharpe: float, lucky: float, family: int) -> str:
-    if math.isnan(sharpe) or math.isnan(lucky):
+    if math.isnan(sharpe) or math.isnan(lucky) or sharpe <= 0:
         return ""
     return (
         f"Its Sharpe ratio is {sharpe:.2f}; the best of {family:,} independent worthless "

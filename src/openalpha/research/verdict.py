@@ -78,6 +78,7 @@ def _headline(metrics: Mapping[str, float], facts: Circumstances) -> str:
 
 
 _NO_TRADE = "It never traded, so there is nothing to judge."
+_LOST_AT_ONCE = "It lost on this history even before its costs."
 _LOST = "It did not earn its costs on this history."
 _RESERVED = "It earned on this history, with reservations; that is not yet evidence of an edge."
 _SILENT = "Nothing speaks against it here; that is a start, not proof. Test it out of sample."
@@ -85,6 +86,7 @@ _ALARMED = "Do not believe this result yet: it raised an alarm."
 
 _LABELS = {
     _NO_TRADE: "no trade",
+    _LOST_AT_ONCE: "lost",
     _LOST: "lost",
     _RESERVED: "reservations",
     _SILENT: "no objection",
@@ -97,7 +99,7 @@ def _opinion(metrics: Mapping[str, float], checks: tuple[Check, ...]) -> str:
     if metrics["fills"] == 0:
         return _NO_TRADE
     if metrics["total_return"] <= 0:
-        return _LOST
+        return _LOST_AT_ONCE if metrics["profit_before_costs"] <= 0 else _LOST
     if heaviest is Severity.ALARM:
         return _ALARMED
     return _RESERVED if heaviest is Severity.CAUTION else _SILENT

@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from openalpha.core.clock import DAY_MS, format_ms
+from openalpha.research.definitions import definition
 from openalpha.research.drawdown import drawdowns
 from openalpha.research.metrics import sharpe_ratio
 from openalpha.research.report.listing import Listing, number_text
@@ -18,11 +19,12 @@ from openalpha.research.study_page import Chart, Page
 from openalpha.research.sweep_result import Objective
 from openalpha.research.sweep_space import Config
 from openalpha.research.walkforward_folds import Fold
-from openalpha.research.wording import day, figure, percent, ratio
+from openalpha.research.wording import day, figure, percent, plural, ratio
 
 __all__ = ["FoldOutcome", "WalkForwardResult"]
 
 _SHOWN = ("sharpe", "total_return", "max_drawdown")
+_FEW_DAYS, _TOO_GOOD = 90, 1.5
 _FOLDS = {"title": {"text": "fold"}, "dtick": 1}
 
 
@@ -134,18 +136,20 @@ class WalkForwardResult(Shown):
     @property
     def sentences(self) -> tuple[tuple[str, str], ...]:
         """The verdict: tone and words."""
-        made, share = self.metrics, self.metrics["folds_with_profit"]
+        made, days = self.metrics, len(self.stitched[0])
+        kept = percent(made["efficiency"], digits=0)
         if math.isnan(made["efficiency"]):
             first = ("alarm", "Training itself lost money: there was nothing to choose.")
         elif made["total_return"] <= 0:
             first = ("alarm", "What training chose lost money on the time that followed.")
         elif made["efficiency"] < 0.5:
-            kept = percent(made["efficiency"], digits=0)
             words = f"Tests kept {kept} of what training promised: less than half."
             first = ("caution", words)
+        elif made["efficiency"] > _TOO_GOOD:
+            words = f"Tests made {kept} of what training promised: chance had a part in it."
+            first = ("caution", words)
         else:
-            words = f"Tests kept {percent(made['efficiency'], digits=0)} of what training promised."
-            first = ("note", words)
+            first = ("note", f"Tests kept {kept} of what training promised.")
         moved = self.drift
         jumps = [name for name, value in moved.items() if value > 0.33]
         second = ("note", "The parameters chosen stay near each other from fold to fold.")
@@ -161,10 +165,13 @@ class WalkForwardResult(Shown):
                 f"What training chooses moves from fold to fold: {told} of its range on average."
             )
             second = ("note", words)
-        third = ("note", f"{percent(share, digits=0)} of the tests made a profit.")
-        if self.is_complete:
-            return (first, third, second)
-        return (first, third, second, ("caution", STOPPED))
+        won = round(made["folds_with_profit"] * len(self.outcomes))
+        found = [first, ("note", f"{won} of {plural(len(self.outcomes), 'test')} made a profit.")]
+        if days < _FEW_DAYS:
+            words = f"The tests cover {plural(days, 'day')}: too few to tell skill from luck."
+            found.append(("caution", words))
+        found.append(second)
+        return (*found,) if self.is_complete else (*found, ("caution", STOPPED))
 
     @cached_property
     def drift(self) -> dict[str, float]:
@@ -241,17 +248,23 @@ class WalkForwardResult(Shown):
             self._equity(),
             note="Unseen time only, net of costs; a dotted line starts each test.",
         )
-        page.chart("What each fold promised and kept", self._promised())
+        page.chart(
+            "What each fold promised and kept",
+            self._promised(),
+            note="The configuration that training chose: there, and on the time that followed.",
+        )
         if self.drift:
             note = "0 is the lowest value tried, 1 the highest."
             page.chart("What each fold chose", self._chosen(), note=note)
-        page.block("Folds", self._listing())
+        page.block("Folds", self.listing)
         return page
 
-    def _listing(self) -> Listing:
+    @property
+    def listing(self) -> Listing:
+        """The folds as a table: times, what was chosen, and figures in training and test."""
         names = list(dict.fromkeys(name for one in self.outcomes for name in one.config))
-        shown = [f"{name.replace('_', ' ')}, {when}" for when in ("trained", "tested")
-                 for name in _SHOWN]  # fmt: skip
+        shown = [f"{definition(name).label}, {when}" for name in _SHOWN
+                 for when in ("trained", "tested")]  # fmt: skip
         rows = []
         for one in self.outcomes:
             fold = one.fold
@@ -260,7 +273,7 @@ class WalkForwardResult(Shown):
                 (fold.test_start_ms, fold.test_end_ms),
             )
             found = [figure(name, made.get(name, math.nan), currency="")
-                     for made in (one.trained, one.tested) for name in _SHOWN]  # fmt: skip
+                     for name in _SHOWN for made in (one.trained, one.tested)]  # fmt: skip
             rows.append([fold.number, *(f"{day(a)} to {day(z)}" for a, z in spans),
                          *(one.config.get(name, "–") for name in names), *found])  # fmt: skip
         head = ["fold", "training", "test", *names, *shown]
@@ -309,7 +322,7 @@ class WalkForwardResult(Shown):
             for name, colour in (("training", "@soft"), ("test", "@gain"))
         ]  # fmt: skip
         layout = {"barmode": "group", "xaxis": _FOLDS, "showlegend": True,
-                  "legend": {"orientation": "h", "y": -0.25}}  # fmt: skip
+                  "legend": {"orientation": "h", "y": -0.32}}  # fmt: skip
         behind = Listing(
             ["fold", "training, bps a day", "test, bps a day"],
             [[number, ratio(promised), ratio(kept)] for number, promised, kept in zip(
@@ -330,12 +343,12 @@ class WalkForwardResult(Shown):
                     "x": [one.fold.number for one in known],
                     "y": [(one.config[name] - low) / (high - low) for one in known],
                     "text": [number_text(one.config[name]) for one in known],
-                    "line": {"dash": dashes[at % 4], "shape": "hv"},
+                    "line": {"dash": dashes[at % 4], "shape": "hvh"},
                     "hovertemplate": f"{name} %{{text}}<extra></extra>",
                 }
             )  # fmt: skip
         layout = {"xaxis": _FOLDS, "yaxis": {"range": [-0.05, 1.05]},
-                  "showlegend": True, "legend": {"orientation": "h", "y": -0.25}}  # fmt: skip
+                  "showlegend": True, "legend": {"orientation": "h", "y": -0.32}}  # fmt: skip
         names = list(self.drift)
         rows = [[one.fold.number, *(one.config.get(name, "–") for name in names)]
                 for one in self.outcomes]  # fmt: skip

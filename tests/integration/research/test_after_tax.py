@@ -171,7 +171,8 @@ def test_every_report_has_the_line() -> None:
     told = BacktestResult(result.run, result.context)
     told.taxpayer = Taxpayer(rates=rates())
     assert "in 2 income years" in " ".join(_shown(told).split())
-    assert "an estimate, not advice: individual" in report_html(told)
+    assert "An estimate, not advice: individual" in report_html(told)
+    assert "not advice" not in report_html(again)
     document = told.document()["after_tax"]
     assert [row["year"] for row in document["by_year"]] == ["2024-25", "2025-26"]
     assert document["tax"] == f"{told.after_tax.tax:.2f}"

@@ -89,12 +89,12 @@ def bands_sentence(result: "JudgedRun") -> str:
     """Return how deep the fall was beside those of the same days in another order."""
     if not len(result.days):
         return ""
-    half, most = result.drawdown_bands[-1].tolist()
+    half, most = result.deepest_bands.tolist()
     fell = drawdowns(result.days.equity, float(result.run.capital)).max()
     return (
         f"At day ends it fell {percent(float(fell))} at worst. Its days put together again "
         f"in blocks fall {percent(half)} or less in half of 500 orders, and {percent(most)} or "
-        "less in 95 % of them: a live account below that has other days than these."
+        "less in 95 % of them. A live account that falls deeper no longer has days like these."
     )
 
 

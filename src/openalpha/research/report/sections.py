@@ -128,9 +128,12 @@ def after_tax_text(found: AfterTax) -> str:
         for year, tax in found.by_year
     )
     rows = f'<table class="record"><tbody>{years}</tbody></table>' if years else ""
-    return (
-        f'<p>{escape(after_tax_line(found))}.</p><p class="muted">{escape(found.words)}.</p>{rows}'
-    )
+    line = after_tax_line(found)
+    told = f"<p>{escape(line[0].upper() + line[1:])}.</p>"
+    if found.tax is None:
+        return told
+    basis = found.words[0].upper() + found.words[1:]
+    return f'{told}<p class="muted">{escape(basis)}.</p>{rows}'
 
 
 def cost_split(result: "JudgedRun") -> str:
@@ -286,7 +289,13 @@ def _price(value: float, decimals: int) -> str:
 
 
 def _pairs(values: Any) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in values.items()) or "none"
+    return ", ".join(f"{name} = {_setting(value)}" for name, value in values.items()) or "none"
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "not set" if value is None or value == "" else str(value)
 
 
 def _data_words(data: dict[str, Any]) -> str:

@@ -98,7 +98,7 @@ def _risk(result: "JudgedRun") -> Rows:
     yield "volatility a year", percent(m["volatility_annual"]), None
     yield "deepest drawdown", percent(m["max_drawdown"]), None
     if len(result.days):
-        half, most = result.drawdown_bands[-1].tolist()
+        half, most = result.deepest_bands.tolist()
         yield "days reordered, half within", percent(half), None
         yield "days reordered, 95 % within", percent(most), None
     yield "longest below a high", plural(m["max_drawdown_days"], "day"), None

@@ -108,8 +108,8 @@ unpacked.then((data) => {
     const { axis, layout } = base({ margin: { l: 8, r: 8, t: 22, b: 34 }, hovermode: "closest" });
     const x = (words, domain, anchor) => Object.assign({}, axis, { domain, anchor, ticksuffix: " %", rangemode: "tozero", showline: true, nticks: narrow ? 3 : 5, tickangle: 0, title: { text: words, font: { size: 12.5, color: colour("soft") }, standoff: 8 } });
     Object.assign(layout, {
-      xaxis: x(narrow ? "against" : "furthest against it, % of the entry", [0, 0.48], "y"),
-      xaxis2: x(narrow ? "for" : "furthest for it, % of the entry", [0.52, 1], "y"),
+      xaxis: x(narrow ? "against" : "furthest against it, % of the entry", [0, narrow ? 0.45 : 0.48], "y"),
+      xaxis2: x(narrow ? "for" : "furthest for it, % of the entry", [narrow ? 0.55 : 0.52, 1], "y"),
       yaxis: Object.assign({}, axis, { ticksuffix: " %", zeroline: true, zerolinecolor: colour("muted"), nticks: 5 }),
       annotations: [heading("Result, % of the entry", 1.01)],
     });
@@ -127,7 +127,7 @@ unpacked.then((data) => {
     const h = data.hours;
     const { axis, layout } = base({ margin: { l: 8, r: 8, t: 22, b: 30 }, hovermode: "closest", bargap: 0.2 });
     Object.assign(layout, {
-      xaxis: Object.assign({}, axis, { showgrid: false, showline: true, dtick: isNarrow() ? 6 : 2, range: [-0.6, 23.6], title: { text: "hour of entry, UTC", font: { size: 12.5, color: colour("soft") }, standoff: 10 } }),
+      xaxis: Object.assign({}, axis, { showgrid: false, showline: true, zeroline: false, dtick: isNarrow() ? 6 : 2, range: [-0.6, 23.6], title: { text: "hour of entry, UTC", font: { size: 12.5, color: colour("soft") }, standoff: 10 } }),
       yaxis: Object.assign({}, axis, { tickformat: ",.4~r", zeroline: true, zerolinecolor: colour("muted"), nticks: 5 }),
       annotations: [heading(`Net profit, ${h.currency}`, 1.01)],
     });
@@ -147,9 +147,9 @@ unpacked.then((data) => {
     Object.assign(layout, {
       xaxis: Object.assign(timeAxis(axis), { nticks: isNarrow() ? 4 : 8 }),
       yaxis: Object.assign({}, axis, { ticksuffix: " %", nticks: 5, rangemode: "tozero" }),
-      annotations: [heading(`${isNarrow() ? "Deepest so far" : "Deepest drawdown so far, %"}   ${key("it", "loss")}   ${key(isNarrow() ? "half" : "half of the orders", "muted")}   ${key("95 %", "bench")}`, 1.01)],
+      annotations: [heading(`${isNarrow() ? "Deepest so far" : "Deepest drawdown so far, %"}   ${key("this run", "loss")}   ${key(isNarrow() ? "half" : "half of the orders", "muted")}   ${key("95 %", "bench")}`, 1.01)],
     });
-    Plotly.react("bands", [line("it", b.fell, "loss", { width: 2 }), line("half of the orders within", b.half, "muted", { dash: "dash" }), line("95 % within", b.most, "bench", { dash: "dot" })], layout, config());
+    Plotly.react("bands", [line("this run", b.fell, "loss", { width: 2 }), line("half of the orders within", b.half, "muted", { dash: "dash" }), line("95 % within", b.most, "bench", { dash: "dot" })], layout, config());
   }
 
   let chosen = 0;
