@@ -85,15 +85,6 @@ def test_several_instruments_share_an_account(tmp_path: Path) -> None:
             ), item.name
 
 
-def test_a_pair_is_called_by_its_instruments_not_its_roles(tmp_path: Path) -> None:
-    data = {"spot": noise(900, spot=True), "perp": noise(900, funding=True)}
-    result = openalpha.sweep("funding_carry", data, grid={"period": [24, 48]}, home=tmp_path)
-    names = [str(history.instrument.id) for history in data.values()]
-    assert result.record["instruments"] == names and result.record["roles"] == ["spot", "perp"]
-    page = result.page()
-    assert ", ".join(names) in page.kicker and page.instruments == names
-
-
 @pytest.mark.parametrize("method", ["grid", "random", "tpe", "nsga2", "cmaes", "genetic"])
 def test_workers_leave_no_trace(tmp_path: Path, method: str) -> None:
     objective = ["sharpe", "max_drawdown"] if method == "nsga2" else "sharpe"

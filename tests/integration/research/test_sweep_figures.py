@@ -60,3 +60,12 @@ def test_figures_are_those_of_a_backtest(
                 one.metrics[item.name], rel=1e-9, abs=1e-9, nan_ok=True
             ), item.name
         assert result.daily[number].tobytes() == one.days.returns.astype(np.float32).tobytes()
+
+
+def test_a_pair_is_called_by_its_instruments_not_its_roles(tmp_path: Path) -> None:
+    data = {"spot": noise(900, spot=True), "perp": noise(900, funding=True)}
+    result = openalpha.sweep("funding_carry", data, grid={"period": [24, 48]}, home=tmp_path)
+    names = [str(history.instrument.id) for history in data.values()]
+    assert result.record["instruments"] == names and result.record["roles"] == ["spot", "perp"]
+    page = result.page()
+    assert ", ".join(names) in page.kicker and page.instruments == names
