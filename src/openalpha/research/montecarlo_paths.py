@@ -205,7 +205,10 @@ def drawdown_bands(
     >>> found.shape, bool((found[:, 0] <= found[:, 1]).all())
     ((4, 2), True)
     """
-    parts = (np.minimum.accumulate(part, axis=1) for part in _falls(returns, paths, block, seed))
+    parts = (
+        np.minimum.accumulate(part, axis=1)
+        for part in _falls(returns, paths=paths, block=block, seed=seed)
+    )
     return np.asarray(np.quantile(-np.expm1(np.concatenate([*parts])), levels, axis=0).T)
 
 
@@ -225,11 +228,11 @@ def deepest_bands(
     >>> bool((deepest_bands(days) == drawdown_bands(days)[-1]).all())
     True
     """
-    falls = [part.min(axis=1) for part in _falls(returns, paths, block, seed)]
+    falls = [part.min(axis=1) for part in _falls(returns, paths=paths, block=block, seed=seed)]
     return np.asarray(np.quantile(-np.expm1(np.concatenate(falls)), levels))
 
 
-def _falls(returns: Floats, paths: int, block: float, seed: int) -> Iterator[Floats]:
+def _falls(returns: Floats, *, paths: int, block: float, seed: int) -> Iterator[Floats]:
     """Yield how far some paths are below their highest point so far: logarithms, 0 or less."""
     logs = np.log1p(np.maximum(returns, -1 + 1e-12))
     rows = _unwrapped(np.random.default_rng([seed, 3]), len(logs), count=paths, block=block)
