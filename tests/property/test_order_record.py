@@ -106,6 +106,7 @@ def rows_of(draw: random.Random, link: str, qty: int, steps: int) -> tuple[list[
             "execType": "Trade",
             "execPrice": str(100 - step),
             "execQty": str(part),
+            "execFee": "0.01",
             "execTime": str(ts),
         }
         pushes.append(canonical_json({"topic": "execution", "data": [execution]}))

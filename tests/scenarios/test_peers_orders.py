@@ -7,17 +7,21 @@ from typing import Any
 
 import pytest
 
+from openalpha.trading.bybit import account as bybit_account
 from openalpha.trading.bybit import side as bybit_side
 from openalpha.trading.bybit import stops as bybit_stops
 from openalpha.trading.bybit.account import Account
+from openalpha.trading.bybit.executor import Executor
 from openalpha.trading.bybit.fates import Fates
 from openalpha.trading.bybit.replies import Outcome
 from openalpha.trading.bybit.side import BybitSide
 from openalpha.trading.bybit.statement import Statement
 from openalpha.trading.bybit.stops import Exits, Stops
 from openalpha.trading.orders.record import OrderRecord
+from openalpha.venue.bybit import flatten, rows
+from openalpha.venue.bybit.answers import Answer
 from openalpha.venue.bybit.rows import Execution
-from tests.faults import stories
+from tests.faults import many_stories, stories
 
 Removal = Callable[[pytest.MonkeyPatch], None]
 
@@ -105,6 +109,29 @@ def _take_away_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Stops, "due", naked)
 
 
+def _read_what_is_missing_as_zero(patch: pytest.MonkeyPatch) -> None:
+    for module in (bybit_account, bybit_side, rows):
+        patch.setattr(module, "lacking", lambda kind, rows: "")
+
+
+def _first_page_only(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Answer, "cursor", "")
+
+
+def _look_through_the_latest(patch: pytest.MonkeyPatch) -> None:
+    read = Executor._read
+
+    def latest(self: Executor, turn: Any, path: str, params: Any) -> Any:
+        short = {name: value for name, value in params.items() if name != "orderLinkId"}
+        return read(self, turn, path, {**short, "limit": 50})
+
+    patch.setattr(Executor, "_read", latest)
+
+
+def _believe_one_call(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(flatten._Derivatives, "_orders", lambda self: [])
+
+
 GUARDS: dict[Callable[[], None], tuple[str, Removal]] = {
     stories.funding_is_never_a_fill: (
         "executions that change no position are left out (Execution.is_fill)",
@@ -145,6 +172,22 @@ GUARDS: dict[Callable[[], None], tuple[str, Removal]] = {
     stories.an_unchanged_stop_is_left_alone: (
         "only a difference to what the venue shows is asked for (Stops.due)",
         _never_shown,
+    ),
+    many_stories.a_missing_field_is_asked_for_and_never_a_zero: (
+        "a row that does not say all that counts is no answer and is asked for again (lacking)",
+        _read_what_is_missing_as_zero,
+    ),
+    many_stories.an_order_before_the_last_500_is_found: (
+        "an order is asked for by its own id, not looked for in a list (requests.ask_order)",
+        _look_through_the_latest,
+    ),
+    many_stories.more_than_500_open_orders_are_all_told: (
+        "a listing is read to its last page (Executor._pages, Channel.pages)",
+        _first_page_only,
+    ),
+    many_stories.more_than_500_open_orders_are_all_cancelled: (
+        "what one call left is looked for and cancelled again (flatten)",
+        _believe_one_call,
     ),
     stories.a_stop_is_replaced_without_a_gap: (
         "the old stop is cancelled only once the venue has the new one (BybitSide.replace)",

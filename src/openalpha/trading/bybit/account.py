@@ -19,7 +19,15 @@ from openalpha.trading.bybit.statement import Statement
 from openalpha.trading.orders.events import VenueFill
 from openalpha.trading.orders.held import Holding, kind_of
 from openalpha.trading.orders.record import LiveOrder, instrument_of
-from openalpha.trading.orders.side import AccountState, Held, Incident, Request, VenueEvent
+from openalpha.trading.orders.side import (
+    AccountState,
+    Held,
+    Incident,
+    Request,
+    RequestKind,
+    VenueEvent,
+)
+from openalpha.venue.bybit.needed import lacking
 from openalpha.venue.bybit.rows import Execution, LogRow, OrderRow, PositionRow, Wallet
 
 __all__ = ["Account", "holding_key"]
@@ -32,6 +40,8 @@ _PERIODS_MS = {
     "wallet": 20_000,
     "statement": 20_000,
 }
+_ASKED = {RequestKind.ASK_ORDERS: "open", RequestKind.ASK_FILLS: "fills"}
+_CUT_SHORT = 3
 _RETRY_MS, _SOON_MS, _REPLY_MS = 500, 300, 15_000
 _OVERLAP_MS = 60_000
 _FORCED = frozenset(
@@ -46,7 +56,10 @@ def holding_key(category: str, symbol: str, *, leg: Leg) -> str:
 
 @dataclass(slots=True)
 class Account:
-    """What is known of the account; `polls` says when each part is asked for next."""
+    """What is known of the account; `polls` says when each part is asked for next.
+
+    `cut` counts the answers in a row that lacked something, by what was asked.
+    """
 
     polls: dict[str, int] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
@@ -60,6 +73,7 @@ class Account:
     marks: dict[str, Decimal] = field(default_factory=dict)
     fills_heard: int = 0
     fill_answers: int = 0
+    cut: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_known(self) -> bool:
@@ -96,21 +110,41 @@ class Account:
         return requests
 
     def heard(self, name: str, reply: Reply, *, now_ms: int) -> bool:
-        """Note the answer to a question; False, and soon again, where there was none."""
-        if reply.outcome is not Outcome.ANSWER:
+        """Note the answer to a question; False, and soon again, where there was none.
+
+        An answer with a row that does not say all that counts is none: nothing is read as zero.
+        """
+        what = name.partition(":")[0]
+        is_answer = reply.outcome is Outcome.ANSWER
+        if is_answer:
+            self.cut[name] = self.cut.get(name, 0) + 1 if _lacks(what, reply) else 0
+        if not is_answer or self.cut[name]:
             self.polls[name] = now_ms + _RETRY_MS
             return False
         self.waiting.discard(name)
         if name.startswith("ground:"):
             self.polls.pop(name, None)
         else:
-            self.polls[name] = now_ms + _PERIODS_MS[name.partition(":")[0]]
+            self.polls[name] = now_ms + _PERIODS_MS[what]
         if name.startswith("fills:"):
             since = reply.ts_ms - _OVERLAP_MS
             self.fills_since_ms = max(self.fills_since_ms, since)
             self._fills_answered(name.partition(":")[2], reply)
         self._found_ground(now_ms)
         return True
+
+    def cut_short(self, reply: Reply, *, now_ms: int) -> list[Incident]:
+        """Return what a person should hear of answers that go on lacking something, once."""
+        what = str(reply.params.get("what") or _ASKED.get(reply.kind))
+        category = reply.params.get("category")
+        name = f"{what}:{category}" if category else what
+        if reply.link_ids or self.cut.get(name) != _CUT_SHORT:
+            return []
+        words = (
+            f"Bybit's answer about {name} lacks a {_lacks(what, reply)}, {_CUT_SHORT} times in a "
+            "row: it is asked again, and nothing of it is taken for zero"
+        )
+        return [Incident("incomplete_answer", words, now_ms)]
 
     def hear(self, reply: Reply, *, now_ms: int) -> list[VenueEvent]:
         """Take in an answer about the account."""
@@ -200,25 +234,25 @@ class Account:
         return []
 
     def see_foreign(
-        self, row: OrderRow, *, policy: str, now_ms: int
-    ) -> tuple[Incident | None, Request | None]:
+        self, row: OrderRow, policy: str, *, now_ms: int
+    ) -> tuple[list[Incident], list[Request]]:
         """Judge an order that is none of this run's: told once, and fenced if that is the policy.
 
         A position's own stop and what the venue does by itself are not fenced.
         """
         is_open = row.status < 4 or row.status == 7
         if row.order_id in self.foreign or not is_open:
-            return None, None
+            return [], []
         self.foreign[row.order_id] = now_ms
         if row.created_by not in ("", "CreateByUser"):
-            return None, None
+            return [], []
         what = f"order {row.order_id} of {row.symbol} ({row.qty}, {row.order_type})"
         if policy == "fence" and not row.is_protective:
             words = f"{what} is none of this run's and was cancelled"
             request = ask.cancel_foreign(row.category, row.symbol, order_id=row.order_id)
-            return Incident("foreign_order", words, now_ms), request
+            return [Incident("foreign_order", words, now_ms)], [request]
         words = f"{what} is none of this run's; it is left alone: cancel it, or settle this"
-        return Incident("foreign_order", words, now_ms), None
+        return [Incident("foreign_order", words, now_ms)], []
 
     def _fills_answered(self, category: str, reply: Reply) -> None:
         self.fill_answers += 1
@@ -285,6 +319,15 @@ class Account:
                 self.polls[f"fills:{category}"] = now_ms
                 self.polls[f"positions:{category}"] = now_ms + _RETRY_MS
         return events
+
+
+def _lacks(what: str, reply: Reply) -> str:
+    """Return the first field that an answer lacks and that counts."""
+    if what != "ground":
+        is_empty = what == "wallet" and not reply.rows
+        return "row" if is_empty else lacking(what, reply.rows)
+    found = reply.rows[0]
+    return lacking("positions", found["positions"]) or lacking("fills", found["executions"])
 
 
 def _wallet_of(reply: Reply) -> Wallet:

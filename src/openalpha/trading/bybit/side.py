@@ -32,6 +32,7 @@ from openalpha.trading.orders.side import (
     RequestKind,
     VenueEvent,
 )
+from openalpha.venue.bybit.needed import lacking
 from openalpha.venue.bybit.new_order import NewOrder
 from openalpha.venue.bybit.rows import Execution, OrderRow, PositionRow
 
@@ -40,6 +41,7 @@ __all__ = ["BybitSide"]
 Row = Mapping[str, Any]
 _HOUR_MS = 3_600_000
 _KEPT_MS = 48 * _HOUR_MS
+_PUSHED = {"order": "open", "execution": "fills", "position": "positions"}
 
 
 @dataclass(slots=True)
@@ -142,7 +144,8 @@ class BybitSide:
             self.record.forget(self.account.fills_since_ms - _KEPT_MS)
         self.now_ms = item.ts_ms
         if item.kind is FrameKind.REPLY:
-            self._hear_reply(read_reply(item.payload))
+            self._hear_reply(reply := read_reply(item.payload))
+            self._events += self.account.cut_short(reply, now_ms=self.now_ms)
         elif item.kind is FrameKind.FEED:
             self._hear_push(json.loads(item.payload))
         elif item.kind is FrameKind.HEALTH:
@@ -196,16 +199,17 @@ class BybitSide:
                 self._fates.hurry(order)
 
     def _hear_push(self, content: Row) -> None:
-        topic = str(content.get("topic") or "").partition(".")[0]
-        rows = content.get("data")
-        if not isinstance(rows, list):
+        topic, rows = str(content.get("topic") or "").partition(".")[0], content.get("data")
+        if topic not in _PUSHED or not isinstance(rows, list):
             return
-        for row in (row for row in rows if isinstance(row, Mapping)):
-            if topic == "order":
+        for row in filter(lambda row: isinstance(row, Mapping), rows):
+            if not row.get("category") or lacking(_PUSHED[topic], [row]):
+                self.account.hurry(self.now_ms)
+            elif topic == "order":
                 self._see_order(OrderRow.of(row, ""), is_asked=False)
             elif topic == "execution":
                 self._see_execution(Execution.of(row, ""))
-            elif topic == "position":
+            else:
                 self.stops.see(PositionRow.of(row, ""))
 
     def _hear_reply(self, reply: Reply) -> None:
@@ -224,8 +228,7 @@ class BybitSide:
         elif reply.kind is RequestKind.ASK_ACCOUNT:
             self._asked_account(reply)
         elif reply.params["what"] == "exits":
-            incident = self.stops.hear(reply, now_ms=self.now_ms)
-            self._events += [incident] if incident is not None else []
+            self._events += self.stops.hear(reply, now_ms=self.now_ms)
 
     # replies to what was sent
 
@@ -279,13 +282,12 @@ class BybitSide:
         order = self.record.find(link_id=reply.link_ids[0])
         if order is None:
             return
-        if reply.outcome is not Outcome.ANSWER:
+        if reply.outcome is not Outcome.ANSWER or lacking("open", reply.rows):
             self._fates.ask_later(order)
             return
-        rows = [OrderRow.of(row, order.category) for row in reply.rows]
-        found = [row for row in rows if row.link_id == order.link_id]
+        found = [row for row in reply.rows if row.get("orderLinkId") == order.link_id]
         if found:
-            self._see_order(found[0], is_asked=True)
+            self._see_order(OrderRow.of(found[0], order.category), is_asked=True)
             self._fates.found(order)
             self._follow_up(order)
         elif order.is_lost or (order.is_open and order.status is OrderStatus.SUBMITTED):
@@ -302,13 +304,11 @@ class BybitSide:
 
     def _asked_open(self, reply: Reply) -> None:
         category = str(reply.params["category"])
-        self.account.heard(f"open:{category}", reply, now_ms=self.now_ms)
-        if reply.outcome is not Outcome.ANSWER:
+        if not self.account.heard(f"open:{category}", reply, now_ms=self.now_ms):
             return
-        rows = [OrderRow.of(row, category) for row in reply.rows]
-        for row in rows:
-            self._see_order(row, is_asked=True)
-        there = {row.link_id for row in rows}
+        for row in reply.rows:
+            self._see_order(OrderRow.of(row, category), is_asked=True)
+        there = {row.get("orderLinkId") for row in reply.rows}
         for order in self.record.open_orders():
             is_due = order.is_acked and order.category == category
             if is_due and order.link_id not in there:
@@ -318,10 +318,9 @@ class BybitSide:
         category = str(reply.params["category"])
         if not reply.link_ids:
             self.account.heard(f"fills:{category}", reply, now_ms=self.now_ms)
-        if reply.outcome is Outcome.ANSWER:
-            # Newest first on the wire.
-            for row in reversed(reply.rows):
-                self._see_execution(Execution.of(row, category))
+        # Newest first on the wire; none where there was no answer.
+        for row in reversed(reply.rows):
+            self._see_execution(Execution.of(row, category))
 
     def _asked_account(self, reply: Reply) -> None:
         what, category = str(reply.params["what"]), str(reply.params.get("category") or "")
@@ -329,21 +328,20 @@ class BybitSide:
             for execution in self.account.ground(reply, now_ms=self.now_ms):
                 self.record.is_new(execution.exec_id, execution.ts_ms)
             return
-        if what == "positions" and reply.outcome is Outcome.ANSWER:
+        self._events += self.account.hear(reply, now_ms=self.now_ms)
+        is_answer = reply.outcome is Outcome.ANSWER
+        if what == "positions" and is_answer and not self.account.cut[f"{what}:{category}"]:
             rows = [PositionRow.of(row, category) for row in reply.rows]
             self.stops.see_all(category, rows, ts_ms=reply.ts_ms)
-        self._events += self.account.hear(reply, now_ms=self.now_ms)
 
     # rows
 
     def _see_order(self, row: OrderRow, *, is_asked: bool) -> None:
         order = self.record.find(link_id=row.link_id, order_id=row.order_id)
         if order is None:
-            incident, request = self.account.see_foreign(
-                row, policy=self.terms.foreign, now_ms=self.now_ms
-            )
-            self._events += [incident] if incident is not None else []
-            self._owed += [request] if request is not None else []
+            told, asked = self.account.see_foreign(row, self.terms.foreign, now_ms=self.now_ms)
+            self._events += told
+            self._owed += asked
             return
         before = (order.shown, order.reported_qty)
         self.record.bind(order, row.order_id)
@@ -357,11 +355,10 @@ class BybitSide:
 
     def _see_execution(self, execution: Execution) -> None:
         found = self.record.find(link_id=execution.link_id, order_id=execution.order_id)
-        if not (execution.is_fill and execution.is_whole and self.account.is_grounded):
-            # Funding has side, price and quantity and is no fill. What came cut short, or before
-            # the ground is known, is asked for again.
-            return
-        if not self.record.is_new(execution.exec_id, execution.ts_ms):
+        # Funding has side, price and quantity and is no fill. What came cut short, or before the
+        # ground is known, is asked for again.
+        is_told = execution.is_fill and execution.is_whole and self.account.is_grounded
+        if not is_told or not self.record.is_new(execution.exec_id, execution.ts_ms):
             return
         before = None if found is None else found.shown
         if found is not None:

@@ -35,6 +35,7 @@ _PLAIN = (
     "foreign",
     "fills_heard",
     "fill_answers",
+    "cut",
 )
 
 

@@ -98,7 +98,7 @@ class Stops:
             requests.append(_set(position, position.wanted))
         return requests
 
-    def hear(self, reply: Reply, *, now_ms: int) -> Incident | None:
+    def hear(self, reply: Reply, *, now_ms: int) -> list[Incident]:
         """Take in what became of a call; a refusal is an incident: the position lacks its exits."""
         params = reply.params
         idx = int(params.get("positionIdx") or 0)
@@ -111,15 +111,14 @@ class Stops:
             # The position may just have been closed: the venue's next row says so.
             position.refusals += 1
             if position.refusals < _REFUSALS:
-                return None
+                return []
             position.refused = asked
-            return Incident(
-                "stop_refused",
+            words = (
                 f"the exits of {position.symbol} were refused and the position lacks them: "
-                f"{reply.words}",
-                now_ms,
+                f"{reply.words}"
             )
-        return None
+            return [Incident("stop_refused", words, now_ms)]
+        return []
 
     def frozen(self) -> list[list[Any]]:
         """Return the wishes as JSON can hold them; what is shown is asked for anew."""

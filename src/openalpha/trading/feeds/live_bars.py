@@ -8,7 +8,6 @@ the feed then grows, and says so.
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from openalpha.core.errors import OpenAlphaError
 from openalpha.core.instruments import Instrument
@@ -18,33 +17,11 @@ from openalpha.trading.feeds.recording import LiveRecording
 from openalpha.trading.feeds.venue_market import Bars, bar_units, interval_name
 from openalpha.venue.bybit.public_line import Candle, Message, PublicLine
 
-__all__ = ["FeedReading", "LiveBars"]
+__all__ = ["LiveBars"]
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 5.0
 _STATUS_EVERY_S = 30.0
 _NORMAL = ("Trading", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class FeedReading:
-    """How a feed stands.
-
-    Parameters
-    ----------
-    is_up : bool
-        Whether every socket listens.
-    late_ms : int
-        How long the next row has been due; 0: it is not due yet.
-    asked : int
-        Rows that had to be asked for.
-    trouble : str
-        Why the last question failed; empty: it did not.
-    """
-
-    is_up: bool
-    late_ms: int
-    asked: int
-    trouble: str
 
 
 class LiveBars:
@@ -93,11 +70,9 @@ class LiveBars:
         self._bars: dict[int, dict[int, BarUnits]] = {}
         self._answered_ms = -1
         self._wanted: tuple[int, int] | None = None
-        self._next_ms, self._count, self._trouble = 0, 0, ""
         self._notes: list[tuple[FrameKind, bytes]] = []
         self._statuses: dict[str, tuple[str, int]] = {}
         self._is_over = False
-        self._up: dict[str, bool] = {}
         self._lines = [self._line(url, category) for category in sorted(self._categories())]
         self._threads = [
             threading.Thread(target=self._fill, name="bars asked for", daemon=True),
@@ -139,7 +114,6 @@ class LiveBars:
                     count = len(self.instruments)
                     rows.append(Row(stamp, tuple(bars.get(number) for number in range(count))))
                 stamp += self.timeframe_ms
-            self._next_ms = stamp
             if now_ms >= stamp + self.timeframe_ms + self._timeout_ms:
                 self._wanted = (stamp - 1, now_ms)
                 self._lock.notify_all()
@@ -152,13 +126,6 @@ class LiveBars:
         with self._lock:
             found, self._notes = self._notes, []
         return found
-
-    def reading(self, now_ms: int) -> FeedReading:
-        """Return how the feed stands."""
-        with self._lock:
-            due_ms = self._next_ms + self.timeframe_ms if self._next_ms else now_ms
-            is_up = bool(self._up) and all(self._up.values())
-            return FeedReading(is_up, max(0, now_ms - due_ms), self._count, self._trouble)
 
     def _is_whole(self, stamp: int) -> bool:
         return len(self._bars.get(stamp, ())) == len(self.instruments)
@@ -206,7 +173,6 @@ class LiveBars:
     def _change(self, category: str, is_up: bool) -> None:
         content = {"what": "feed", "category": category, "is_up": is_up}
         with self._lock:
-            self._up[category] = is_up
             self._notes.append((FrameKind.HEALTH, canonical_json(content)))
         self.woken()
 
@@ -223,8 +189,7 @@ class LiveBars:
                 self._wanted = None
             try:
                 rows, until_ms = self._asked.known(after_ms, now_ms)
-            except OpenAlphaError as error:
-                self._trouble = error.message
+            except OpenAlphaError:
                 self._pause(wait_s)
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
                 continue
@@ -235,10 +200,8 @@ class LiveBars:
 
     def _fill_in(self, rows: Sequence[Row], until_ms: int) -> None:
         with self._lock:
-            self._trouble = ""
             for row in rows:
                 known = self._bars.setdefault(row.ts_ms, {})
-                self._count += 0 if self._is_whole(row.ts_ms) else 1
                 for number, bar in enumerate(row.bars):
                     if bar is not None:
                         known.setdefault(number, bar)

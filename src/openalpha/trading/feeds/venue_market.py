@@ -12,7 +12,9 @@ from openalpha.core.instruments import Instrument
 from openalpha.core.units import to_units
 from openalpha.engine.rows import BarUnits, Row
 from openalpha.net import Request, Transport
+from openalpha.venue.bybit.answers import NO_SUCH_SYMBOL, BybitRefused
 from openalpha.venue.bybit.channel import Call, Channel
+from openalpha.venue.bybit.reading import text, whole
 
 __all__ = [
     "Bars",
@@ -24,6 +26,10 @@ __all__ = [
 ]
 
 _MOST = 1000
+"""Bars the venue gives at once."""
+_MOST_ROWS = 10_000
+"""Rows handed on at once: what was missed beyond is asked for next."""
+_MOST_SETTLEMENTS = 200
 _INTERVALS = ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720", "D")
 _LONGEST_MS = 3_600_000
 """A twin moves its market for so long in one answer at most."""
@@ -131,6 +137,9 @@ class Bars:
     def closed(self, after_ms: int, now_ms: int) -> list[Row]:
         """Return the rows that opened after a stamp and have closed, oldest first.
 
+        After a long absence these are the oldest, none left out; the rest follows from the last of
+        them.
+
         Parameters
         ----------
         after_ms : int
@@ -143,13 +152,7 @@ class Bars:
         VenueUnavailable, VenueRefused
             If the venue does not answer or has no such market.
         """
-        last_ms = now_ms // self.timeframe_ms * self.timeframe_ms - self.timeframe_ms
-        if last_ms <= after_ms:
-            return []
-        first_ms = max(after_ms + 1, last_ms - (_MOST - 1) * self.timeframe_ms)
-        columns = [self._column(item, first_ms, last_ms) for item in self._instruments]
-        stamps = sorted({stamp for column in columns for stamp in column})
-        return [Row(stamp, tuple(column.get(stamp) for column in columns)) for stamp in stamps]
+        return self._between(after_ms, self._last_ms(now_ms))[0]
 
     def known(self, after_ms: int, now_ms: int) -> tuple[list[Row], int]:
         """Return closed rows by the venue's own clock, and the stamp up to which these are all.
@@ -160,8 +163,24 @@ class Bars:
             As `closed`.
         """
         now_ms = min(now_ms, self._channel.earliest_ms())
-        last_ms = now_ms // self.timeframe_ms * self.timeframe_ms - self.timeframe_ms
-        return self.closed(after_ms, now_ms), last_ms
+        return self._between(after_ms, self._last_ms(now_ms))
+
+    def _last_ms(self, now_ms: int) -> int:
+        """Return the stamp of the last bar that has closed."""
+        return now_ms // self.timeframe_ms * self.timeframe_ms - self.timeframe_ms
+
+    def _between(self, after_ms: int, last_ms: int) -> tuple[list[Row], int]:
+        """Ask page by page, the oldest first; return rows and the stamp they reach to."""
+        rows: list[Row] = []
+        page_ms = _MOST * self.timeframe_ms
+        first_ms = (after_ms // self.timeframe_ms + 1) * self.timeframe_ms
+        while first_ms <= last_ms and len(rows) < _MOST_ROWS:
+            until_ms = min(first_ms + page_ms - self.timeframe_ms, last_ms)
+            columns = [self._column(item, first_ms, until_ms) for item in self._instruments]
+            stamps = sorted({stamp for column in columns for stamp in column})
+            rows += [Row(one, tuple(column.get(one) for column in columns)) for one in stamps]
+            first_ms = until_ms + self.timeframe_ms
+        return rows, first_ms - self.timeframe_ms
 
     def statuses(self) -> dict[str, tuple[str, int]]:
         """Return each instrument's status in the venue's word, and when it is delisted (0: never).
@@ -177,9 +196,14 @@ class Bars:
         for item in self._instruments:
             params = {"category": item.market.removeprefix("bybit_"), "symbol": item.symbol}
             call = Call("/v5/market/instruments-info", params, is_public=True)
-            rows = self._channel.call(call).rows
+            try:
+                rows = self._channel.call(call).rows
+            except BybitRefused as refused:
+                if refused.code != NO_SUCH_SYMBOL:
+                    raise
+                rows = []
             row = rows[0] if rows else {"status": "Closed"}
-            found[str(item.id)] = (str(row.get("status", "")), int(row.get("deliveryTime") or 0))
+            found[str(item.id)] = (text(row, "status") or "Trading", whole(row, "deliveryTime"))
         return found
 
     def funding(self, number: int, *, after_ms: int, until_ms: int) -> list[tuple[int, int]]:
@@ -195,14 +219,21 @@ class Bars:
             "category": item.market.removeprefix("bybit_"),
             "symbol": item.symbol,
             "startTime": after_ms + 1,
-            "endTime": until_ms,
-            "limit": 200,
+            "limit": _MOST_SETTLEMENTS,
         }
-        rows = self._channel.call(Call("/v5/market/funding/history", params, is_public=True)).rows
-        return sorted(
-            (int(row["fundingRateTimestamp"]), int(Decimal(row["fundingRate"]).scaleb(12)))
-            for row in rows
-        )
+        found: list[tuple[int, int]] = []
+        while until_ms > after_ms:
+            call = Call(
+                "/v5/market/funding/history", {**params, "endTime": until_ms}, is_public=True
+            )
+            rows = self._channel.call(call).rows
+            found += [
+                (int(row["fundingRateTimestamp"]), int(Decimal(row["fundingRate"]).scaleb(12)))
+                for row in rows
+            ]
+            # Newest first: what is older than a full answer is asked for again.
+            until_ms = found[-1][0] - 1 if len(rows) == _MOST_SETTLEMENTS else after_ms
+        return sorted(found)
 
     def _column(self, item: Instrument, first_ms: int, last_ms: int) -> dict[int, BarUnits]:
         params = {

@@ -7,13 +7,13 @@ from typing import Any
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument, Kind
 from openalpha.trading.run.plan import RunPlan
-from openalpha.venue.bybit.answers import BybitRefused
+from openalpha.venue.bybit.answers import NO_SUCH_SYMBOL, BybitRefused
 from openalpha.venue.bybit.channel import Call, Channel
 
 __all__ = ["TRADED", "check_account", "check_rules"]
 
 _MARGIN = {"cross": "REGULAR_MARGIN", "isolated": "ISOLATED_MARGIN"}
-_NOT_MODIFIED, _NO_SUCH = 110043, 10001
+_NOT_MODIFIED = 110043
 TRADED = "Trading"
 """The venue's word for an instrument that can be traded."""
 
@@ -109,7 +109,7 @@ def _rules(channel: Channel, item: Instrument) -> list[str]:
     try:
         rows = channel.call(Call("/v5/market/instruments-info", params, is_public=True)).rows
     except BybitRefused as refused:
-        if refused.code != _NO_SUCH:
+        if refused.code != NO_SUCH_SYMBOL:
             raise
         rows = []
     if not rows:

@@ -12,6 +12,7 @@ from openalpha.net import Response
 __all__ = [
     "DUPLICATE",
     "NOT_FOUND",
+    "NO_SUCH_SYMBOL",
     "UNCHANGED",
     "Answer",
     "BybitRefused",
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 NOT_FOUND = frozenset({110001, 170213})
+NO_SUCH_SYMBOL = 10001
+"""What a question about an instrument that is not listed is refused with."""
 DUPLICATE = frozenset({110072, 170141})
 UNCHANGED = frozenset({34040, 110025, 110026, 110043})
 

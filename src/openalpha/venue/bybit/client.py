@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from openalpha.core.errors import UnknownName
-from openalpha.core.orders import MarginMode, PositionMode, TriggerBy
-from openalpha.venue.bybit.answers import UNCHANGED, BybitRefused, FateUnknown
+from openalpha.core.errors import UnknownName, VenueUnavailable
+from openalpha.core.orders import TriggerBy
+from openalpha.venue.bybit.answers import NO_SUCH_SYMBOL, UNCHANGED, BybitRefused, FateUnknown
 from openalpha.venue.bybit.channel import Call, Channel
+from openalpha.venue.bybit.needed import lacking
 from openalpha.venue.bybit.new_order import plain
 from openalpha.venue.bybit.orders import Orders
+from openalpha.venue.bybit.reading import maybe, side_of
 from openalpha.venue.bybit.rows import (
-    ClosedPnl,
     Execution,
-    FeeRate,
     LogRow,
     PositionRow,
     Ticker,
@@ -24,7 +24,6 @@ from openalpha.venue.bybit.rows import (
 __all__ = ["AccountCalls", "BybitClient", "MarketCalls", "PositionCalls"]
 
 _BY = {TriggerBy.LAST: "LastPrice", TriggerBy.MARK: "MarkPrice", TriggerBy.INDEX: "IndexPrice"}
-_MARGIN = {MarginMode.CROSS: "REGULAR_MARGIN", MarginMode.ISOLATED: "ISOLATED_MARGIN"}
 _TRIES = 3
 
 
@@ -53,7 +52,7 @@ class MarketCalls:
         try:
             rows = self._channel.pages(call)
         except BybitRefused as refused:
-            if not symbol or refused.code != 10001:
+            if not symbol or refused.code != NO_SUCH_SYMBOL:
                 raise
             rows = []
         if symbol and not rows:
@@ -80,26 +79,6 @@ class AccountCalls:
         ).rows
         return Wallet.of(rows[0] if rows else {})
 
-    def info(self) -> Mapping[str, Any]:
-        """Return the account's modes, as the venue says them."""
-        return self._channel.call(Call("/v5/account/info", {})).result
-
-    def margin_mode(self) -> MarginMode:
-        """Return whether margin is shared or locked to positions."""
-        is_isolated = self.info().get("marginMode") == _MARGIN[MarginMode.ISOLATED]
-        return MarginMode.ISOLATED if is_isolated else MarginMode.CROSS
-
-    def set_margin_mode(self, mode: MarginMode) -> None:
-        """Switch the whole account between cross and isolated."""
-        _set(self._channel, "/v5/account/set-margin-mode", {"setMarginMode": _MARGIN[mode]})
-
-    def fee_rates(self, category: str, *, symbol: str = "") -> list[FeeRate]:
-        """Return what the account pays."""
-        params = {"category": category, "symbol": symbol or None}
-        return [
-            FeeRate.of(row) for row in self._channel.call(Call("/v5/account/fee-rate", params)).rows
-        ]
-
     def statement(
         self,
         *,
@@ -109,7 +88,13 @@ class AccountCalls:
         end_ms: int | None = None,
         most: int | None = None,
     ) -> list[LogRow]:
-        """Return the transaction log, newest first; the venue answers seven days at a time."""
+        """Return the transaction log, newest first; the venue answers seven days at a time.
+
+        Raises
+        ------
+        VenueUnavailable
+            Also if a row does not say what it changed.
+        """
         params = {
             "accountType": "UNIFIED",
             "currency": coin or None,
@@ -119,7 +104,7 @@ class AccountCalls:
             "limit": 50,
         }
         rows = self._channel.pages(Call("/v5/account/transaction-log", params), most_rows=most)
-        return [LogRow.of(row) for row in rows]
+        return [LogRow.of(row) for row in _whole("statement", rows)]
 
     def executions(
         self,
@@ -155,7 +140,13 @@ class PositionCalls:
         self._channel = channel
 
     def held(self, category: str, *, symbol: str = "", settle: str = "") -> list[PositionRow]:
-        """Return positions that hold something."""
+        """Return positions that hold something.
+
+        Raises
+        ------
+        VenueUnavailable
+            Also if a row says neither that it holds something nor that it does not.
+        """
         params = {
             "category": category,
             "symbol": symbol or None,
@@ -163,20 +154,10 @@ class PositionCalls:
             "limit": 200,
         }
         rows = self._channel.pages(Call("/v5/position/list", params))
-        positions = (PositionRow.of(row, category) for row in rows)
-        return [position for position in positions if position.size > 0]
-
-    def legs(self, category: str, symbol: str) -> list[PositionRow]:
-        """Return an instrument's rows, empty ones too: one in one-way mode, two in hedge."""
-        rows = self._channel.call(
-            Call("/v5/position/list", {"category": category, "symbol": symbol})
-        ).rows
-        return [PositionRow.of(row, category) for row in rows]
-
-    def mode(self, symbol: str) -> PositionMode:
-        """Return whether a linear instrument is traded one-way or hedged."""
-        is_hedged = any(row.idx for row in self.legs("linear", symbol))
-        return PositionMode.HEDGE if is_hedged else PositionMode.ONE_WAY
+        # One that has a side is held, even where its row does not say how much.
+        _whole("positions", [row for row in rows if side_of(row) is None])
+        held = [row for row in rows if side_of(row) is not None and maybe(row, "size") != 0]
+        return [PositionRow.of(row, category) for row in held]
 
     def set_leverage(self, category: str, symbol: str, *, leverage: Decimal) -> None:
         """Set the leverage of both sides."""
@@ -184,16 +165,6 @@ class PositionCalls:
         params = {"category": category, "symbol": symbol}
         params |= {"buyLeverage": text, "sellLeverage": text}
         _set(self._channel, "/v5/position/set-leverage", params)
-
-    def set_mode(self, mode: PositionMode, *, symbol: str = "", coin: str = "") -> None:
-        """Switch linear instruments (one, or all of a settle coin) to one-way or hedge."""
-        params = {
-            "category": "linear",
-            "symbol": symbol or None,
-            "coin": coin or None,
-            "mode": 3 if mode is PositionMode.HEDGE else 0,
-        }
-        _set(self._channel, "/v5/position/switch-mode", params)
 
     def set_exits(
         self,
@@ -223,26 +194,6 @@ class PositionCalls:
             params["tpTriggerBy"] = _BY[trigger_by]
         _set(self._channel, "/v5/position/trading-stop", params)
 
-    def closed(
-        self,
-        category: str,
-        *,
-        symbol: str = "",
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        most: int | None = None,
-    ) -> list[ClosedPnl]:
-        """Return what closing orders made, newest first."""
-        params = {
-            "category": category,
-            "symbol": symbol or None,
-            "startTime": start_ms,
-            "endTime": end_ms,
-            "limit": 100,
-        }
-        rows = self._channel.pages(Call("/v5/position/closed-pnl", params), most_rows=most)
-        return [ClosedPnl.of(row) for row in rows]
-
 
 class BybitClient:
     """All calls of one key, over one channel.
@@ -258,6 +209,14 @@ class BybitClient:
         self.account = AccountCalls(channel)
         self.positions = PositionCalls(channel)
         self.orders = Orders(channel)
+
+
+def _whole(kind: str, rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return rows that say all that counts."""
+    name = lacking(kind, rows)
+    if name:
+        raise VenueUnavailable(f"Bybit's answer about {kind} lacks a {name}; it is asked again")
+    return rows
 
 
 def _set(channel: Channel, path: str, params: Mapping[str, Any]) -> None:

@@ -202,6 +202,8 @@ class _Derivatives:
 
     def _stop_price(self, position: PositionRow) -> Decimal:
         (rules,) = self._client.market.rules(self.name, symbol=position.symbol)
+        if not (position.mark_price and rules.tick_size):
+            raise VenueUnavailable(f"Bybit does not say at what price {position.symbol} stands")
         sign = -1 if position.side is Side.BUY else 1
         price = position.mark_price * (1 + sign * _STOP_FRACTION)
         return price // rules.tick_size * rules.tick_size

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from openalpha.core.orders import OrderStatus, Role, Side
+from openalpha.venue.bybit.needed import FILLS, lacking
 from openalpha.venue.bybit.reading import amount, flag, maybe, side_of, status_of, text, whole
 
 __all__ = [
-    "ClosedPnl",
     "CoinBalance",
     "Execution",
     "FeeRate",
@@ -23,8 +23,9 @@ __all__ = [
 
 Row = Mapping[str, Any]
 
-# Executions that change a position. Funding has side, price and quantity too, and is none of them.
-_FILLS = frozenset({"Trade", "AdlTrade", "BustTrade", "Settle", "Delivery", "BlockTrade"})
+_EXITS = frozenset(
+    {"TakeProfit", "StopLoss", "TrailingStop", "PartialTakeProfit", "PartialStopLoss"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +220,9 @@ class OrderRow:
     def of(cls, row: Row, category: str) -> "OrderRow":
         """Read a row of realtime, history or the order topic."""
         status = text(row, "orderStatus")
+        qty, filled = amount(row, "qty"), maybe(row, "cumExecQty")
+        if filled is None:
+            filled = qty if status == "Filled" else Decimal(0)
         return cls(
             category=category or text(row, "category"),
             symbol=text(row, "symbol"),
@@ -229,8 +233,8 @@ class OrderRow:
             status=status_of(status),
             venue_status=status,
             price=maybe(row, "price"),
-            qty=amount(row, "qty"),
-            filled_qty=amount(row, "cumExecQty"),
+            qty=qty,
+            filled_qty=filled,
             avg_price=maybe(row, "avgPrice") or None,
             time_in_force=text(row, "timeInForce"),
             trigger_price=maybe(row, "triggerPrice") or None,
@@ -248,12 +252,15 @@ class OrderRow:
     @property
     def is_protective(self) -> bool:
         """Whether it can only reduce: a stop or take-profit of a position, or reduce-only."""
-        return self.is_reduce_only or self.closes_on_trigger
+        return self.is_reduce_only or self.closes_on_trigger or self.stop_kind in _EXITS
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One execution; `is_fill` says whether it changed a position (funding does not)."""
+    """One execution; `is_fill` says whether it changed a position (funding does not).
+
+    `is_whole` says whether it tells all that counting it takes.
+    """
 
     category: str
     symbol: str
@@ -271,6 +278,7 @@ class Execution:
     role: Role
     ts_ms: int
     created_by: str = ""
+    is_whole: bool = True
 
     @classmethod
     def of(cls, row: Row, category: str) -> "Execution":
@@ -292,18 +300,13 @@ class Execution:
             role=Role.MAKER if flag(row, "isMaker") else Role.TAKER,
             ts_ms=whole(row, "execTime"),
             created_by=text(row, "createType"),
+            is_whole=not lacking("fills", [row]) and bool(category or text(row, "category")),
         )
 
     @property
     def is_fill(self) -> bool:
         """Whether it changed a position."""
-        return self.kind in _FILLS
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it says all that counting it takes."""
-        is_named = bool(self.exec_id and self.symbol and self.category)
-        return is_named and self.side is not None and self.qty > 0 and self.price > 0
+        return self.kind in FILLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,45 +350,17 @@ class LogRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedPnl:
-    """What one closing order made, by the venue's own reckoning."""
-
-    symbol: str
-    order_id: str
-    side: Side | None
-    qty: Decimal
-    entry_price: Decimal
-    exit_price: Decimal
-    pnl: Decimal
-    updated_ms: int
-
-    @classmethod
-    def of(cls, row: Row) -> "ClosedPnl":
-        """Read a row of closed-pnl."""
-        return cls(
-            symbol=text(row, "symbol"),
-            order_id=text(row, "orderId"),
-            side=side_of(row),
-            qty=amount(row, "closedSize"),
-            entry_price=amount(row, "avgEntryPrice"),
-            exit_price=amount(row, "avgExitPrice"),
-            pnl=amount(row, "closedPnl"),
-            updated_ms=whole(row, "updatedTime"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class FeeRate:
-    """What an account pays on an instrument, fractions of the value."""
+    """What an account pays on an instrument, fractions of the value; None: not stated."""
 
     symbol: str
-    maker: Decimal
-    taker: Decimal
+    maker: Decimal | None
+    taker: Decimal | None
 
     @classmethod
     def of(cls, row: Row) -> "FeeRate":
         """Read a row of fee-rate."""
-        return cls(text(row, "symbol"), amount(row, "makerFeeRate"), amount(row, "takerFeeRate"))
+        return cls(text(row, "symbol"), maybe(row, "makerFeeRate"), maybe(row, "takerFeeRate"))
 
 
 def _part(row: Row, name: str) -> Row:

@@ -16,6 +16,8 @@ from openalpha.venue.twin.wire import Params, page
 __all__ = ["BATCHES", "READS", "WRITES", "Batch", "times"]
 
 BATCH_SIZES = {"linear": 20, "inverse": 20, "option": 20, "spot": 10}
+# The venue cancels so many by one call; which ones, where there are more, it does not say.
+_MOST_AT_ONCE = 500
 RECENT_CLOSED = 500
 _PRODUCTS = {"OPTIONS": "option", "DERIVATIVES": "future", "SPOT": "spot"}
 
@@ -111,10 +113,12 @@ def _cancel_all(state: State, account: Account, params: Params) -> dict[str, Any
     if params.get("symbol"):
         state.listing(params)
     wanted = str(params.get("orderFilter") or ("Order" if category == "spot" else ""))
-    gone = []
+    gone: list[dict[str, str]] = []
     for order in list(_chosen_orders(state, account, params)):
         if not order.is_open or (wanted and order.order_filter != wanted):
             continue
+        if len(gone) == _MOST_AT_ONCE:
+            break
         gone.append({"orderId": order.order_id, "orderLinkId": order.link_id})
         send_cancel(state, order)
     return {"list": gone, "success": "1"}
