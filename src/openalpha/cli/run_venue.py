@@ -142,6 +142,7 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
         line = None if is_lockstep else stack.enter_context(_order_line(loaded, folder, key))
         access = VenueAccess(network, key, clock, broker, line)
         market = None if is_lockstep else stack.enter_context(_market(loaded, folder, access))
+        watches_dcp = loaded.settings.guardian.dcp_window_s > 0
         while True:
             driver = venue_driver(
                 folder,
@@ -154,7 +155,7 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
             )
             driver.post, driver.halts_restarts = post, waits
             driver.incident_book = IncidentBook(loaded.home, folder.environment)
-            with _listening(driver, key, market):
+            with _listening(driver, key, market, watches_dcp=watches_dcp):
                 _lead_once(screen, driver)
             if not driver.is_restarting:
                 break
@@ -246,7 +247,7 @@ def _order_line(
 
 @contextmanager
 def _listening(
-    driver: "VenueDriver", key: "ExchangeKey", market: "LiveBars | None"
+    driver: "VenueDriver", key: "ExchangeKey", market: "LiveBars | None", *, watches_dcp: bool
 ) -> "Iterator[None]":
     """Hear what the venue pushes of account and market; in lock-step it is asked, in one order."""
     from openalpha.core.clock import SystemClock
@@ -255,7 +256,7 @@ def _listening(
     if market is None:
         yield
         return
-    pushes = PrivatePushes(key, clock=SystemClock())
+    pushes = PrivatePushes(key, clock=SystemClock(), watches_dcp=watches_dcp)
     driver.pushes = [pushes, market]
     pushes.on_news = market.woken = driver.turns.wake
     pushes.start()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PrivatePushes"]
 
 TOPICS = ("order", "execution", "position", "wallet")
+_DCP_TOPICS = ("dcp.future", "dcp.spot")
 _PING_S, _MUTE_S = 10.0, 25.0
 _AHEAD_MS = 10_000
 
@@ -34,6 +35,8 @@ class PrivatePushes:
     key : ExchangeKey
     clock : Clock
         The venue's time, for the login's stamp.
+    watches_dcp : bool
+        Whether the venue is to take this line's death for the trader's (DCP).
     ping_s, mute_s : float
         How often it pings, and after how long without a word it is held to be dead.
 
@@ -44,9 +47,15 @@ class PrivatePushes:
     """
 
     def __init__(
-        self, key: ExchangeKey, *, clock: Clock, ping_s: float = _PING_S, mute_s: float = _MUTE_S
+        self,
+        key: ExchangeKey,
+        *,
+        clock: Clock,
+        watches_dcp: bool = False,
+        ping_s: float = _PING_S,
+        mute_s: float = _MUTE_S,
     ) -> None:
-        self._clock = clock
+        self._clock, self._watches_dcp = clock, watches_dcp
         self._signer = Signer(key)
         self._heard: queue.SimpleQueue[tuple[FrameKind, bytes]] = queue.SimpleQueue()
         self._line = SocketLine(
@@ -80,6 +89,9 @@ class PrivatePushes:
         if not _is_success(socket.text(wait_s=5)):
             return False
         socket.send(json.dumps({"op": "subscribe", "args": list(TOPICS)}))
+        if self._watches_dcp:
+            # By itself: where it is not granted it alone is refused.
+            socket.send(json.dumps({"op": "subscribe", "args": list(_DCP_TOPICS)}))
         return True
 
     def _hear_text(self, text: str) -> None:

@@ -19,6 +19,7 @@ from openalpha.risk.memory import RiskMemory
 from openalpha.store.atomic import storage_errors, write_bytes
 from openalpha.trading.safety.emergency import Stop, StopOrder, emergency_stop
 from openalpha.trading.safety.emergency_lock import locked, safety_folder, stop_files
+from openalpha.trading.safety.guardian_dcp import bared, switch_on
 from openalpha.trading.safety.guardian_eyes import look
 from openalpha.trading.safety.guardian_heartbeat import Heartbeat, Listener
 from openalpha.trading.safety.guardian_rules import Act, GuardianRules, Verdict
@@ -81,7 +82,11 @@ class Guardian:
         ------
         StorageError
             If the home cannot be written at the start.
+        InputError
+            If DCP is wanted and the exchange does not grant it.
         """
+        if self._settings.dcp_window_s:
+            switch_on(self._client, self._settings.dcp_window_s)
         heart = Heartbeat(self._home, self._environment, role="guardian")
         self._remember()
         try:
@@ -99,6 +104,8 @@ class Guardian:
         verdicts = [self._rules.hear(self._listener.silent_ms(steady_ms)), self._stop_file()]
         # Acts that need no look at the venue come before it: the venue may hang.
         verdict = max(verdicts, key=lambda one: one.act)
+        if verdict.act is Act.NOTHING and self._settings.dcp_window_s:
+            verdict = self._after_dcp()
         if verdict.act is Act.NOTHING:
             verdict = self._weigh()
         if verdict.act is not Act.NOTHING:
@@ -108,6 +115,28 @@ class Guardian:
     def _stop_file(self) -> Verdict:
         files = stop_files(self._home, self._environment)
         return self._rules.see_stop_file(any(os.path.lexists(path) for path in files))
+
+    def _after_dcp(self) -> Verdict:
+        """Put back the stops that the exchange cancelled because the trader's line was dead."""
+        try:
+            naked = bared(self._client)
+        except OpenAlphaError as error:
+            _log.warning("dcp_not_seen error=%s", error.message)
+            return Verdict()
+        if not naked:
+            return Verdict()
+        names = ", ".join(one.position.symbol for one in naked)
+        words = f"the exchange cancelled the stops of {names}: the trader's line was dead (DCP)"
+        if self._settings.dcp_act == "flatten":
+            return Verdict(Act.FLATTEN, words)
+        self._tell(f"{words}; the guardian puts them back")
+        try:
+            for one in naked:
+                self._client.positions.set_exits(one.position, stop_loss=one.stop)
+        except OpenAlphaError as error:
+            self._tell(f"a stop could not be put back: {error.message}")
+            return Verdict(Act.CANCEL, words)
+        return Verdict()
 
     def _weigh(self) -> Verdict:
         try:

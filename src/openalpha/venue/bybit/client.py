@@ -79,6 +79,11 @@ class AccountCalls:
         ).rows
         return Wallet.of(rows[0] if rows else {})
 
+    def set_dcp(self, product: str, *, window_s: int) -> None:
+        """Have the venue cancel a product's orders once our sockets have been dead so long."""
+        params = {"product": product, "timeWindow": window_s}
+        _set(self._channel, "/v5/order/disconnected-cancel-all", params)
+
     def statement(
         self,
         *,

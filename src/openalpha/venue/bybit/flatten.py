@@ -20,7 +20,7 @@ from openalpha.venue.bybit.new_order import NewOrder
 from openalpha.venue.bybit.orders import Outcome
 from openalpha.venue.bybit.rows import OrderRow, PositionRow
 
-__all__ = ["Flattened", "flatten"]
+__all__ = ["Flattened", "flatten", "naked_positions"]
 
 _LINEAR_COINS = ("USDT", "USDC")
 # Where the venue does not tell its inverse markets, these are the coins they settle in.
@@ -113,6 +113,19 @@ def flatten(
             pause(0.1)
 
 
+def naked_positions(client: BybitClient) -> list[PositionRow]:
+    """Return the derivative positions that no stop protects.
+
+    Raises
+    ------
+    VenueUnavailable, VenueRefused
+        If the venue cannot be asked.
+    """
+    return [
+        one for category in ("linear", "inverse") for one in _Derivatives(client, category).naked()
+    ]
+
+
 _Round = tuple[int, int, list[str], list[str]]
 
 
@@ -183,16 +196,18 @@ class _Derivatives:
                 self.troubles.append(refused.message)
         return orders
 
-    def _protect(self) -> list[str]:
-        """Give every position without a stop one; return those that still have none."""
+    def naked(self) -> list[PositionRow]:
+        """Return the positions that no stop protects."""
         held = [one for one in self._held() if one.stop_loss is None]
         if not held:
             return []
         stops = {(one.symbol, one.idx) for one in self._orders() if _is_stop(one)}
+        return [one for one in held if (one.symbol, one.idx) not in stops]
+
+    def _protect(self) -> list[str]:
+        """Give every position without a stop one; return those that still have none."""
         naked = []
-        for position in held:
-            if (position.symbol, position.idx) in stops:
-                continue
+        for position in self.naked():
             try:
                 self._client.positions.set_exits(position, stop_loss=self._stop_price(position))
             except OpenAlphaError as error:

@@ -224,19 +224,10 @@ class Orders:
         orders = (OrderRow.of(row, category) for row in rows)
         return [order for order in orders if not is_terminal(order.status)]
 
-    def closed_orders(
-        self,
-        category: str,
-        *,
-        symbol: str = "",
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        most: int | None = None,
-    ) -> list[OrderRow]:
-        """Return ended orders, newest first; the venue looks back seven days at a time."""
-        params = {"category": category, "symbol": symbol or None, "limit": 50}
-        params |= {"startTime": start_ms, "endTime": end_ms}
-        rows = self._channel.pages(Call("/v5/order/history", params), most_rows=most)
+    def recently_closed(self, category: str, symbol: str) -> list[OrderRow]:
+        """Return the orders of an instrument that ended last, 500 at most, whenever made."""
+        params = {"category": category, "symbol": symbol, "limit": 50, "openOnly": 1}
+        rows = self._channel.pages(Call("/v5/order/realtime", params))
         return [OrderRow.of(row, category) for row in rows]
 
     def _batch(self, name: str, category: str, items: list[dict[str, Any]]) -> Answer:

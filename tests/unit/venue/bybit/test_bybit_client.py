@@ -79,7 +79,7 @@ def test_an_order_lives_and_every_listing_tells_it(exchange: Exchange, client: B
     assert not client.orders.cancel(shown)
     wait(exchange, 500)
     assert client.orders.open_orders("linear", settle="USDT") == []
-    (ended,) = client.orders.closed_orders("linear")
+    (ended,) = client.orders.recently_closed("linear", "BTCUSDT")
     assert (ended.status, ended.cancelled_by) == (OrderStatus.CANCELLED, "CancelByUser")
     assert client.orders.find("linear", "BTCUSDT", link_id="never-sent") is None
 

@@ -213,6 +213,11 @@ def test_orders_are_cancelled_when_every_listening_socket_is_dead(hub: Hub, me: 
         hub.pump()
     shown = me.shown(order)
     assert (shown["orderStatus"], shown["cancelType"]) == ("Cancelled", "CancelByDCP")
+    again = me.order("Buy", "0.01", "50000")
+    for _ in range(12):
+        wait(hub.exchange, 1_000)
+        hub.pump()
+    assert me.shown(again)["orderStatus"] == "New", "once for each silence"
 
 
 def test_liquidations_are_told_to_everybody(venue: Exchange, hub: Hub) -> None:

@@ -41,6 +41,7 @@ class Hub:
         self._accounts: dict[int, dict[int, Session]] = {}
         self._heard: dict[int, set[str]] = {}
         self._dead_since: dict[tuple[int, str], int] = {}
+        self._fired: dict[tuple[int, str], int] = {}
         self._trade = TradeDesk(exchange)
         self._count = 0
         self._looked_ms = 0
@@ -69,6 +70,11 @@ class Hub:
         """Forget a connection that has ended."""
         session.is_closed = True
         self.sessions.pop(session.number, None)
+        if session.account is not None:
+            for product in _DCP:
+                key = (session.account.number, product)
+                if f"dcp.{product}" in session.topics:
+                    self._dead_since[key] = max(self._dead_since.get(key, -1), session.seen_ms)
         for name in list(session.topics):
             self._leave(session, name)
         if session.account is not None:
@@ -310,12 +316,13 @@ class Hub:
                     for one in self._accounts.get(account.number, {}).values()
                     if f"dcp.{product}" in one.topics
                 ]
-                if listening:
-                    self._dead_since[key] = max(one.seen_ms for one in listening)
-                elif key not in self._dead_since:
-                    continue
-                if now_ms - self._dead_since[key] >= window_s * SECOND_MS:
-                    del self._dead_since[key]
+                heard = [one.seen_ms for one in listening]
+                since_ms = max([self._dead_since.get(key, -1), *heard])
+                self._dead_since[key] = since_ms
+                is_silent = since_ms >= 0 and now_ms - since_ms >= window_s * SECOND_MS
+                # Once for each silence: what is ordered in it, by REST, stays.
+                if is_silent and self._fired.get(key) != since_ms:
+                    self._fired[key] = since_ms
                     self.exchange.arrange(
                         "/twin/dcp", {"uid": str(account.uid), "categories": list(_DCP[product])}
                     )
