@@ -148,7 +148,7 @@ def _kill_table(path: KillReport, trees: KillReport) -> str:
     faults = len(path.faults) + len(trees.faults)
     lines += [
         f"{named.total()} kills, {orders} orders, {executions} executions, {faults} faults. "
-        "The times count from the start of what was killed until the run's log has grown again, "
+        "The times count from the start of what was killed until the run has led its next bar, "
         "the start of Python and of the other parts that ended with it included.",
         "",
     ]

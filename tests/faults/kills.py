@@ -25,7 +25,7 @@ from tests.faults.outcome import outcome
 from tests.faults.plans import scripted
 from tests.faults.process import lead, make_trader
 from tests.faults.trader import Wishes
-from tests.faults.tree import PARTS, Tree
+from tests.faults.tree import PARTS, Tree, as_installed
 
 __all__ = ["KillReport", "kill_order_path", "kill_tree"]
 
@@ -130,7 +130,11 @@ def kill_order_path(folder: Path, steps: Sequence[int]) -> KillReport:
         command += [key.api_key, key.secret, "3", str(decisions)]
         for step in steps:
             process = subprocess.Popen(
-                [*command, str(step)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+                [*command, str(step)],
+                cwd=ROOT,
+                env=as_installed(),
+                stdout=subprocess.PIPE,
+                text=True,
             )
             assert process.stdout is not None
             if not step:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from openalpha.core.clock import ManualClock
-from openalpha.core.errors import VenueUnavailable
+from openalpha.core.errors import NotSent, VenueUnavailable
 from openalpha.net import Request, Response
 from openalpha.venue.twin import Exchange
 from openalpha.venue.twin.sockets import Hub, Session
@@ -80,7 +80,9 @@ class Network:
         self.step(f"sending {path}")
         self.clock.advance(self.draw.randint(1, 20))
         if self.weather.is_away:
-            raise VenueUnavailable("the exchange is away")
+            # Nobody there, or somebody who does not answer: all the same, it did not arrive.
+            kind = self.draw.choice((NotSent, VenueUnavailable))
+            raise kind("the exchange is away")
         if self.draw.random() < self.weather.late:
             # Given up on here; it reaches the exchange all the same, even when it is refused there.
             self.late.append((self.clock.now_ms() + self.draw.randint(50, 3_500), request))

@@ -20,10 +20,11 @@ from typing import IO, Any
 from openalpha.core.messages import Environment
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import Vault
+from openalpha.store.run_log import FrameKind, read
 from openalpha.trading.run.folder import RunFolder, run_folders
 from tests.fakes.postgres_server import PostgresServer
 
-__all__ = ["PARTS", "Tree", "free_port"]
+__all__ = ["PARTS", "Tree", "as_installed", "free_port"]
 
 PARTS = ("trader", "exchange", "guardian", "database")
 RUN = (
@@ -34,6 +35,11 @@ RUN = (
 )  # fmt: skip
 _MARKETS = ("--market", "linear:BTCUSDT=60000", "--market", "linear:ETHUSDT=3000")
 _PATIENCE_S = 300.0
+
+
+def as_installed() -> dict[str, str]:
+    """The environment of a process as an installation has it: byte code is kept."""
+    return {name: what for name, what in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def free_port() -> int:
@@ -72,7 +78,7 @@ class Tree:
         (self.home / "LAYOUT").write_text("1\n")
         self._said: IO[bytes] = (self.folder / "said.txt").open("ab")
         self.environment = {
-            **os.environ,
+            **as_installed(),
             "OPENALPHA_HOME": str(self.home),
             # On a busy machine a trader may be down for a minute; stepping in is tried elsewhere.
             "OPENALPHA_GUARDIAN__SILENT_CANCEL_MS": "600000",
@@ -102,12 +108,12 @@ class Tree:
         self._start("guardian")
         self._start("trader")
         self._has_begun = True
-        self._until(self._goes_on(0), "the run does not begin")
+        self._until(self._goes_on(0), "the run does not lead its first bar")
 
     def kill(self, name: str, *, down_s: float) -> float:
         """End a part at once and leave it down for a while.
 
-        Returns the seconds from its being started again until the run had gone on.
+        Returns the seconds from its being started again until the run has led one more bar.
         """
         if name == "database":
             assert self.database is not None
@@ -116,7 +122,7 @@ class Tree:
             self.parts[name].send_signal(signal.SIGKILL)
             self.parts.pop(name).wait()
         time.sleep(down_s)
-        before, began_s = self.written(), time.monotonic()
+        before, began_s = self.bars(), time.monotonic()
         self.tend()
         self._until(self._goes_on(before), f"the run did not go on after a kill of the {name}")
         return time.monotonic() - began_s
@@ -144,12 +150,12 @@ class Tree:
         """Let the run come to its end by itself."""
         self._until(lambda: self.is_over, "the run did not end", patience_s=1200.0)
 
-    def written(self) -> int:
-        """Bytes of the run's log."""
+    def bars(self) -> int:
+        """Rows of bars on the run's log: a run that only says what it was not answered stands."""
         folder = self.run
         if folder is None or not folder.log.is_dir():
             return 0
-        return sum(path.stat().st_size for path in folder.log.glob("*.log"))
+        return sum(1 for _ in read(folder.log, {FrameKind.FEED}))
 
     def said(self) -> str:
         """What the processes said last, for a failure's words."""
@@ -197,12 +203,12 @@ class Tree:
             return False
 
     def _goes_on(self, before: int) -> Any:
-        return lambda: self.is_over or self.written() > before + 300
+        return lambda: self.is_over or self.bars() > before
 
     def _until(self, holds: Any, words: str, *, patience_s: float = _PATIENCE_S) -> None:
         ends_s = time.monotonic() + patience_s
         while not holds():
             assert time.monotonic() < ends_s, f"{words}: {self.codes[-5:]} {self.said()}"
-            time.sleep(0.02)
+            time.sleep(0.05)
             if self._has_begun:
                 self.tend()

@@ -9,6 +9,7 @@
     ├── OrderError          drop this order
     │   └── InvalidTransition
     ├── VenueUnavailable    retry with back-off
+    │   └── NotSent         ... nothing was sent: nobody was there to take it
     ├── VenueRefused        do not retry
     ├── StorageError        the disk or the database failed; nothing was half written
     └── LedgerError         halt trading
@@ -24,6 +25,7 @@ __all__ = [
     "InvalidTransition",
     "LedgerError",
     "LookAheadError",
+    "NotSent",
     "OpenAlphaError",
     "OrderError",
     "StorageError",
@@ -80,6 +82,10 @@ class InvalidTransition(OrderError):
 
 class VenueUnavailable(OpenAlphaError):
     """The venue or the network did not answer: retry with back-off."""
+
+
+class NotSent(VenueUnavailable):
+    """No connection was made: whatever was to be sent was not, and may be sent again."""
 
 
 class VenueRefused(OpenAlphaError):

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from openalpha.core.errors import InputError, VenueUnavailable
+from openalpha.core.errors import InputError, NotSent, VenueUnavailable
 
 if TYPE_CHECKING:
     import httpx
@@ -72,6 +72,8 @@ class Transport(Protocol):
 
         Raises
         ------
+        NotSent
+            If nobody takes connections there.
         VenueUnavailable
             If no whole response came in time.
         """
@@ -142,8 +144,11 @@ class HttpTransport:
         except httpx.TimeoutException:
             raise VenueUnavailable(f"{host} did not answer within {self._timeout_s:g} s") from None
         except httpx.HTTPError as error:
+            # What was sent on to another address had been sent to the first.
+            is_unsent = isinstance(error, httpx.ConnectError) and error.request.url == request.url
             words = str(error) or type(error).__name__
-            raise VenueUnavailable(f"{host} cannot be reached ({words})") from None
+            kind = NotSent if is_unsent else VenueUnavailable
+            raise kind(f"{host} cannot be reached ({words})") from None
         except httpx.InvalidURL as error:
             raise InputError(f"'{request.url}' is not a web address ({error})") from None
 

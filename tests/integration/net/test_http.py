@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from openalpha.core.errors import InputError, VenueUnavailable
+from openalpha.core.errors import InputError, NotSent, VenueUnavailable
 from openalpha.net import HttpTransport, Request
 
 
@@ -86,7 +86,7 @@ def test_no_whole_answer_is_no_answer(path: str, words: str, address: str) -> No
 
 
 def test_nobody_there(address: str) -> None:
-    with HttpTransport() as transport, pytest.raises(VenueUnavailable, match="cannot be reached"):
+    with HttpTransport() as transport, pytest.raises(NotSent, match="cannot be reached"):
         transport.send(Request("http://127.0.0.1:9/"))
 
 

@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Protocol
 
 from openalpha.core.clock import DAY_MS, MINUTE_MS, SystemClock, timeframe_name
-from openalpha.core.errors import InputError, VenueUnavailable
+from openalpha.core.errors import InputError, NotSent, VenueUnavailable
 from openalpha.core.instruments import Instrument
 from openalpha.core.units import to_units
 from openalpha.engine.rows import BarUnits, Row
@@ -33,6 +34,8 @@ _MOST_SETTLEMENTS = 200
 _INTERVALS = ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720", "D")
 _LONGEST_MS = 3_600_000
 """A twin moves its market for so long in one answer at most."""
+_RESTART_TRIES, _RESTART_WAIT_S = 50, 0.2
+"""How long a twin that is being started again is waited for."""
 
 
 class VenueClock(Protocol):
@@ -84,7 +87,7 @@ class LockstepClock:
     def __init__(self, transport: Transport, url: str) -> None:
         self._transport, self._url = transport, url
         self._now_ms = 0
-        self.wait(0)
+        self._move(0)
 
     def now_ms(self) -> int:
         """Return the twin's time when it was last moved, in UTC ms."""
@@ -100,9 +103,17 @@ class LockstepClock:
         """
         left_ms = max(by_ms, 0)
         while left_ms > _LONGEST_MS:
-            self._move(_LONGEST_MS)
+            self._move_once_there(_LONGEST_MS)
             left_ms -= _LONGEST_MS
-        self._move(left_ms)
+        self._move_once_there(left_ms)
+
+    def _move_once_there(self, by_ms: int) -> None:
+        """Move it once the twin, which was there before, takes connections again."""
+        for _ in range(_RESTART_TRIES):
+            with suppress(NotSent):
+                return self._move(by_ms)
+            time.sleep(_RESTART_WAIT_S)
+        return self._move(by_ms)
 
     def _move(self, by_ms: int) -> None:
         body = json.dumps({"advance_ms": str(by_ms)}).encode()

@@ -9,11 +9,12 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
 from openalpha.core.clock import Clock
-from openalpha.core.errors import InputError, StorageError, VenueUnavailable
+from openalpha.core.errors import InputError, NotSent, StorageError, VenueUnavailable
 from openalpha.net import (
     Offset,
     Patience,
@@ -35,6 +36,8 @@ __all__ = ["Call", "Channel", "Terms"]
 _OFFSET_LASTS_MS = 60 * 60_000
 _MOST_PAGES = 200
 _PATIENCE = Patience(attempts=5, first_wait_s=0.1, longest_wait_s=2.0)
+_RESTART = Patience(attempts=25, first_wait_s=0.1, longest_wait_s=0.5)
+"""For a question to a venue that answered before and takes no connections: it is starting anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class Channel:
         self._pause = pause
         self._offset: Offset | None = None
         self._measured_ms = 0
+        self._has_answered = False
         if isinstance(key, str):
             self.url, self._api_key, self._signer = key, "", None
         else:
@@ -147,21 +151,24 @@ class Channel:
             A signed call needs a key and there is none.
         """
         ends = time.monotonic() + self._terms.deadline_s
-        patience = self._terms.patience
-        for tries in range(1, patience.attempts + 1):
+        for tries in count(1):
             try:
-                return self._once(call, left_s=ends - time.monotonic())
+                answer = self._once(call, left_s=ends - time.monotonic())
             except VenueUnavailable as error:
                 if isinstance(error, FateUnknown) and call.is_write:
                     raise
+                patience = self._patience(call, error)
                 wait_s = self._wait_s(error, patience.wait_s(tries, random.random()))
                 is_late = time.monotonic() + wait_s >= ends
-                if tries == patience.attempts or is_late:
+                if tries >= patience.attempts or is_late:
                     raise
                 if isinstance(error, StaleClock):
                     self.forget_offset()
                 else:
                     self._pause(wait_s)
+            else:
+                self._has_answered = True
+                return answer
         raise AssertionError("the loop returns or raises")
 
     def pages(self, call: Call, *, most_rows: int | None = None) -> list[Mapping[str, Any]]:
@@ -186,7 +193,7 @@ class Channel:
             samples = 1 if self._priority is Priority.RISK else 3
             try:
                 self._offset = measure_offset(self.server_ms, self._clock, samples=samples)
-            except VenueUnavailable as error:
+            except FateUnknown as error:
                 # Nothing was sent yet but the question for the time.
                 raise VenueUnavailable(error.message) from None
             self._measured_ms = now_ms
@@ -254,6 +261,8 @@ class Channel:
         request = self._request(call)
         try:
             response = self._transport.send(request)
+        except NotSent:
+            raise
         except VenueUnavailable as error:
             raise FateUnknown(error.message) from None
         try:
@@ -297,6 +306,10 @@ class Channel:
         else:
             # A reset an hour ahead is nonsense; no window of a key is longer than seconds.
             self._broker.cool_down(self.host, min(until_ms, now_ms + 5_000), uses=uses)
+
+    def _patience(self, call: Call, error: VenueUnavailable) -> Patience:
+        is_restarting = isinstance(error, NotSent) and self._has_answered and not call.is_write
+        return _RESTART if is_restarting else self._terms.patience
 
     def _wait_s(self, error: VenueUnavailable, usual_s: float) -> float:
         if not isinstance(error, NotNow) or not error.until_ms:

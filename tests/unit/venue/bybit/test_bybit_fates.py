@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from openalpha.core.errors import VenueUnavailable
+from openalpha.core.errors import NotSent, VenueUnavailable
 from openalpha.core.orders import Side
 from openalpha.net import (
     MemoryTransport,
@@ -17,7 +17,7 @@ from openalpha.net import (
     Response,
 )
 from openalpha.venue.bybit.answers import BybitRefused, FateUnknown, NotNow
-from openalpha.venue.bybit.channel import Channel
+from openalpha.venue.bybit.channel import Call, Channel
 from openalpha.venue.bybit.client import BybitClient
 from openalpha.venue.bybit.limits import ADDRESS_LIMIT
 from openalpha.venue.bybit.new_order import NewOrder
@@ -120,6 +120,34 @@ def test_a_dead_venue_ends_every_call(exchange: Exchange) -> None:
         with pytest.raises(VenueUnavailable):
             call()
     assert len(network.requests) < 60
+
+
+def test_what_could_not_be_sent_is_known_not_to_be_there(exchange: Exchange) -> None:
+    """A refused connection is no unknown fate; a question to a venue that restarts waits for it."""
+    away, answer = [0], answer_of(exchange)
+
+    def send(request: Request) -> Response:
+        if away[0]:
+            away[0] -= 1
+            raise NotSent("nobody takes connections")
+        return answer(request)
+
+    network = MemoryTransport(send)
+    channel = Channel(network, account(exchange), clock=exchange.clock, pause=pausing(exchange))
+    ask = Call("/v5/order/realtime", {"category": "linear", "symbol": "BTCUSDT"})
+    away[0] = 9
+    with pytest.raises(NotSent):
+        channel.call(ask)
+    away[0] = 0
+    channel.call(ask)
+    away[0] = 9
+    assert channel.call(ask).rows == [], "it was there: it is waited for"
+    away[0] = 99
+    create = Call("/v5/order/create", order().params(), is_write=True)
+    with pytest.raises(NotSent):
+        channel.call(create)
+    away[0] = 0
+    assert ordered(exchange) == 0
 
 
 def test_with_real_limits_and_the_broker_the_venue_never_complains(
