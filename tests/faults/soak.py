@@ -11,6 +11,8 @@ import gc
 import multiprocessing
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -248,6 +250,10 @@ def soak(home: Path, *, seed: int, days: int) -> SoakReport:
         Of the market, the faults and the deaths.
     days : int
     """
+    # Compiled elsewhere: what the compiler takes is memory too, and would hide what grows.
+    subprocess.run(
+        [sys.executable, "-m", "openalpha", "kernel", "warm"], check=True, stdout=subprocess.DEVNULL
+    )
     draw, report = random.Random(seed), SoakReport()
     (home / "books").mkdir(parents=True, exist_ok=True)
     ledger = open_ledger(home, BooksSettings(), clock=SystemClock())
