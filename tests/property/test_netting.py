@@ -22,7 +22,7 @@ def wants_of(lots: list[int]) -> list[Want]:
 
 @given(QTYS, st.integers(-800, 800))
 def test_what_is_crossed_and_what_is_sent_is_what_each_wanted(lots: list[int], held: int) -> None:
-    crossed, orders = netted(wants_of(lots), position=held * LOT, item=BTC)
+    crossed, orders, _ = netted(wants_of(lots), position=held * LOT, item=BTC)
     assert sum(one.side * one.qty for one in crossed) == 0
     assert sum(order.side * order.qty for order in orders) == sum(lots) * LOT
     got = dict.fromkeys(range(len(lots)), Decimal(0))
@@ -58,7 +58,7 @@ def test_fills_are_shared_out_in_proportion_and_whole_lots(
 
 
 def test_a_flip_closes_by_one_order_and_opens_by_another() -> None:
-    _, (close, entry) = netted(wants_of([-300]), position=100 * LOT, item=BTC)
+    _, (close, entry), _ = netted(wants_of([-300]), position=100 * LOT, item=BTC)
     assert (close.qty, close.is_reduce_only) == (100 * LOT, True)
     assert (entry.qty, entry.is_reduce_only) == (200 * LOT, False)
     assert entry.side is Side.SELL

@@ -54,7 +54,7 @@ class Gate:
         view: AccountView,
         *,
         by_risk: bool = False,
-        is_change: bool = False,
+        is_part: bool = False,
     ) -> ApprovedIntent | Refusal:
         """Return the intent with its leave, or why it has none.
 
@@ -70,19 +70,20 @@ class Gate:
             `buying` or `selling` must be counted there.
         by_risk : bool
             Risk itself or a person closes: a reduce-only order then passes in every stage.
-        is_change : bool
-            The order is open and would be changed to this: that is no further opening order.
+        is_part : bool
+            It is part of an order that passed before, a piece of it or the order as it would be
+            changed: it counts as no further order of the day, and may be smaller than the least.
         """
         asked = _Asked.of(intent, view)
         if asked is None:
             return Refusal(Reason.MISSING_BAR, f"{intent.instrument} has no price yet")
         refused = self._closed(asked, by_risk=by_risk) or (
-            self._limited(asked, is_change=is_change) if asked.is_opening else None
+            self._limited(asked, is_part=is_part) if asked.is_opening else None
         )
         if refused is not None:
             return refused
         if asked.is_opening:
-            self._trades += not is_change
+            self._trades += not is_part
             intent = self._protected(intent)
         self._seq += 1
         return ApprovedIntent(intent, self._seq)
@@ -163,12 +164,12 @@ class Gate:
             return _refusal("reduction", asked.intent.qty, most=held)
         return None
 
-    def _limited(self, asked: "_Asked", *, is_change: bool) -> Refusal | None:
+    def _limited(self, asked: "_Asked", *, is_part: bool) -> Refusal | None:
         """Refuse an opening order that a limit does not allow."""
         return (
             self._stale(asked)
-            or self._sized(asked)
-            or (None if is_change else self._counted())
+            or self._sized(asked, is_part=is_part)
+            or (None if is_part else self._counted())
             or self._risked(asked)
             or self._of_strategy(asked)
             or self._of_account(asked)
@@ -181,9 +182,9 @@ class Gate:
             return Refusal(Reason.BREAKER_STALE, words)
         return None
 
-    def _sized(self, asked: "_Asked") -> Refusal | None:
+    def _sized(self, asked: "_Asked", *, is_part: bool) -> Refusal | None:
         limits, worth = self.limits, asked.opening_worth
-        if worth < limits.min_order:
+        if worth < limits.min_order and not is_part:
             return _refusal("order", worth, least=limits.min_order)
         if 0 < limits.max_order < worth:
             return _refusal("order", worth, most=limits.max_order)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
+from openalpha.core.clock import DAY_MS
 from openalpha.core.errors import InputError
 from openalpha.core.messages import OrderIntent
 from openalpha.core.orders import OrderStatus, OrderType, Side, TimeInForce, is_terminal
@@ -118,7 +119,12 @@ class Step:
 
 
 def next_step(
-    parent: Parent, children: Sequence[Child], *, quote: Quote, now_ms: int, last_ms: int = 0
+    parent: Parent,
+    children: Sequence[Child],
+    *,
+    quote: Quote | None,
+    now_ms: int,
+    last_ms: int = 0,
 ) -> Step:
     """Return what is to be done now.
 
@@ -130,7 +136,8 @@ def next_step(
     parent : Parent
     children : sequence of Child
         All so far, oldest first.
-    quote : Quote
+    quote : Quote or None
+        What a chase goes by; without one it waits.
     now_ms : int
     last_ms : int
         When a child was last placed or priced.
@@ -168,34 +175,39 @@ def next_step(
     return Step(place=_piece(parent, qty), leg=leg) if qty else Step()
 
 
-def volume_shares(volumes: Sequence[float], pieces: int) -> tuple[float, ...]:
-    """Return each piece's share of a day's usual volume, from volumes of equal stretches of it.
+def volume_shares(
+    curve: Sequence[int], *, start_ms: int, end_ms: int, pieces: int
+) -> tuple[float, ...]:
+    """Return each piece's share of the volume that is usual between two moments.
 
     Parameters
     ----------
-    volumes : sequence of float
-        Mean volume of each stretch, in the order of the day; none or all zero: equal shares.
+    curve : sequence of int
+        Usual volume of each of equal stretches of the UTC day; none, or none in the time: equal
+        shares.
+    start_ms, end_ms : int
+        UTC ms; each piece has the same part of the time.
     pieces : int
 
     Examples
     --------
-    >>> volume_shares([1.0, 3.0], 4)
+    >>> volume_shares([1, 3], start_ms=0, end_ms=86_400_000, pieces=4)
     (0.125, 0.125, 0.375, 0.375)
     """
-    total = sum(volumes)
-    if not total:
-        return (1 / pieces,) * pieces
-    size = len(volumes)
-    ends = [total * 0.0]
-    for volume in volumes:
-        ends.append(ends[-1] + volume)
+    size, sums = len(curve), [0, *accumulate(curve)]
 
-    def until(place: float) -> float:
+    def until(ts_ms: float) -> float:
+        days, place = divmod(ts_ms * size / DAY_MS, size)
         whole = min(int(place), size - 1)
-        return ends[whole] + volumes[whole] * (place - whole)
+        return days * sums[-1] + sums[whole] + curve[whole] * (place - whole)
 
-    marks = [until(size * piece / pieces) / total for piece in range(pieces + 1)]
-    return tuple(after - before for before, after in pairwise(marks))
+    if not size:
+        return (1 / pieces,) * pieces
+    marks = [until(start_ms + (end_ms - start_ms) * at / pieces) for at in range(pieces + 1)]
+    total = marks[-1] - marks[0]
+    if total <= 0:
+        return (1 / pieces,) * pieces
+    return tuple((after - before) / total for before, after in pairwise(marks))
 
 
 def _due(parent: Parent, now_ms: int) -> Decimal:
@@ -216,9 +228,17 @@ def _iceberg(parent: Parent, opened: Sequence[Child], *, leg: str, rest: Decimal
 
 
 def _chase(
-    parent: Parent, opened: Sequence[Child], *, leg: str, rest: Decimal, quote: Quote, late: int
+    parent: Parent,
+    opened: Sequence[Child],
+    *,
+    leg: str,
+    rest: Decimal,
+    quote: Quote | None,
+    late: int,
 ) -> Step:
     """Rest post-only at the best price of our side and follow it, never beyond the limit."""
+    if quote is None:
+        return Step()
     is_buy = parent.intent.side is Side.BUY
     best = round_to_tick(quote.bid if is_buy else quote.ask, parent.tick)
     limit = parent.intent.limit_price

@@ -74,7 +74,6 @@ class VenueDesk:
         self.last_row_ms, self.rows = -1, 0
         self.incidents: list[Incident] = []
         self._is_flattening = False
-        self._names = tuple(str(item.id) for item in plan.instruments)
         common: dict[str, Any] = {"side": self.side, "risk": self.risk}
         self.orders = VenueOrders(run_id, books=self.books, **common)
         self.stops = Protection(self.books, self.orders, incidents=self.incidents, **common)
@@ -91,7 +90,9 @@ class VenueDesk:
         )
         self.halts = self.orders.halts
         self.allocation = VenueAllocation(plan, self.books, orders=self.orders)
-        self.worked = WorkedOrders(self.books, self.orders, side=self.side)
+        terms = plan.handling.execution
+        self.worked = WorkedOrders(self.books, self.orders, side=self.side, terms=terms)
+        self.orders.slow = self.worked
         self.people = ManualDesk(
             self.books, self.orders, self.stops, worked=self.worked, side=self.side
         )
@@ -104,6 +105,8 @@ class VenueDesk:
             return VenueOutcome(seq)
         if item.kind is FrameKind.FEED and "warm" in content:
             self._warm([row_of(payload.encode()) for payload in content["warm"]])
+        elif item.kind is FrameKind.FEED and "curves" in content:
+            self.worked.learn(content)
         elif item.kind is FrameKind.FEED and "bars" in content:
             self._lead(work, row_of(item.payload))
         elif item.kind is FrameKind.HEALTH and content.get("what") == "instrument":
@@ -134,7 +137,7 @@ class VenueDesk:
         elif item.kind is FrameKind.TIMER and content.get("recover"):
             self.events.hear(work, self.side.recover(item))
         elif content.get("kind") == RequestKind.ASK_MARKET:
-            self.worked.hear(content)
+            self.worked.hear(work, content)
         else:
             self.events.hear(work, self.side.hear(item))
 
@@ -197,20 +200,19 @@ class VenueDesk:
     def _lead(self, work: Work, row: Row) -> None:
         close_ms = row.ts_ms + self.plan.timeframe_ms
         self.last_row_ms, self.rows = row.ts_ms, self.rows + 1
-        self.worked.see(row, self._names)
-        decisions: dict[int, Decided] = {}
+        decisions: dict[int, tuple[Decided, list[int]]] = {}
         for number, book in enumerate(self.books):
             part = part_of(row, book.part.numbers)
             book.see(part)
             if book.mind is not None and any(bar is not None for bar in part.bars):
-                decisions[number], targets = book.decide(part)
+                decided, targets = decisions[number] = book.decide(part)
                 work.note(
                     FrameKind.DECISION,
                     book=number,
                     ts=close_ms,
-                    codes=decisions[number].codes,
+                    codes=decided.codes,
                     targets=targets,
-                    equity=f"{decisions[number].equity:f}",
+                    equity=f"{decided.equity:f}",
                 )
         self._stepped(work, self.risk.watch(row, incidents=len(self.incidents)))
         if self.mode in (Mode.RUNNING, Mode.PAUSED) and self.side.is_recovered:
@@ -222,12 +224,13 @@ class VenueDesk:
                     if self.halts.must_close(intent.instrument, close_ms)
                 ]
                 self.orders.decide(work, legs, number=number, by_risk=True)
-            for number, decided in decisions.items():
+            for number, (decided, targets) in decisions.items():
                 legs = [
                     (leg, intent)
                     for leg, intent in self.books[number].intents(decided, ts_ms=close_ms)
                     if not self.halts.must_close(intent.instrument, close_ms)
                 ]
+                legs = self.worked.sifted(work, legs, number=number, targets=targets)
                 self.orders.decide(work, legs, number=number, is_paused=is_paused)
             self.allocation.look(work, close_ms)
             self.stops.look(work)
@@ -278,6 +281,8 @@ class VenueDesk:
         work.restarts = verb == "RESTART"
         if verb in ("PAUSE", "RESUME") and self.mode is not Mode.CLOSING:
             self.mode, self.why = (Mode.PAUSED if verb == "PAUSE" else Mode.RUNNING), reason
+            if verb == "PAUSE":
+                self.worked.withdraw(work)
             work.note(FrameKind.NOTE, mode=self.mode.value, reason=reason)
         elif verb == "STOP":
             # What is under way is heard of first: only then is known what there is to close.

@@ -94,7 +94,7 @@ class ManualDesk:
     def withdraw(self, work: Work) -> None:
         """Cancel whatever could still open something; what protects a position stays."""
         for name in list(self._worked.parents):
-            self._worked.cancel(work, name)
+            self._worked.cancel(work, name, is_again=True)
         found = [order for order in self._cancellable() if not order.is_reduce_only]
         work.requests += self._side.cancel([order.link_id for order in found])
 

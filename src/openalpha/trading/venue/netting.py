@@ -5,7 +5,7 @@ of the decision, without a fee; only the account's net goes to the venue. Its ex
 those on the larger side, each in proportion to what it still wants.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
@@ -39,9 +39,9 @@ class NetOrder:
 
 
 def netted(
-    wants: Sequence[Want], *, position: Decimal, item: Instrument
-) -> tuple[list[Crossed], list[NetOrder]]:
-    """Return what sub-books cross among themselves, and the orders left for the venue.
+    wants: Sequence[Want], *, position: Decimal, item: Instrument, later: Collection[Want] = ()
+) -> tuple[list[Crossed], list[NetOrder], list[Part]]:
+    """Return what sub-books cross among themselves, the orders left for the venue, and the rest.
 
     Parameters
     ----------
@@ -50,6 +50,8 @@ def netted(
     position : Decimal
         What the account holds of it, signed: what only reduces it is sent as such.
     item : Instrument
+    later : collection of Want
+        Those that go out by and by: what no other sub-book crosses of them is the rest.
     """
     lot = item.steps[-1].lot_size
     sums = {
@@ -69,8 +71,12 @@ def netted(
                 for part in mine
                 if part.qty > part.got
             ]
-    left = sums[side] - crossing
-    return crossed, _orders(side, left, parts=parts, position=position, item=item) if left else []
+    slow = {(want.book, want.leg) for want in later}
+    rest = [part for part in parts if (part.book, part.leg) in slow]
+    parts = [part for part in parts if (part.book, part.leg) not in slow]
+    left = sum((part.qty for part in parts), _ZERO)
+    orders = _orders(side, left, parts=parts, position=position, item=item) if left else []
+    return crossed, orders, rest
 
 
 def _orders(

@@ -1,7 +1,7 @@
 """From intents to orders of the account: the gate before each, one id each, fair parts of fills."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +21,7 @@ from openalpha.trading.venue.books import VenueBook, stands
 from openalpha.trading.venue.halts import Halts
 from openalpha.trading.venue.netting import Crossed, netted, share_out
 from openalpha.trading.venue.risk import VenueRisk
-from openalpha.trading.venue.state import Chosen, Part, Want, Work
+from openalpha.trading.venue.state import WORKED, Chosen, Coming, Part, SlowOrders, Want, Work
 
 __all__ = ["VenueOrders"]
 
@@ -48,6 +48,12 @@ class VenueOrders:
         self.parts: dict[str, list[Part]] = {}
         self._lots: dict[str, OrderIntent] = {}
         self.halts = Halts()
+        self.slow: SlowOrders | None = None
+
+    @property
+    def now_ms(self) -> int:
+        """The time of the input that is being taken in, UTC ms."""
+        return self._risk.now_ms
 
     def judge(
         self,
@@ -57,6 +63,7 @@ class VenueOrders:
         wants: Sequence[Want] = (),
         by_risk: bool = False,
         but: str = "",
+        is_part: bool = False,
     ) -> ApprovedIntent | Refusal:
         """Ask the gate; orders that are open count, and wants, but not one that is to be changed.
 
@@ -80,7 +87,7 @@ class VenueOrders:
             closing=coming.closing,
             coming=coming.opening,
             by_risk=by_risk,
-            is_change=bool(but),
+            is_part=is_part or bool(but),
         )
 
     def decide(
@@ -99,7 +106,7 @@ class VenueOrders:
         book = self._books[number]
         for leg, intent in legs:
             which = book.number_of(intent.instrument)
-            if self._is_under_way(intent.instrument):
+            if self._is_under_way(intent.instrument, is_exit=leg == "close"):
                 book.undecide(which)
                 continue
             verdict = self.judge(number, intent, wants=work.wants, by_risk=by_risk)
@@ -121,11 +128,19 @@ class VenueOrders:
         for name in dict.fromkeys(want.approved.intent.instrument for want in wants):
             of_it = [want for want in wants if want.approved.intent.instrument == name]
             item = self._books[of_it[0].book].instruments[of_it[0].which]
-            crossed, orders = netted(of_it, position=self.position(name), item=item)
+            slow = self.slow
+            later = [] if slow is None else [want for want in of_it if slow.takes(want)]
+            crossed, orders, rest = netted(
+                of_it, position=self.position(name), item=item, later=later
+            )
             if crossed:
                 self._cross(work, of_it[0], crossed)
             if crossed and not orders:  # else stops move once the order has filled
                 work.moved.add(name)
+            for part in rest:
+                assert slow is not None
+                want = next(want for want in later if want.book == part.book)
+                slow.work(work, replace(want.approved.intent, qty=part.qty), number=part.book)
             approved = [want.approved for want in of_it]
             for order in orders:
                 one = self._risk.gate.netted(
@@ -210,11 +225,14 @@ class VenueOrders:
             if parts and self._place_of(parts[0])[1] == instrument
         )
 
-    def _is_under_way(self, instrument: str) -> bool:
-        """Say whether an order of before may change what is held of an instrument any moment."""
+    def _is_under_way(self, instrument: str, *, is_exit: bool) -> bool:
+        """Say whether an order of before may change what is held of an instrument any moment.
+
+        No exit waits for a piece of a worked entry: what it still fills is closed after it.
+        """
+        legs = ("entry", "close") if is_exit else ("entry", "close", WORKED)
         return any(
-            part.leg in ("entry", "close")
-            and self._books[part.book].instruments[part.which].id == instrument
+            part.leg in legs and self._books[part.book].instruments[part.which].id == instrument
             for order in self._side.record.unsettled()
             if not stands(order)
             for part in self.parts.get(order.link_id, ())
@@ -277,9 +295,12 @@ class VenueOrders:
         self.parts = {name: parts for name, parts in self.parts.items() if name in known}
         self._lots = {name: intent for name, intent in self._lots.items() if name in known}
 
-    def _coming(self, wants: Sequence[Want], *, but: str) -> "_Coming":
+    def _coming(self, wants: Sequence[Want], *, but: str) -> Coming:
         """Return what open orders and wants may still reduce and still open."""
-        found = _Coming()
+        found = Coming()
+        for name, place_, side, left in () if self.slow is None else self.slow.rests():
+            if name != but:
+                found.open(place_, left, side=side)
         for order in self._side.record.unsettled():
             parts = self.parts.get(order.link_id, [])
             wanted = sum((part.qty for part in parts), _ZERO)
@@ -306,22 +327,6 @@ class VenueOrders:
     def _place_of(self, part: Part) -> tuple[str, str]:
         book = self._books[part.book]
         return book.part.name, str(book.instruments[part.which].id)
-
-
-@dataclass(slots=True)
-class _Coming:
-    """What is on its way, by sub-book and instrument: reducing, and (bought, sold) opening."""
-
-    closing: dict[tuple[str, str], Decimal] = field(default_factory=dict)
-    opening: dict[tuple[str, str], tuple[Decimal, Decimal]] = field(default_factory=dict)
-
-    def close(self, where: tuple[str, str], qty: Decimal) -> None:
-        self.closing[where] = self.closing.get(where, _ZERO) + qty
-
-    def open(self, where: tuple[str, str], qty: Decimal, *, side: Side) -> None:
-        bought, sold = self.opening.get(where, (_ZERO, _ZERO))
-        is_buy = side is Side.BUY
-        self.opening[where] = (bought + qty, sold) if is_buy else (bought, sold + qty)
 
 
 def _inner_fill(intent: OrderIntent, one: Crossed, *, price: Decimal) -> Fill:

@@ -88,7 +88,7 @@ class VenueRisk:
         closing: Mapping[Place, Decimal] | None = None,
         coming: Mapping[Place, tuple[Decimal, Decimal]] | None = None,
         by_risk: bool = False,
-        is_change: bool = False,
+        is_part: bool = False,
     ) -> ApprovedIntent | Refusal:
         """Ask the gate.
 
@@ -100,11 +100,11 @@ class VenueRisk:
             What open orders may still open.
         by_risk : bool
             Risk itself or a person closes.
-        is_change : bool
-            An open order would be changed to this.
+        is_part : bool
+            It is part of an order that passed before: a piece, or the order as it would be changed.
         """
         view = self._view(ts_ms, closing or {}, coming or {})
-        return self.gate.judge(intent, view, by_risk=by_risk, is_change=is_change)
+        return self.gate.judge(intent, view, by_risk=by_risk, is_part=is_part)
 
     def watch(self, row: Row, *, incidents: int) -> tuple[Step, ...]:
         """Take a reading of the account as of a row's close; return the steps it led to.

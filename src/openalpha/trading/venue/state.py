@@ -1,20 +1,32 @@
 """What one input leads to at a venue, and who has which part of an order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
-from openalpha.core.messages import ApprovedIntent, CashEffect
+from openalpha.core.messages import ApprovedIntent, CashEffect, OrderIntent
 from openalpha.core.orders import Side
 from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.trading.orders.events import VenueFill
 from openalpha.trading.orders.side import AccountState, Request
 from openalpha.trading.run.notes import Output
 
-__all__ = ["Chosen", "Heard", "Part", "VenueOutcome", "Want", "Work"]
+__all__ = [
+    "WORKED",
+    "Chosen",
+    "Coming",
+    "Heard",
+    "Part",
+    "SlowOrders",
+    "VenueOutcome",
+    "Want",
+    "Work",
+]
 
 _ZERO = Decimal(0)
+WORKED = "work"
+"""The leg of a piece of a strategy's worked entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +135,24 @@ class Part:
 
 
 @dataclass(slots=True)
+class Coming:
+    """What is on its way, by sub-book and instrument: reducing, and (bought, sold) opening."""
+
+    closing: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    opening: dict[tuple[str, str], tuple[Decimal, Decimal]] = field(default_factory=dict)
+
+    def close(self, where: tuple[str, str], qty: Decimal) -> None:
+        """Add what reduces a position."""
+        self.closing[where] = self.closing.get(where, _ZERO) + qty
+
+    def open(self, where: tuple[str, str], qty: Decimal, *, side: Side) -> None:
+        """Add what opens one."""
+        bought, sold = self.opening.get(where, (_ZERO, _ZERO))
+        is_buy = side is Side.BUY
+        self.opening[where] = (bought + qty, sold) if is_buy else (bought, sold + qty)
+
+
+@dataclass(slots=True)
 class Work:
     """What gathers while one input is taken in."""
 
@@ -166,3 +196,19 @@ class Work:
             self.locks,
             self.answer,
         )
+
+
+class SlowOrders(Protocol):
+    """What places entries by and by."""
+
+    def takes(self, want: Want) -> bool:
+        """Say whether it places what a sub-book wants."""
+        ...
+
+    def work(self, work: Work, intent: OrderIntent, *, number: int) -> None:
+        """Begin with what is left of a want after crossing."""
+        ...
+
+    def rests(self) -> Iterable[tuple[str, tuple[str, str], Side, Decimal]]:
+        """Return what is not placed yet: name, (sub-book, instrument), side, quantity."""
+        ...
