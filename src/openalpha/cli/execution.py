@@ -59,6 +59,7 @@ def execution(
     by_instrument = summed(orders, lambda one: one.instrument)
     by_venue = summed(orders, lambda one: one.venue)
     by_hour = summed(orders, lambda one: one.hour)
+    by_how = summed(orders, lambda one: one.how)
     spreads, too_few = measured_spreads(orders)
     if not orders:
         screen.show("There are no orders at a venue.")
@@ -66,6 +67,8 @@ def execution(
         _show(screen, by_venue, "Orders by venue", "venue")
         _show(screen, by_instrument, "Orders by instrument", "instrument")
         _show(screen, by_hour, "Orders by hour of the UTC day", "hour")
+        if len(by_how) > 1:
+            _show(screen, by_how, "Orders whole and in pieces", "how")
         screen.show(
             "Fee and slippage in basis points, a cost where positive: against the deciding close, "
             "the open of the bar it arrived in, and what the kernel's order paid. Times in ms: "
@@ -79,6 +82,7 @@ def execution(
             "orders": orders,
             "by_venue": by_venue,
             "by_instrument": by_instrument,
+            "by_how": by_how,
             "by_hour": {str(hour): found for hour, found in by_hour.items()},
             "spreads_bps": spreads,
             "too_few_orders": too_few,

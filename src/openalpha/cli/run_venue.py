@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from openalpha.cli.conventions import Screen
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from openalpha.settings import LoadedSettings
     from openalpha.store.exchange_key import ExchangeKey
     from openalpha.trading.feeds.live_bars import LiveBars
+    from openalpha.trading.feeds.venue_market import VenueClock
     from openalpha.trading.paper.driver import Driver
     from openalpha.trading.paper.starting import Asked
     from openalpha.trading.run.folder import RunFolder
@@ -155,6 +157,7 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
             )
             driver.post, driver.halts_restarts = post, waits
             driver.incident_book = IncidentBook(loaded.home, folder.environment)
+            driver.curves = partial(_curves, loaded, folder, clock)
             with _listening(driver, key, market, watches_dcp=watches_dcp):
                 _lead_once(screen, driver)
             if not driver.is_restarting:
@@ -210,6 +213,20 @@ def _waits_after_restart(loaded: "LoadedSettings", folder: "RunFolder", key: "Ex
         environ=os.environ,
     )
     return armed is not None and not armed.terms.resume_after_restart
+
+
+def _curves(
+    loaded: "LoadedSettings", folder: "RunFolder", clock: "VenueClock"
+) -> dict[str, list[int]]:
+    """Return the usual volume of the day of a run's instruments, of those the lake has days of."""
+    from openalpha.market.lake import Lake
+    from openalpha.market.volume_curve import volume_curve
+
+    plan, lake = folder.plan(), Lake(loaded.home, settings=loaded.settings.data)
+    days, now_ms = plan.handling.execution.curve_days, clock.now_ms()
+    names = [str(item.id) for item in plan.instruments]
+    found = {name: volume_curve(lake, name, days=days, until_ms=now_ms) for name in names}
+    return {name: curve for name, curve in found.items() if curve is not None}
 
 
 @contextmanager

@@ -193,6 +193,15 @@ def test_a_strategy_that_lost_its_share_opens_nothing_and_others_go_on() -> None
     ]  # fmt: skip
 
 
+def test_a_piece_counts_as_no_order_of_the_day_and_may_be_small() -> None:
+    strict = gate(min_order=Decimal(200), max_trades_per_day=1)
+    pieces = [strict.judge(buy("1"), view(), is_piece=True) for _ in range(3)]
+    assert all(isinstance(one, ApprovedIntent) for one in pieces)
+    assert said([strict.judge(buy("1"), view())]) == [Reason.RISK_REFUSED]
+    large = gate(max_order=Decimal(200)).judge(buy("5"), view(), is_piece=True)
+    assert said([large]) == [Reason.RISK_REFUSED]
+
+
 def test_an_unknown_market_has_no_price() -> None:
     assert said([gate().judge(buy("1"), replace(view(), markets={}))]) == [Reason.MISSING_BAR]
 

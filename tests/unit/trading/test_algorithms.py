@@ -109,13 +109,30 @@ def test_three_refusals_in_a_row_end_the_trying() -> None:
 
 
 @given(
-    volumes=st.lists(st.floats(0, 1e9, allow_nan=False), min_size=1, max_size=48),
+    volumes=st.lists(st.integers(0, 10**7), max_size=48),
     pieces=st.integers(1, 40),
+    start_ms=st.integers(0, 3 * 86_400_000),
+    length_ms=st.integers(1, 2 * 86_400_000),
 )
-def test_shares_of_the_volume_are_the_whole(volumes: list[float], pieces: int) -> None:
-    shares = volume_shares(volumes, pieces)
+def test_shares_of_the_volume_are_the_whole(
+    volumes: list[int], pieces: int, start_ms: int, length_ms: int
+) -> None:
+    shares = volume_shares(volumes, start_ms=start_ms, end_ms=start_ms + length_ms, pieces=pieces)
     assert len(shares) == pieces and all(share >= -1e-12 for share in shares)
     assert abs(sum(shares) - 1) < 1e-9
+
+
+def test_a_vwap_over_midnight_goes_by_both_days() -> None:
+    hour, curve = 3_600_000, [4] + [1] * 22 + [2]
+    shares = volume_shares(curve, start_ms=23 * hour, end_ms=25 * hour, pieces=2)
+    assert shares == pytest.approx((1 / 3, 2 / 3))
+
+
+def test_a_chase_waits_where_nothing_is_known_of_the_market() -> None:
+    chase = parent(Kind.CHASE)
+    assert next_step(chase, [], quote=None, now_ms=2_000).place is None
+    resting = [child("a", S.OPEN, "1", price="99.5")]
+    assert next_step(chase, resting, quote=None, now_ms=9_000).reprice == ()
 
 
 FATES = st.tuples(

@@ -41,7 +41,9 @@ class Carried:
     qty, filled, price, fee : Decimal
         Price is the average of what was filled, zero for nothing.
     is_market : bool
-        Sent to be filled at once; a stop is not.
+        Sent to be filled at once; neither a stop nor an order with a limit is.
+    how : str
+        `once`, or how the order it is a piece of was worked: its decision is that order's.
     decided_ms, sent_ms, acked_ms, filled_ms : int
         UTC ms, the first fill's by the venue's clock; 0 where nobody noted it or it did not happen.
     decision_bps, arrival_bps, model_bps : Decimal or None
@@ -59,6 +61,7 @@ class Carried:
     price: Decimal
     fee: Decimal
     is_market: bool
+    how: str
     decided_ms: int
     sent_ms: int
     acked_ms: int
@@ -122,7 +125,7 @@ def carried_orders(folder: RunFolder, *, strategies: Path | None = None) -> list
         decision, arrival = order.trigger, order.trigger
         if order.trigger is None:
             at_ms = order.accepted_ms or order.taken_ms
-            decision = market.close_before(order.instrument, order.taken_ms)
+            decision = market.close_before(order.instrument, order.begun_ms)
             arrival = market.open_at(order.instrument, at_ms)
         key = (order.instrument, order.decided_ms, order.side)
         found.append(
@@ -138,7 +141,8 @@ def carried_orders(folder: RunFolder, *, strategies: Path | None = None) -> list
                 filled=order.filled,
                 price=order.price,
                 fee=sum((fill.fee for fill in order.fills), _ZERO),
-                is_market=order.trigger is None,
+                is_market=order.trigger is None and order.limit is None,
+                how=order.how,
                 decided_ms=order.decided_ms,
                 sent_ms=order.sent_ms,
                 acked_ms=order.acked_ms,
@@ -189,7 +193,7 @@ def _summary(orders: Sequence[Carried]) -> Summary:
         decision_bps=_weighted(orders, lambda order: order.decision_bps),
         arrival_bps=_weighted(orders, lambda order: order.arrival_bps),
         model_bps=_weighted(orders, lambda order: order.model_bps),
-        send_ms=_median((one.sent_ms, one.decided_ms) for one in wanted),
+        send_ms=_median((one.sent_ms, one.decided_ms) for one in wanted if one.how == "once"),
         ack_ms=_median((one.acked_ms, one.sent_ms or one.decided_ms) for one in wanted),
         fill_ms=_median((one.filled_ms, one.sent_ms or one.decided_ms) for one in wanted),
     )

@@ -46,6 +46,8 @@ class OrderSeen:
     is_reduce_only : bool
     trigger : Decimal or None
         Of a stop.
+    limit : Decimal or None
+        Of an order that names its price.
     decided_ms : int
         Close of the row it was decided at; 0 for one that follows from no decision.
     taken_ms : int
@@ -54,6 +56,10 @@ class OrderSeen:
         When the request left and its answer was taken in, by our clock.
     accepted_ms : int
         When the venue answered, by its clock.
+    how : str
+        `once`, or how the order it is a piece of was worked.
+    begun_ms : int
+        When what it follows from was taken in: of a piece, the order it is of.
     """
 
     link_id: str
@@ -63,11 +69,14 @@ class OrderSeen:
     qty: Decimal
     is_reduce_only: bool
     trigger: Decimal | None
+    limit: Decimal | None
     decided_ms: int
     taken_ms: int
     sent_ms: int = 0
     acked_ms: int = 0
     accepted_ms: int = 0
+    how: str = "once"
+    begun_ms: int = 0
     fills: list[FillSeen] = field(default_factory=list)
 
     @property
@@ -134,6 +143,7 @@ class _Reader:
         self.seen = RunSeen()
         self._by_link: dict[str, OrderSeen] = {}
         self._decided: dict[tuple[int, int], int] = {}
+        self._parents: dict[str, tuple[str, int, int]] = {}
 
     def take(self, frame: Frame) -> None:
         if frame.kind is FrameKind.FEED and is_warm(frame.payload):
@@ -145,6 +155,9 @@ class _Reader:
         elif frame.kind is FrameKind.DECISION:
             self._decided[content["of"], content["book"]] = content["ts"]
             self.seen.targets[content["book"], content["ts"]] = content.get("targets", [])
+        elif frame.kind is FrameKind.INTENT and "work" in content:
+            decided_ms = self._decided.get((content["of"], content["book"]), 0)
+            self._parents[content["parent"]] = (content["work"], decided_ms, frame.ts_ms)
         elif frame.kind is FrameKind.INTENT and "order" in content and "link" in content:
             self._order(frame, content)
         elif frame.kind is FrameKind.REPLY and content.get("kind") == "place":
@@ -161,7 +174,10 @@ class _Reader:
         row, link = content["order"], content["link"]
         if link in self._by_link:
             return
-        trigger = row.get("trigger")
+        trigger, limit = row.get("trigger"), row.get("limit")
+        decided_ms = self._decided.get((content["of"], content["book"]), 0)
+        whole = ("once", decided_ms, frame.ts_ms)
+        how, decided_ms, begun_ms = self._parents.get(content.get("parent", ""), whole)
         order = OrderSeen(
             link_id=link,
             book=content["book"],
@@ -170,8 +186,11 @@ class _Reader:
             qty=Decimal(row["qty"]),
             is_reduce_only=bool(row.get("reduce_only")),
             trigger=None if trigger is None else Decimal(trigger),
-            decided_ms=self._decided.get((content["of"], content["book"]), 0),
+            limit=None if limit is None else Decimal(limit),
+            decided_ms=decided_ms,
             taken_ms=frame.ts_ms,
+            how=how,
+            begun_ms=begun_ms,
         )
         self._by_link[link] = order
         self.seen.orders.append(order)

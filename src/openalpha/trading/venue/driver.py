@@ -86,6 +86,9 @@ class VenueDriver:
         Size beyond which the log begins a new segment, bytes; it begins one each UTC day besides.
     past : callable or None
         Returns the rows before the run, from which indicators begin.
+    curves : callable or None
+        Returns the usual volume of the day by instrument, told to the desk at each start and with
+        each UTC day; see `market.volume_curve`.
     pushes : list of Pushes
         What the venue tells by itself, of account and feed; without it the venue is asked.
     """
@@ -114,6 +117,7 @@ class VenueDriver:
         self.incident_book: IncidentBook | None = None
         self.pushes: list[Pushes] = []
         self.past: Callable[[], Sequence[Row]] | None = None
+        self.curves: Callable[[], Mapping[str, Sequence[int]]] | None = None
         self.halts_restarts = False
         self.largest_segment = _LARGEST_SEGMENT
         self._day = -1
@@ -153,6 +157,7 @@ class VenueDriver:
             self.take(FrameKind.HEALTH, canonical_json(content))
         if count == 0 and self.past is not None:
             self.take(FrameKind.FEED, warm_payload(self.past()))
+        self._tell_curves()
         self._purchases = Purchases(*self._place, held=self._coins())
         self.take(FrameKind.TIMER, canonical_json({"recover": 1}))
         rehearse(self.desk, after_ms=self.known_ms)
@@ -282,7 +287,7 @@ class VenueDriver:
         is_due = day != self._day or log.segment_bytes > self.largest_segment
         if self._waiting or not is_due:
             return
-        self._day = day
+        is_new_day, self._day = day != self._day, day
         log.sync()
         state = freeze_desk(self.desk)
         if state is None:
@@ -290,6 +295,14 @@ class VenueDriver:
             self.largest_segment *= 2  # said and tried less and less often
         elif len(state) < LARGEST_PAYLOAD:
             log.roll(state, ts_ms=self._last_ts_ms)
+        if is_new_day:
+            self._tell_curves()
+
+    def _tell_curves(self) -> None:
+        """Tell the desk the usual volume of the day, as an input like any other."""
+        found = {} if self.curves is None else self.curves()
+        if found:
+            self.take(FrameKind.FEED, canonical_json({"curves": dict(found)}))
 
     def say(self, *, is_led: bool = True) -> None:
         """Keep where the run stands, for those who ask while nobody leads it."""

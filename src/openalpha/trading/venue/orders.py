@@ -137,10 +137,6 @@ class VenueOrders:
                 self._cross(work, of_it[0], crossed)
             if crossed and not orders:  # else stops move once the order has filled
                 work.moved.add(name)
-            for part in rest:
-                assert slow is not None
-                want = next(want for want in later if want.book == part.book)
-                slow.work(work, replace(want.approved.intent, qty=part.qty), number=part.book)
             approved = [want.approved for want in of_it]
             for order in orders:
                 one = self._risk.gate.netted(
@@ -150,14 +146,26 @@ class VenueOrders:
                 )
                 leg = "close" if order.is_reduce_only else "entry"
                 self._send(work, one, parts=list(order.parts), leg=leg)
+            for part in rest:  # after what closes, which may only reduce
+                assert slow is not None
+                want = next(want for want in later if want.book == part.book)
+                slow.work(work, replace(want.approved.intent, qty=part.qty), number=part.book)
 
     def send(
-        self, work: Work, approved: ApprovedIntent, *, number: int, leg: str, order: int = 0
+        self,
+        work: Work,
+        approved: ApprovedIntent,
+        *,
+        number: int,
+        leg: str,
+        order: int = 0,
+        parent: str = "",
     ) -> str:
         """Send an order of one sub-book that passed the gate; returns its id.
 
-        `order` is the number its strategy knows it by, 0 for an order of nobody's callbacks. Where
-        others hold against it the account has less to reduce than the sub-book has.
+        `order` is the number its strategy knows it by, 0 for an order of nobody's callbacks;
+        `parent` names what it is a piece of. Where others hold against it the account has less to
+        reduce than the sub-book has.
         """
         intent, which = approved.intent, self._books[number].number_of(approved.intent.instrument)
         against = -self.position(intent.instrument) * intent.side
@@ -166,7 +174,7 @@ class VenueOrders:
             signed = intent.qty * intent.side
             approved = self._risk.gate.netted([approved], signed=signed, is_reduce_only=False)
         part = Part(number, which, leg, intent.qty, order=order)
-        return self._send(work, approved, parts=[part], leg=leg)
+        return self._send(work, approved, parts=[part], leg=leg, parent=parent)
 
     def position(self, instrument: str) -> Decimal:
         """Return what all sub-books hold of an instrument together, signed."""
@@ -179,8 +187,16 @@ class VenueOrders:
             _ZERO,
         )
 
-    def _send(self, work: Work, approved: ApprovedIntent, *, parts: list[Part], leg: str) -> str:
-        placed = self.named(work, approved, parts=parts, leg=leg)
+    def _send(
+        self,
+        work: Work,
+        approved: ApprovedIntent,
+        *,
+        parts: list[Part],
+        leg: str,
+        parent: str = "",
+    ) -> str:
+        placed = self.named(work, approved, parts=parts, leg=leg, parent=parent)
         stop = self._first_stop(approved.intent, parts)
         if stop is not None:
             item = self._books[parts[0].book].instruments[parts[0].which]
@@ -244,7 +260,13 @@ class VenueOrders:
         work.placed.clear()
 
     def named(
-        self, work: Work, approved: ApprovedIntent, *, parts: list[Part], leg: str
+        self,
+        work: Work,
+        approved: ApprovedIntent,
+        *,
+        parts: list[Part],
+        leg: str,
+        parent: str = "",
     ) -> PlacedOrder:
         """Give an order the id that follows from its cause, and note it and whose it is."""
         intent = approved.intent
@@ -256,9 +278,10 @@ class VenueOrders:
             self._books[parts[0].book].stop_e6[parts[0].which] = intent.stop_e6
         if intent.lots:
             self._lots[name] = intent
-        more = (
+        more: dict[str, Any] = (
             {} if len(parts) == 1 else {"parts": [[p.book, p.leg, f"{p.qty:.8f}"] for p in parts]}
         )
+        more |= {"parent": parent} if parent else {}
         work.note(FrameKind.INTENT, book=parts[0].book, link=name, order=_row(intent), **more)
         return PlacedOrder(approved, name)
 

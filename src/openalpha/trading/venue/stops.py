@@ -63,20 +63,28 @@ class Protection:
         self._drop_first_stops()
 
     def _drop_first_stops(self) -> None:
-        """Take the stops that came with entries away where orders of their own stand for all."""
+        """Take the stops that came with entries away where orders of their own stand for all.
+
+        Not while an entry that brings one may still fill: what it fills has no other at first.
+        """
+        coming = {
+            (order.category, order.symbol)
+            for order in self._side.record.unsettled()
+            if "stopLoss" in order.params
+        }
         for item in {item.id: item for book in self._books for item in book.instruments}.values():
             stops = [
                 self._side.record.find(link_id=book.stops[which].link_id)
                 for book in self._books
                 if (which := book.number_of(item.id)) >= 0 and book.stops[which].link_id
             ]
-            is_spot = item.kind is Kind.SPOT
+            category = item.market.removeprefix("bybit_")
             if (
                 stops
-                and not is_spot
+                and item.kind is not Kind.SPOT
+                and (category, item.symbol) not in coming
                 and all(order is not None and order.is_confirmed for order in stops)
             ):
-                category = item.market.removeprefix("bybit_")
                 self._side.protect(category, item.symbol, exits=Exits())
 
     def ended(self, work: Work, link: str, *, is_refused: bool) -> None:
@@ -96,6 +104,7 @@ class Protection:
                 left.before, left.refusals = None, stop.refusals + 1 if is_refused else 0
                 book.stops[which] = left
                 work.moved.add(str(book.instruments[which].id))
+        self._drop_first_stops()
 
     def settle(self, work: Work) -> None:
         """Let the stops of every instrument that moved cover what the account holds of it.

@@ -335,7 +335,7 @@ class WorkedOrders:
             work.note(FrameKind.INTENT, book=one.book, parent=one.name, refused=reason, words=words)
             one.children.append(Child("", OrderStatus.REJECTED, piece.qty, _ZERO))
             return
-        link = self._orders.send(work, verdict, number=one.book, leg=one.leg)
+        link = self._orders.send(work, verdict, number=one.book, leg=one.leg, parent=one.name)
         price = piece.limit_price
         one.children.append(Child(link, OrderStatus.CREATED, piece.qty, _ZERO, price))
 
