@@ -1,4 +1,4 @@
-"""The usual volume of a day: each day counts alike, gaps are no zero days, coarse bars are spread."""
+"""The usual volume of a day: each day counts alike, gaps are no zero days, coarse bars spread."""
 
 import numpy as np
 import pytest

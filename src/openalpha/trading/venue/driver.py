@@ -33,7 +33,7 @@ from openalpha.trading.venue.keeping import UNKEPT, freeze_desk, thaw_desk
 from openalpha.trading.venue.posting import VenuePoster
 from openalpha.trading.venue.rehearsal import rehearse
 from openalpha.trading.venue.state import VenueOutcome
-from openalpha.trading.venue.status import venue_status
+from openalpha.trading.venue.status import decided_row, venue_status
 from openalpha.trading.venue.turns import LiveTurns, LockstepTurns, Market, Pushes
 
 __all__ = ["Carrier", "Market", "Reconciled", "VenueDriver"]
@@ -87,8 +87,7 @@ class VenueDriver:
     past : callable or None
         Returns the rows before the run, from which indicators begin.
     curves : callable or None
-        Returns the usual volume of the day by instrument, told to the desk at each start and with
-        each UTC day; see `market.volume_curve`.
+        Returns usual volumes of the day by instrument: told at a start and with each segment.
     pushes : list of Pushes
         What the venue tells by itself, of account and feed; without it the venue is asked.
     """
@@ -276,10 +275,7 @@ class VenueDriver:
         self.take(FrameKind.TIMER, canonical_json({"end": "the time asked for is over"}))
 
     def roll_now_and_then(self) -> None:
-        """Begin a new segment of the log with each UTC day, and when one has grown large.
-
-        A restart goes on from the last segment alone.
-        """
+        """Begin a new segment with each UTC day and when one is large: a restart reads the last."""
         log = self._log
         assert log is not None
         day = self._last_ts_ms // DAY_MS
@@ -287,7 +283,7 @@ class VenueDriver:
         is_due = day != self._day or log.segment_bytes > self.largest_segment
         if self._waiting or not is_due:
             return
-        is_new_day, self._day = day != self._day, day
+        self._day = day
         log.sync()
         state = freeze_desk(self.desk)
         if state is None:
@@ -295,13 +291,10 @@ class VenueDriver:
             self.largest_segment *= 2  # said and tried less and less often
         elif len(state) < LARGEST_PAYLOAD:
             log.roll(state, ts_ms=self._last_ts_ms)
-        if is_new_day:
-            self._tell_curves()
+        self._tell_curves()
 
     def _tell_curves(self) -> None:
-        """Tell the desk the usual volume of the day, as an input like any other."""
-        found = {} if self.curves is None else self.curves()
-        if found:
+        if self.curves is not None and (found := self.curves()):
             self.take(FrameKind.FEED, canonical_json({"curves": dict(found)}))
 
     def say(self, *, is_led: bool = True) -> None:
@@ -399,14 +392,7 @@ class VenueDriver:
             self.desk, said_ms=self.clock.now_ms(), last_ts_ms=self._last_ts_ms, is_led=is_led
         )
         if self._decided:
-            decided = json.loads(self._decided)
-            book = self.desk.books[decided["book"]]
-            names = [str(item.id) for item in book.instruments]
-            targets = dict(zip(names, decided["targets"], strict=False))  # callbacks have none
-            found["decided"] = {"ts": decided["ts"], "book": book.part.name, "targets": targets}
-        if self.reconciled is not None:
-            found["reconciliation"] = {
-                "cash": list(self.reconciled.cash),
-                "positions": list(self.reconciled.positions),
-            }
+            found["decided"] = decided_row(self.desk, json.loads(self._decided))
+        if (told := self.reconciled) is not None:
+            found["reconciliation"] = {"cash": list(told.cash), "positions": list(told.positions)}
         return found

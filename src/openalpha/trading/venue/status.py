@@ -1,12 +1,13 @@
 """Where a run at a venue stands, in the form of `status_of`."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from openalpha.trading.paper.status import head_of, share_row
 from openalpha.trading.venue.desk import VenueDesk
 
-__all__ = ["venue_status"]
+__all__ = ["decided_row", "venue_status"]
 
 
 def venue_status(desk: VenueDesk, *, said_ms: int, last_ts_ms: int, is_led: bool) -> dict[str, Any]:
@@ -46,6 +47,20 @@ def venue_status(desk: VenueDesk, *, said_ms: int, last_ts_ms: int, is_led: bool
         ],
         "books": [_book_row(desk, number) for number in range(len(desk.books))],
     }
+
+
+def decided_row(desk: VenueDesk, decided: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the last decision's moment, its sub-book, and its targets by instrument.
+
+    Parameters
+    ----------
+    decided : mapping
+        As the log has it; callbacks have no targets.
+    """
+    book = desk.books[decided["book"]]
+    names = [str(item.id) for item in book.instruments]
+    targets = dict(zip(names, decided["targets"], strict=False))
+    return {"ts": decided["ts"], "book": book.part.name, "targets": targets}
 
 
 def _risk_row(desk: VenueDesk) -> dict[str, Any]:
