@@ -159,9 +159,8 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
             driver.incident_book = IncidentBook(loaded.home, folder.environment)
             driver.curves = partial(_curves, loaded, folder, clock)
             with _listening(driver, key, market, watches_dcp=watches_dcp):
-                _lead_once(screen, driver)
-            if not driver.is_restarting:
-                break
+                if not _lead_once(screen, driver):
+                    break
     post.end(SystemClock().now_ms())
 
 
@@ -176,12 +175,13 @@ async def led(driver: "Driver | VenueDriver") -> None:
     await driver.lead()
 
 
-def _lead_once(screen: Screen, driver: "VenueDriver") -> None:
-
+def _lead_once(screen: Screen, driver: "VenueDriver") -> bool:
+    """Lead a run until it ends or begins anew; returns whether it begins anew."""
     count = driver.start()
     if count:
         screen.remark(f"{count:,} inputs of the log were applied again")
     asyncio.run(led(driver))
+    return driver.is_restarting
 
 
 def _waits_after_restart(loaded: "LoadedSettings", folder: "RunFolder", key: "ExchangeKey") -> bool:
