@@ -52,6 +52,7 @@ __all__ = ["STORIES", "Story", "WholeReport", "crash_all", "crash_in", "steps_of
 
 LINEAR, SPOT = "bybit_linear:BTCUSDT", "bybit_spot:BTCUSDT"
 _MOST_TURNS = 400
+_GRID = Asked("grid", {"step_pct": 0.03, "share_pct": 1, "rungs": 4})
 Act = Callable[[VenueDriver], Mapping[str, Any]]
 
 
@@ -135,6 +136,8 @@ STORIES: dict[str, Story] = {
             Asked("ma_cross", {"fast": 3, "slow": 9}),
         ),
     ),
+    "a grid that answers its fills": Story(LINEAR, 5, asked=(_GRID,)),
+    "a grid on spot": Story(SPOT, 5, asked=(_GRID,)),
 }
 
 

@@ -11,6 +11,8 @@ __all__ = ["Holding", "kind_of"]
 
 _ZERO = Decimal(0)
 _PRECISION = 40
+_DECIMALS = 30
+"""Of a profit: an average price may have no end, and the ledger takes 40 decimals."""
 
 
 def kind_of(category: str) -> Kind:
@@ -80,7 +82,7 @@ class Holding:
                 self.qty += signed
                 return _ZERO, False
             closing = min(abs(self.qty), qty)
-            profit = self._profit(closing, price)
+            profit = _ended(self._profit(closing, price))
             self.realised += profit
             self.qty += signed
             if self.qty == 0:
@@ -101,3 +103,10 @@ class Holding:
         if self.kind is Kind.INVERSE:
             return sign * qty * (1 / self.avg_price - 1 / price)
         return sign * qty * (price - self.avg_price)
+
+
+def _ended(profit: Decimal) -> Decimal:
+    """Return a profit to the decimals that are kept."""
+    exponent = profit.as_tuple().exponent
+    assert isinstance(exponent, int), "prices and quantities are numbers"
+    return profit if exponent >= -_DECIMALS else round(profit, _DECIMALS)

@@ -341,9 +341,8 @@ def _check_exits(made: OrderRequest | Exits) -> None:
         )
 
 
-def _steps(item: Instrument) -> tuple[tuple[int, int, int], ...]:
-    d, q = item.price_decimals, item.qty_decimals
-    return tuple(
-        (rule.since_ms, to_units(rule.tick_size, d), to_units(rule.lot_size, q))
-        for rule in item.steps
-    )
+def _steps(item: Instrument) -> tuple[tuple[int, int, int]]:
+    """Return the tick and lot that the venue's were compared with: those of now, at any time."""
+    rule = item.steps[-1]
+    tick = to_units(rule.tick_size, item.price_decimals)
+    return ((0, tick, to_units(rule.lot_size, item.qty_decimals)),)
