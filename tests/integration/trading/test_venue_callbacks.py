@@ -13,6 +13,8 @@ from openalpha.core.messages import Environment
 from openalpha.core.reasons import Reason
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
+from openalpha.net import HttpTransport
+from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.run_log import INPUTS, FrameKind, read, segments
 from openalpha.trading.analysis.replay import replay
 from openalpha.trading.paper.starting import Asked
@@ -20,6 +22,7 @@ from openalpha.trading.run.commands import Command
 from openalpha.trading.run.folder import RunFolder
 from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 from tests.fakes.live_runs import books
+from tests.fakes.twin import BTC_SPOT, Client, admin, new_exchange, served
 from tests.integration.trading.test_venue_runs import FAST, MINUTE_MS, Place, held, placed
 
 GRID = Asked("grid", {"step_pct": 0.03, "share_pct": 1, "rungs": 4})
@@ -306,3 +309,33 @@ def test_exits_the_venue_lacks_are_refused_before_a_run_begins(place: Place, hom
     )
     with pytest.raises(InputError, match="carries a stop alone"):
         place.begun(1, Asked(str(path), {"take_profit_pct": 2}))
+
+
+def test_on_spot_sales_that_hold_the_coins_make_way_for_the_stop(home: Path) -> None:
+    exchange = new_exchange(BTC_SPOT, step_ms=10_000)
+    client = Client.of(exchange)
+    with served(exchange) as url, HttpTransport(timeout_s=20.0, total_s=40.0) as transport:
+        key = ExchangeKey(client.key, client.secret, url)
+        place = Place(exchange, client, key, transport, home)
+        folder = begin_venue_run(
+            home,
+            [GRID],
+            instruments=[instrument_for("bybit_spot:BTCUSDT")],
+            terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(40_000)),
+            settings=EngineSettings(),
+            clock=place.clock,
+        )
+        driver: Any = place.driver(folder, None)
+        driver.start()
+        record = driver.desk.side.record
+        while not any(order.side < 0 and order.limit_price for order in record.open_orders()):
+            driver.turns.step()
+        assert client.balance("BTC") > Decimal("0.02")
+        admin(exchange, "/twin/market", symbol="BTCUSDT", category="spot", event="gap", size=-0.08)
+        for _ in range(4):
+            driver.turns.step()
+        assert driver.desk.books[0].held[0].qty < Decimal("0.000001"), "dust"
+        assert client.balance("BTC") == driver.desk.books[0].held[0].qty
+        assert not any(order.side < 0 for order in record.open_orders())
+        driver._log.close()
+    assert replay(folder).is_same

@@ -211,6 +211,14 @@ class VenueBook:
         tick = self.instruments[number].steps[-1].tick_size
         return qty, (level / tick).to_integral_value() * tick
 
+    def is_past_stop(self, number: int) -> bool:
+        """Say whether the last price is beyond its position's stop."""
+        qty, level = self.wanted_stop(number)
+        mark = self.marks[number]
+        if not qty or not mark:
+            return False
+        return mark <= level if self.held[number].qty > 0 else mark >= level
+
     def closing(self, ts_ms: int) -> list[tuple[str, OrderIntent]]:
         """Return the intents that close all it holds."""
         return [

@@ -129,6 +129,8 @@ class CallbackHand:
             return context.refuse(which, Reason.PAUSED)
         if self._desk.is_paused and not intent.is_reduce_only:
             return context.refuse(which, Reason.PAUSED)
+        if item.kind is Kind.SPOT and intent.side is Side.SELL and self._book.is_past_stop(which):
+            return context.refuse(which, Reason.RISK_REFUSED)  # its coins are about to be sold
         if intent.qty < item.min_qty:
             return context.refuse(which, Reason.BELOW_MIN_QTY)
         return self._order(which, intent)

@@ -92,10 +92,12 @@ class Protection:
 
         Where the venue refused it, the one it was to replace stands still.
         """
-        for book in self._books:
+        for number, book in enumerate(self._books):
             for which, stop in enumerate(book.stops):
                 if stop.link_id != link:
                     continue
+                if is_refused:
+                    self._free_coins(work, number=number, which=which)
                 old = stop.before
                 order = None if old is None else self._side.record.find(link_id=old.link_id)
                 left = (
@@ -105,6 +107,28 @@ class Protection:
                 book.stops[which] = left
                 work.moved.add(str(book.instruments[which].id))
         self._drop_first_stops()
+
+    def _free_coins(self, work: Work, *, number: int, which: int) -> None:
+        """Call back the sales that hold the coins of a stop: on spot it was refused for their sake.
+
+        Once they are gone, what is past its stop is closed at the market.
+        """
+        book, record = self._books[number], self._side.record
+        stop = record.find(link_id=book.stops[which].link_id)
+        if book.instruments[which].kind is not Kind.SPOT or stop is None or not stop.is_acked:
+            return
+        sales = [
+            order.link_id
+            for order in record.open_orders()
+            if order.side is Side.SELL and order.trigger_price is None
+            for part in self._orders.parts.get(order.link_id, ())
+            if (part.book, part.which) == (number, which)
+        ]
+        if sales:
+            work.note(FrameKind.INTENT, book=number, cancel=sales, by="its stop")
+            work.requests += self._side.cancel(sales)
+            # It was taken and then refused: its price has been reached.
+            book.marks[which] = min(book.marks[which], stop.trigger_price or book.marks[which])
 
     def settle(self, work: Work) -> None:
         """Let the stops of every instrument that moved cover what the account holds of it.
@@ -125,16 +149,8 @@ class Protection:
                     book.stops[which].refusals = min(book.stops[which].refusals, _TRIES - 1)
                     work.moved.add(str(item.id))
                 whole = abs(book.tradable(which))
-                if whole and book.stops[which].qty < whole and self._is_past(book, which):
+                if whole and book.stops[which].qty < whole and book.is_past_stop(which):
                     self._close(work, number=number, which=which)
-
-    def _is_past(self, book: VenueBook, which: int) -> bool:
-        """Say whether the last price is beyond a position's stop."""
-        qty, level = book.wanted_stop(which)
-        mark = book.marks[which]
-        if not qty or not mark:
-            return False
-        return mark <= level if book.held[which].qty > 0 else mark >= level
 
     def _close(self, work: Work, *, number: int, which: int) -> None:
         """Close what is past its stop while none stands at the venue for all of it.
@@ -190,7 +206,7 @@ class Protection:
             if old.link_id:
                 work.requests += self._side.cancel([old.link_id])
             return
-        if self._is_past(book, which):
+        if book.is_past_stop(which):
             self._close(work, number=number, which=which)
             return
         if old.refusals >= _TRIES:
