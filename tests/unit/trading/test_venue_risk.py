@@ -46,6 +46,7 @@ class Book:
     marks: tuple[Decimal, ...] = (Decimal(100),)
     part: Any = field(default_factory=lambda: SimpleNamespace(name="ma"))
     mind: Any = None
+    callbacks: Any = None
     capital: Decimal = Decimal(10_000)
 
     @property
