@@ -10,6 +10,7 @@ needs: to write it here would hold up the answers of a second.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -24,6 +25,8 @@ __all__ = ["Keeper"]
 
 SAVE_EVERY_S = 60.0
 LOOK_EVERY_S = 0.1
+COPY_NICE = 10
+SAVES_A_THAW = 60
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ class Keeper:
         self._waiting: list[Callable[[], None]] = []
         self._saving: asyncio.Task[None] | None = None
         self._saved_s = 0.0
+        self._saves = 0
 
     def then(self, act: Callable[[], None]) -> None:
         """Act once all that was written so far is on the disk; at once where it is.
@@ -101,6 +105,7 @@ class Keeper:
         except StorageError as failure:
             self._fail(failure)
             return
+        self._freeze()
         copy = os.fork()
         if copy == 0:
             self._write_as_copy(journal, number)
@@ -114,10 +119,23 @@ class Keeper:
             return
         journal.drop(number)
 
+    def _freeze(self) -> None:
+        """Spare the history further looks for garbage: each would stop the twin for longer.
+
+        Once in a long while all is looked through, for what sockets that have closed left behind.
+        """
+        self._saves += 1
+        if self._saves % SAVES_A_THAW == 0:
+            gc.unfreeze()
+            gc.collect()
+        gc.freeze()
+
     def _write_as_copy(self, journal: Journal, number: int) -> None:
         """Write the state and end, whatever happens: the copy owns nothing of the twin."""
         code = 1
         try:
+            gc.disable()
+            os.nice(COPY_NICE)
             signal.set_wakeup_fd(-1)
             # A connection is closed only when all who hold it have closed it.
             os.closerange(3, os.sysconf("SC_OPEN_MAX"))
