@@ -147,7 +147,7 @@ class App:
         await send({"type": "websocket.accept"})
         closing = asyncio.Event()
         outlet = Outlet(session, closing, write, send)
-        session.wake = lambda: self._wake(outlet)
+        session.wake = partial(self._wake, outlet)
         writer = asyncio.create_task(self._end(outlet))
         reader = asyncio.create_task(self._read_all(session, receive))
         try:

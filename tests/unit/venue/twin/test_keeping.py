@@ -59,6 +59,29 @@ def test_one_sync_comes_before_all_that_waited_for_it(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_flood_that_never_pauses_is_answered(tmp_path: Path) -> None:
+    exchange, journal = opened(tmp_path)
+    keeper = Keeper(exchange, journal)
+    answered: list[int] = []
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+
+        def more() -> None:
+            number = journal.append({"more": True})
+            keeper.then(lambda: answered.append(number))
+            if number < 1_000:
+                loop.call_soon(more)
+
+        more()
+        while not answered:
+            await asyncio.sleep(0)
+
+    asyncio.run(work())
+    assert journal.written < 1_000
+    journal.close()
+
+
 def test_a_disk_that_fails_ends_the_promises(tmp_path: Path) -> None:
     exchange, journal = opened(tmp_path)
     keeper = Keeper(exchange, journal)
