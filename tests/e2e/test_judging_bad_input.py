@@ -17,6 +17,12 @@ COMMANDS = {
     "stress": ["--param", "fast=5", "--param", "slow=20"],
 }
 SAME = [f"{START + HOUR * at},100,100,100,100,1000" for at in range(400)]
+IDLE = {
+    "backtest": "It never traded, so there is nothing to judge.",
+    "walkforward": "Training made nothing: there was nothing to choose.",
+    "montecarlo": "It never traded: no path of it tells anything.",
+    "stress": "It never held anything: no crisis or shock could touch it.",
+}
 MARKETS = {"one bar": lines(1), "two bars": lines(2), "constant price": SAME}
 
 
@@ -68,9 +74,15 @@ def test_a_strategy_that_stays_in_cash(here, tmp_path, capsys, command: str) -> 
     page, paper = tmp_path / "page.html", tmp_path / "page.pdf"
     asked = run(command, *more, "--html", str(page), "--pdf", str(paper), strategy="buy_and_hold")
     assert execute(asked) == 0
-    assert "Verdict" in page.read_text("utf-8") and paper.read_bytes().startswith(b"%PDF")
+    assert IDLE[command] in page.read_text("utf-8") and paper.read_bytes().startswith(b"%PDF")
     heard(capsys)
     assert TrialLedger(here).verify() is None
+
+
+def test_a_grid_of_nothing(here, capsys) -> None:
+    assert execute(run("sweep", "--grid", "fast=")) == 1
+    assert "fast has no value: write FROM:TO:STEP" in heard(capsys)
+    assert not (here / "trials").exists(), "refused before the first trial"
 
 
 def test_an_objective_nobody_knows(here, capsys) -> None:

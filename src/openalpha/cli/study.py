@@ -164,6 +164,9 @@ def show_listing(screen: Screen, listing: "Listing", *, title: str = "") -> None
     from rich.markup import escape
     from rich.table import Table
 
+    if not listing.rows:
+        screen.show(escape(title))
+        return
     table = Table(title=escape(title) or None, title_justify="left")
     for at, name in enumerate(listing.heads):
         table.add_column(escape(name), justify="right" if at else "left")

@@ -71,6 +71,8 @@ class MonteCarloResult(Shown):
     def headline(self) -> str:
         """Return one sentence."""
         paths = self.days or self.trades
+        if self.base["fills"] == 0:
+            return "Nothing was ever traded, so there is nothing to shuffle"
         if paths is None:
             return "Too few round trips and days to say how else it could have gone"
         made = paths.summary()
@@ -85,6 +87,8 @@ class MonteCarloResult(Shown):
         """The verdict: tone and words."""
         found: list[tuple[str, str]] = []
         paths = self.days or self.trades
+        if self.base["fills"] == 0:
+            return (("caution", "It never traded: no path of it tells anything."),)
         if paths is not None:
             made = paths.summary()
             loss, ruin = made["probability_of_loss"], made["probability_of_ruin"]

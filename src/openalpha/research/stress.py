@@ -44,6 +44,8 @@ class StressResult(Shown):
     def headline(self) -> str:
         """Return one sentence."""
         if not self.shocks:
+            if not self.is_complete:
+                return "Stopped before the first shock was done"
             return "Nothing was ever held, so there is nothing to stress"
         worst = min(self.shocks, key=lambda one: one.total_return)
         left, own = worst.total_return, self.base["total_return"]
@@ -75,6 +77,8 @@ class StressResult(Shown):
             size = percent(self.distance, digits=0)
             words = f"At its most exposed a move of {size} against it begins its liquidation."
             found.append((tone, words))
+        if not self.shocks and self.is_complete:
+            return (("caution", "It never held anything: no crisis or shock could touch it."),)
         if not self.crises:
             found.append(("caution", "The data holds none of the crises of the catalogue."))
         else:

@@ -176,7 +176,7 @@ def rows_table(result: "SweepResult", rows: list[int]) -> Listing:
     places = [FIGURES.index(name) for name in names]
     cells = [
         [
-            row,
+            str(row),
             *(result.trials.configs[row][name] for name in result.space.names),
             *result.trials.figures[row, places].tolist(),
         ]

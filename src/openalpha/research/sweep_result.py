@@ -224,7 +224,9 @@ class SweepResult(Shown):
         counts = self.counts
         tried = counts["complete"] + counts["pruned"]
         if self.best_row < 0:
-            return f"{tried:,} configurations, none with a {self.objectives[0].name}"
+            return (
+                f"{tried:,} configurations, none with a {definition(self.objectives[0].name).label}"
+            )
         name, best = self.objectives[0].name, self.best
         reached = figure(name, best["metrics"][name], currency="")
         where = ", ".join(f"{key}={value}" for key, value in best["params"].items())

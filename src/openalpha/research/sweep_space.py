@@ -141,6 +141,8 @@ def parse_axis(name: str, text: str, *, is_whole: bool) -> Axis:
     parts = [part.strip() for part in text.split(":")]
     if len(parts) == 1:
         values = [part.strip() for part in text.split(",") if part.strip()]
+        if not values:
+            raise InputError(f"{name} has no value: write FROM:TO:STEP, FROM:TO, or a,b,c")
         return Axis(name, tuple(_plain(value) for value in values))
     try:
         numbers = [float(part) for part in parts]

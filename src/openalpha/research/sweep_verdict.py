@@ -196,7 +196,7 @@ def _size_words(sharpe: float, lucky: float, family: int) -> str:
 
 def _shape_words(shape: str, support: float, count: int) -> str:
     if shape == "unknown":
-        return "" if count else "It has no neighbours to compare with."
+        return "" if count else "No trial stands one step beside it: plateau or ridge is not known."
     reached = f"reaches {support * 100:.0f} % of its score"
     beside = f"the median of its {count} neighbours "
     beside += reached if support >= 0 else "lies on the other side of zero"

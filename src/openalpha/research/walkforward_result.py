@@ -138,7 +138,9 @@ class WalkForwardResult(Shown):
         """The verdict: tone and words."""
         made, days = self.metrics, len(self.stitched[0])
         kept = percent(made["efficiency"], digits=0)
-        if math.isnan(made["efficiency"]):
+        if self._trained_mean == 0:
+            first = ("alarm", "Training made nothing: there was nothing to choose.")
+        elif math.isnan(made["efficiency"]):
             first = ("alarm", "Training itself lost money: there was nothing to choose.")
         elif made["total_return"] <= 0:
             first = ("alarm", "What training chose lost money on the time that followed.")

@@ -323,7 +323,7 @@ def test_odd_markets_give_figures_that_say_nothing(tmp_path: Path) -> None:
     for bars in (1, 40):
         flat = noise(bars, sigma=0.0)
         result = openalpha.sweep("ma_cross", flat, grid=GRID, home=tmp_path)
-        assert result.best_row == -1 and "none with a sharpe" in result.headline
+        assert result.best_row == -1 and "none with a Sharpe ratio" in result.headline
         assert result.verdict.luck == "unknown"
     idle = openalpha.sweep("buy_and_hold", noise(900), grid={"share": [0.0]}, home=tmp_path)
     assert idle.row(0)["metrics"]["fills"] == 0 and idle.best_row == -1

@@ -17,7 +17,7 @@ unpacked.then((data) => {
   });
   const named = (given) => given.title && { title: { standoff: 8, ...given.title, font: { size: 12.5, color: colour("soft") } } };
   /* Long names beside bars take several lines where there is little room. */
-  const broken = (name) => name.replace(/(.{9,}?) /g, "$1<br>");
+  const broken = (name) => name.replace(/(.{17,}?) /g, "$1<br>");
   /* Names of upright axes stand aslant where there is little room, so that they do not run together. */
   const aslant = (trace) => trace.type === "parcoords" && innerWidth < 620
     ? { ...trace, labelangle: -24, tickfont: { ...trace.tickfont, size: 9 }, rangefont: { ...trace.rangefont, size: 9 } } : trace;
@@ -38,10 +38,10 @@ unpacked.then((data) => {
       if (isNarrow) layout.dragmode = false;
       if (isNarrow && figure.data[0].orientation === "h") {
         const names = figure.data[0].y;
-        Object.assign(layout.yaxis, { tickvals: names, ticktext: names.map(broken) });
+        Object.assign(layout.yaxis, { tickvals: names, ticktext: names.map(broken), tickfont: { ...layout.yaxis.tickfont, size: 10 } });
         Object.assign(layout.xaxis, { nticks: 4, tickangle: 0 });
       }
-      if (isNarrow && figure.data[0].type === "parcoords") layout.margin = { l: 34, r: 44, t: 84, b: 20 };
+      if (isNarrow && figure.data[0].type === "parcoords") layout.margin = { l: 34, r: 64, t: 84, b: 20 };
       Plotly.react(id, painted(figure.data).map(aslant), layout, { displayModeBar: false, responsive: true });
     }
   }
