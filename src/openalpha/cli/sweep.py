@@ -134,8 +134,8 @@ def _show(screen: Screen, result: "SweepResult") -> None:
     best = rows_table(result, result.order[:_TOP].tolist())
     show_listing(screen, best, title=result.headline)
     if len(result.objectives) > 1:
-        words = "The front: no other trial is better in every objective"
-        show_listing(screen, rows_table(result, result.front[:_TOP]), title=words)
+        front = rows_table(result, result.front[:_TOP])
+        show_listing(screen, front, title="The front: no other trial is better in every objective")
     say_verdict(screen, toned(result))
     counts = result.counts
     words = [f"{count:,} {what}" for what, count in counts.items() if count]
