@@ -20,7 +20,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -228,6 +228,12 @@ class ChainedRows:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def __del__(self) -> None:
+        """Close what is open, without a sync: a process may hold many of these in its life."""
+        for handle in (*(self._tail.handles or ()), *((self._lock,) if self._lock >= 0 else ())):
+            with suppress(OSError):
+                os.close(handle)
 
     def _append_block(
         self,

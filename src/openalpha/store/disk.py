@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Protocol
@@ -69,6 +70,8 @@ class Disk(Protocol):
 class _RealFile:
     def __init__(self, path: Path, *, at: int) -> None:
         self._handle = os.open(path, os.O_RDWR)
+        # Closed as well when nobody holds it any more: a process may lead many runs.
+        self._let_go = weakref.finalize(self, os.close, self._handle)
         self.truncate(at)
 
     def write(self, content: bytes) -> None:
@@ -84,7 +87,17 @@ class _RealFile:
         os.lseek(self._handle, size, os.SEEK_SET)
 
     def close(self) -> None:
-        os.close(self._handle)
+        self._let_go()
+
+
+class _Held:
+    """A lock's file; given back when it is called, or when nobody holds it any more."""
+
+    def __init__(self, handle: int) -> None:
+        self._let_go = weakref.finalize(self, os.close, handle)
+
+    def __call__(self) -> None:
+        self._let_go()
 
 
 class RealDisk:
@@ -125,4 +138,4 @@ class RealDisk:
                 f"{what} is in use by another process; stop that one first"
             ) from None
         sync_folder(path.parent)
-        return lambda: os.close(handle)
+        return _Held(handle)

@@ -198,3 +198,12 @@ def test_a_column_is_read_without_the_rest_and_held_to_the_rows(tmp_path: Path) 
     copies[1].write_bytes(changed)
     fault = rows.verify()
     assert fault is not None and fault.seq == 40 and "column file" in fault.reason
+
+
+def test_a_store_that_nobody_holds_holds_no_file(tmp_path: Path) -> None:
+    """A life of many backtests opens many of them."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(5):
+        fill(store(tmp_path / str(number)), 1)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert store(tmp_path / "4").table()["number"].tolist() == [0]

@@ -82,3 +82,10 @@ def test_two_processes_do_not_write_one_log(tmp_path: Path) -> None:
     log.close()
     with pytest.raises(StorageError, match="closed"):
         log.append(FrameKind.NOTE, b"", ts_ms=0)
+
+
+def test_a_log_that_nobody_holds_holds_no_file(tmp_path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(5):
+        RunLog.open(tmp_path / "log").append(FrameKind.FEED, b"%d" % number, ts_ms=number)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
