@@ -137,7 +137,7 @@ class Tree:
                 continue
             self.codes.append((name, code))
             del self.parts[name]
-            if name == "trader" and code == 0:
+            if name == "trader" and (code == 0 or (code == 1 and self._has_ended())):
                 self.is_over = True
         for name in ("exchange", "guardian"):
             if name not in self.parts:
@@ -176,6 +176,10 @@ class Tree:
             process.wait()
         self.parts.clear()
         self._said.close()
+
+    def _has_ended(self) -> bool:
+        """Whether the run ended just before it was killed: then it is not led again."""
+        return self.run is not None and self.run.status().get("mode") == "ended"
 
     def _command(self, name: str) -> Sequence[str]:
         if name == "exchange":

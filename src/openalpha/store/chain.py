@@ -20,7 +20,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -224,16 +224,16 @@ class ChainedRows:
 
     def close(self) -> None:
         """Sync what was appended and let go of the files; appending again opens them again."""
-        self._release()
+        self._sync()
+        self._drop()
+
+    def _drop(self) -> None:
+        self._close_tail()
         if self._lock >= 0:
             os.close(self._lock)
-            self._lock = -1
+        self._lock, self._tail = -1, _Tail()
 
-    def __del__(self) -> None:
-        """Close what is open, without a sync: a process may hold many of these in its life."""
-        for handle in (*(self._tail.handles or ()), *((self._lock,) if self._lock >= 0 else ())):
-            with suppress(OSError):
-                os.close(handle)
+    __del__ = _drop
 
     def _append_block(
         self,
@@ -308,9 +308,7 @@ class ChainedRows:
     def _own_files(self) -> None:
         """Open the lock; a forked child opens its own, since a lock goes with the open file."""
         if self._lock >= 0 and self._pid != os.getpid():
-            for handle in (self._lock, *(self._tail.handles or ())):
-                os.close(handle)
-            self._lock, self._tail = -1, _Tail()
+            self._drop()
         if self._lock < 0:
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.root / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -319,9 +317,8 @@ class ChainedRows:
     def _refresh(self) -> None:
         """Bring the tail up to date with what other processes appended; roll a full segment."""
         tail = self._tail
-        size = self._dtype.itemsize
         if tail.handles is not None:
-            grown = os.fstat(tail.handles[0]).st_size != tail.rows * size
+            grown = os.fstat(tail.handles[0]).st_size != tail.rows * self._dtype.itemsize
             if not grown and tail.rows < self.segment_rows:
                 return
         last = max((int(p.parent.name) for p in self._segments("rows.bin")), default=1)
@@ -330,7 +327,8 @@ class ChainedRows:
             self._open(last + 1)
 
     def _open(self, segment: int) -> None:
-        self._release()
+        self._sync()
+        self._close_tail()
         folder = self._folder(segment)
         is_new = not (folder / "rows.bin").exists()
         folder.mkdir(parents=True, exist_ok=True)
@@ -396,9 +394,7 @@ class ChainedRows:
             for handle in (self._tail.handles[1], self._tail.handles[2], self._tail.handles[0]):
                 os.fsync(handle)
 
-    def _release(self) -> None:
-        if self._tail.handles is not None:
-            self._sync()
-            for handle in self._tail.handles:
-                os.close(handle)
-            self._tail.handles = None
+    def _close_tail(self) -> None:
+        for handle in self._tail.handles or ():
+            os.close(handle)
+        self._tail.handles = None
