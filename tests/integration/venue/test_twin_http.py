@@ -1,6 +1,7 @@
 """The twin's server on the wire: order of answers, ends of connections, requests out of bounds."""
 
 import asyncio
+import gc
 import json
 import socket
 from collections.abc import Iterator, MutableMapping
@@ -10,6 +11,7 @@ import pytest
 
 from openalpha.venue.twin import Exchange
 from openalpha.venue.twin.asgi import MOST_BODY, App
+from openalpha.venue.twin.serve import NEVER, Address, bind, serve
 from tests.fakes.twin import BTC, LINEAR, Client, new_exchange, served, sign
 
 TIME = b"GET /v5/market/time HTTP/1.1\r\nHost: twin\r\n"
@@ -127,6 +129,19 @@ def order(me: Client, name: str) -> bytes:
     lines = [f"{key}: {value}" for key, value in {**signed, "Content-Length": len(body)}.items()]
     head = "\r\n".join(["POST /v5/order/create HTTP/1.1", "Host: twin", *lines])
     return f"{head}\r\n\r\n{body}".encode()
+
+
+def test_no_look_through_all_that_is_there_stops_a_served_twin(exchange: Exchange) -> None:
+    before, seen = gc.get_threshold(), []
+    listener = bind(Address(0))
+    serve(
+        App(exchange),
+        listener,
+        seconds=0.1,
+        ready=lambda: seen.append((gc.get_freeze_count() > 0, gc.get_threshold()[2])),
+    )
+    assert seen == [(True, NEVER)]
+    assert gc.get_threshold() == before and gc.get_freeze_count() == 0
 
 
 def test_another_server_gets_the_same_answers_by_asgi(exchange: Exchange) -> None:

@@ -27,7 +27,6 @@ SAVE_EVERY_S = 60.0
 LOOK_EVERY_S = 0.1
 MOST_TOGETHER = 64
 COPY_NICE = 10
-SAVES_A_THAW = 60
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +50,6 @@ class Keeper:
         self._seen = 0
         self._saving: asyncio.Task[None] | None = None
         self._saved_s = 0.0
-        self._saves = 0
 
     def then(self, act: Callable[[], None]) -> None:
         """Act once all that was written so far is on the disk; at once where it is.
@@ -115,7 +113,6 @@ class Keeper:
         except StorageError as failure:
             self._fail(failure)
             return
-        self._freeze()
         copy = os.fork()
         if copy == 0:
             self._write_as_copy(journal, number)
@@ -128,17 +125,6 @@ class Keeper:
             _log.error("state not kept records=%d", number)
             return
         journal.drop(number)
-
-    def _freeze(self) -> None:
-        """Spare the history further looks for garbage: each would stop the twin for longer.
-
-        Once in a long while all is looked through, for what sockets that have closed left behind.
-        """
-        self._saves += 1
-        if self._saves % SAVES_A_THAW == 0:
-            gc.unfreeze()
-            gc.collect()
-        gc.freeze()
 
     def _write_as_copy(self, journal: Journal, number: int) -> None:
         """Write the state and end, whatever happens: the copy owns nothing of the twin."""

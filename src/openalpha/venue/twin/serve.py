@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Address", "bind", "make_server", "serve"]
 
-SWITCH_S = 0.0005
+LOOK_EVERY_S = 3_600.0
+NEVER = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,16 @@ def serve(
         If the disk failed under the journal.
     """
     server = make_server(app)
-    # The thread that syncs the journal must get back to work at once, not after five milliseconds.
-    sys.setswitchinterval(SWITCH_S)
-    # What is there by now stays: to look through it for garbage would stop all for 0.1 s at times.
+    # What is there by now stays, and so does a history that grows: to look through all of it for
+    # garbage would stop the twin for 20 to 100 ms, again and again. The young are looked through
+    # as ever; what closed sockets leave behind waits for the hour.
     gc.collect()
     gc.freeze()
+    thresholds = gc.get_threshold()
+    gc.set_threshold(*thresholds[:2], NEVER)
 
     async def run() -> None:
+        looking = asyncio.create_task(_look_for_garbage())
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not task.done():
             await asyncio.sleep(0.01)
@@ -88,15 +91,24 @@ def serve(
             await asyncio.wait([task], timeout=seconds)
             server.should_exit = True
         await task
+        looking.cancel()
 
     try:
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(run())
     finally:
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
         listener.close()
     if app.keeper.failure is not None:
         raise app.keeper.failure
+
+
+async def _look_for_garbage() -> None:
+    """Look through all that has come since the start, once an hour."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        gc.collect()
 
 
 def make_server(app: App) -> "uvicorn.Server":
