@@ -112,6 +112,55 @@ def test_a_paper_run_is_the_backtest_of_its_bars(strategy, params, settings, hom
     assert verdict.changed == {}
 
 
+QUOTES = """
+from openalpha.strategy import EventStrategy
+
+
+class Quotes(EventStrategy):
+    name, idea = "quotes", "every kind of order, one changed or called back at each bar"
+
+    def __init__(self, params):
+        super().__init__(params)
+        self.bid = 0
+
+    def on_fill(self, ctx, fill):
+        if fill.order_id == self.bid and fill.side > 0:
+            ctx.sell(float(fill.qty), limit=float(fill.price) * 1.004, reduce_only=True, tag="ask")
+            ctx.sell(float(fill.qty), stop=float(fill.price) * 0.99, reduce_only=True, tag="stop")
+
+    def on_bar(self, ctx):
+        mean = float(ctx.history(5).close.mean())
+        mine = {order.tag: order for order in ctx.orders}
+        if ctx.index % 40 == 39:
+            for order in ctx.orders:
+                ctx.cancel(order.id)
+            ctx.close_position()
+        elif "bid" in mine:
+            ctx.amend(mine["bid"].id, limit=min(mean, ctx.close) * 0.998)
+        elif ctx.position == 0:
+            size = ctx.equity * 0.05 / ctx.close
+            self.bid = ctx.buy(size, limit=ctx.close * 0.998, post_only=True, tag="bid")
+        elif ctx.index % 7 == 0:
+            ctx.buy(ctx.equity * 0.02 / ctx.close)
+"""
+
+
+def test_every_kind_of_order_of_callbacks_fills_as_in_the_backtest(home):
+    home.mkdir(exist_ok=True)
+    path = home / "quotes.py"
+    path.write_text(QUOTES)
+    one = hourly(500)
+    folder = begun(home, [Asked(str(path))], {one.instrument.id: one})
+    with books(home) as ledger:
+        led_to_its_end(folder, [one], ledger)
+    run = backtest_of(str(path), one, home)
+    assert_is_backtest(folder, run)
+    assert len(run.fills) > 40
+    verdict = replay(folder)
+    assert verdict.is_same
+    assert verdict.same["orders"] > 100
+
+
 def test_a_strategy_over_two_instruments_one_of_which_lacks_bars(home):
     rows = np.delete(np.arange(400), np.random.default_rng(2).integers(1, 399, 60))
     other = market(walk(len(rows), 4), instrument=perp("ETHUSDT"), rows=rows, funding=funding(400))
