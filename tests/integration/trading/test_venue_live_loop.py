@@ -39,6 +39,7 @@ MINUTE_MS = 60_000
 COINS = {"linear": ("USDT",)}
 QUICK: Any = {"clock": SystemClock(), "terms": TradeTerms(answer_s=1.0, slow_s=0.3)}
 DECIMALS = instrument_for("bybit_linear:BTCUSDT").price_decimals
+GRID = Asked("grid", {"step_pct": 0.1, "rungs": 3, "share_pct": 1})
 UP, DOWN = (0, 100, 200, 300), (200, 0, -200, -400, -600)
 """Closes, counted from where the venue's market stands."""
 
@@ -101,6 +102,7 @@ class Run:
 
 @pytest.fixture
 def run(home: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
+    asked = getattr(request, "param", "rest")
     settings = TwinSettings(listings=(BTC,), backfill_days=0, levels=50)
     exchange = Exchange(settings, SystemClock())
     exchange.limits.is_lifted = True
@@ -109,14 +111,14 @@ def run(home: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
         key = ExchangeKey(client.key, client.secret, url)
         folder = begin_venue_run(
             home,
-            [Asked("ma_cross", {"fast": 1, "slow": 3})],
+            [GRID if asked == "grid" else Asked("ma_cross", {"fast": 1, "slow": 3})],
             instruments=[instrument_for("bybit_linear:BTCUSDT")],
             terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(40_000)),
             settings=EngineSettings(),
             clock=WallClock(),
         )
         channel = Channel(network, key, clock=SystemClock())
-        line = None if getattr(request, "param", "rest") == "rest" else TradeLine(key, **QUICK)
+        line = None if asked in ("rest", "grid") else TradeLine(key, **QUICK)
         bars = Bars(int(folder.feed()["since_ms"]), int(quote(exchange)[0]))
         driver = VenueDriver(
             folder,
@@ -257,4 +259,24 @@ def test_over_the_trade_socket_nothing_is_lost_or_doubled(run: Run, kind: str) -
     assert run.driver.desk.incidents == []
     position = run.client.position()
     assert (position["side"], -Decimal(position["size"])) == ("Sell", run.held)
+    assert replay(run.driver.folder).is_same
+
+
+@pytest.mark.parametrize("run", ["grid"], indirect=True)
+def test_a_strategy_of_callbacks_answers_fills_that_were_pushed(run: Run) -> None:
+    def resting(side: int) -> int:
+        found = run.driver.desk.side.record.open_orders()
+        return sum(order.side == side and order.limit_price is not None for order in found)
+
+    async def story(run: Run) -> None:
+        await run.until(lambda: run.driver.desk.side.is_recovered)
+        run.bars.tell(0)
+        await run.until(lambda: resting(1) == 3)
+        admin(run.exchange, "/twin/market", symbol="BTCUSDT", event="gap", size="-0.01")
+        await run.until(lambda: resting(-1) == 3)
+
+    run.led(story)
+    assert run.driver.desk.incidents == []
+    assert resting(-1) == resting(1) == 0, "withdrawn by STOP"
+    assert run.held == Decimal(run.client.position()["size"]) > 0
     assert replay(run.driver.folder).is_same
