@@ -147,6 +147,7 @@ class VenueDesk:
         while work.wants:
             self.orders.net(work)
             self.stops.settle(work)
+        self.orders.release(work)
 
     @property
     def account(self) -> AccountState | None:
@@ -156,7 +157,7 @@ class VenueDesk:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is under way but stops that stand at the venue."""
-        if not self.side.is_recovered or self.callbacks.owes:
+        if not self.side.is_recovered or self.callbacks.owes or self.orders.sales.waiting:
             return False
         return all(stands(order) for order in self.side.record.unsettled())
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
 from openalpha.core.instruments import Instrument, Kind
-from openalpha.core.orders import Side
+from openalpha.core.messages import Fill, OrderIntent
+from openalpha.core.orders import Leg, Role, Side
+from openalpha.core.reasons import Reason
 from openalpha.trading.venue.state import Part, Want
 
-__all__ = ["Crossed", "NetOrder", "netted", "share_out"]
+__all__ = ["Crossed", "NetOrder", "inner_fill", "netted", "share_out"]
 
 _ZERO = Decimal(0)
 
@@ -134,3 +136,24 @@ def share_out(parts: Sequence[Part], qty: Decimal, *, lot: Decimal) -> list[tupl
     for part, more in zip(parts, given, strict=True):
         part.got += more
     return [(part, more) for part, more in zip(parts, given, strict=True) if more]
+
+
+def inner_fill(intent: OrderIntent, one: Crossed, *, price: Decimal) -> Fill:
+    """Return a leg of a crossing as an execution without a fee."""
+    return Fill(
+        seq=0,
+        ts_ms=intent.ts_ms,
+        account=0,
+        instrument=intent.instrument,
+        order_id=0,
+        side=one.side,
+        leg=Leg.NET,
+        price=price,
+        qty=one.qty,
+        role=Role.TAKER,
+        fee=_ZERO,
+        fee_coin="",
+        realised_pnl=_ZERO,
+        is_reducing=False,
+        reason=Reason.NONE,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from openalpha.books.naming import lots_of_fill
 from openalpha.core.instruments import Kind
 from openalpha.core.messages import ApprovedIntent, Fill, OrderIntent
-from openalpha.core.orders import Leg, Role, Side
+from openalpha.core.orders import Side
 from openalpha.core.reasons import Reason
 from openalpha.risk.gate import Refusal
 from openalpha.store.run_log import FrameKind
@@ -19,8 +19,9 @@ from openalpha.trading.orders.link_id import Cause, link_id
 from openalpha.trading.orders.side import PlacedOrder
 from openalpha.trading.venue.books import VenueBook, stands
 from openalpha.trading.venue.halts import Halts
-from openalpha.trading.venue.netting import Crossed, netted, share_out
+from openalpha.trading.venue.netting import Crossed, inner_fill, netted, share_out
 from openalpha.trading.venue.risk import VenueRisk
+from openalpha.trading.venue.sales import Sale, SpotSales
 from openalpha.trading.venue.state import WORKED, Chosen, Coming, Part, SlowOrders, Want, Work
 
 __all__ = ["VenueOrders"]
@@ -49,6 +50,7 @@ class VenueOrders:
         self._lots: dict[str, OrderIntent] = {}
         self.halts = Halts()
         self.slow: SlowOrders | None = None
+        self.sales = SpotSales(books, side, gate=risk.gate)
 
     @property
     def now_ms(self) -> int:
@@ -202,9 +204,21 @@ class VenueOrders:
             item = self._books[parts[0].book].instruments[parts[0].which]
             self._side.stops.forget(item.market.removeprefix("bybit_"), item.symbol)
             placed = replace(placed, stop=stop)
-        self._side.send([placed])  # taken over; all of one input go out together
-        work.placed.append(placed.link_id)
+        if not parent and self.sales.must_wait(approved.intent, parts, of=self.parts):
+            self.sales.waiting.append(Sale(placed, parts))
+            work.moved.add(str(approved.intent.instrument))
+        else:
+            self._side.send([placed])  # taken over; all of one input go out together
+            work.placed.append(placed.link_id)
         return placed.link_id
+
+    def release(self, work: Work) -> None:
+        """Send the sales on spot that waited until no stop sells their coins."""
+        self.sales.release(work, of=self.parts)
+
+    def covered(self, number: int, which: int, qty: Decimal) -> Decimal:
+        """Return how much of a position its stop is to cover: on spot not what is being sold."""
+        return self.sales.covered(number, which, qty=qty, of=self.parts)
 
     def _first_stop(self, intent: OrderIntent, parts: Sequence[Part]) -> Decimal | None:
         """Return the stop that goes with an entry: the widest of those who share it."""
@@ -226,7 +240,7 @@ class VenueOrders:
         legs = [[one.book, int(one.side), f"{one.qty:f}"] for one in crossed]
         work.note(FrameKind.NOTE, cross=legs, instrument=intent.instrument, price=f"{price:f}")
         for one in crossed:
-            self._books[one.book].take(_inner_fill(intent, one, price=price), order=one.order)
+            self._books[one.book].take(inner_fill(intent, one, price=price), order=one.order)
 
     def opening(self, wants: Sequence[Want]) -> dict[tuple[str, str], tuple[Decimal, Decimal]]:
         """Return what orders and wants may still open: (sub-book, instrument) -> (bought, sold)."""
@@ -247,6 +261,8 @@ class VenueOrders:
         No exit waits for a piece of a worked entry: what it still fills is closed after it.
         """
         legs = ("entry", "close") if is_exit else ("entry", "close", WORKED)
+        if any(sale.placed.approved.intent.instrument == instrument for sale in self.sales.waiting):
+            return True
         return any(
             part.leg in legs and self._books[part.book].instruments[part.which].id == instrument
             for order in self._side.record.unsettled()
@@ -314,16 +330,14 @@ class VenueOrders:
 
     def forget(self) -> None:
         """Drop what is known of orders that the record has dropped."""
-        known = self._side.record.orders
+        waiting = (sale.placed.link_id for sale in self.sales.waiting)
+        known = {*self._side.record.orders, *waiting}
         self.parts = {name: parts for name, parts in self.parts.items() if name in known}
         self._lots = {name: intent for name, intent in self._lots.items() if name in known}
 
     def _coming(self, wants: Sequence[Want], *, but: str) -> Coming:
         """Return what open orders and wants may still reduce and still open."""
-        found = Coming()
-        for name, place_, side, left in () if self.slow is None else self.slow.rests():
-            if name != but:
-                found.open(place_, left, side=side)
+        found = self._promised(but)
         for order in self._side.record.unsettled():
             parts = self.parts.get(order.link_id, [])
             wanted = sum((part.qty for part in parts), _ZERO)
@@ -347,30 +361,20 @@ class VenueOrders:
                 found.open((intent.strategy, intent.instrument), want.qty, side=want.side)
         return found
 
+    def _promised(self, but: str) -> Coming:
+        """Return what is approved and not placed yet: rests of worked entries, sales that wait."""
+        found = Coming()
+        for name, place_, side, left in () if self.slow is None else self.slow.rests():
+            if name != but:
+                found.open(place_, left, side=side)
+        for sale in self.sales.waiting:
+            for part in sale.parts:
+                found.close(self._place_of(part), part.qty)
+        return found
+
     def _place_of(self, part: Part) -> tuple[str, str]:
         book = self._books[part.book]
         return book.part.name, str(book.instruments[part.which].id)
-
-
-def _inner_fill(intent: OrderIntent, one: Crossed, *, price: Decimal) -> Fill:
-    """Return a leg of a crossing as an execution without a fee."""
-    return Fill(
-        seq=0,
-        ts_ms=intent.ts_ms,
-        account=0,
-        instrument=intent.instrument,
-        order_id=0,
-        side=one.side,
-        leg=Leg.NET,
-        price=price,
-        qty=one.qty,
-        role=Role.TAKER,
-        fee=_ZERO,
-        fee_coin="",
-        realised_pnl=_ZERO,
-        is_reducing=False,
-        reason=Reason.NONE,
-    )
 
 
 def _row(intent: OrderIntent) -> Mapping[str, Any]:

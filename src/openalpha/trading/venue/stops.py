@@ -10,7 +10,8 @@ from openalpha.risk.gate import Refusal
 from openalpha.store.run_log import FrameKind
 from openalpha.trading.bybit.side import BybitSide
 from openalpha.trading.bybit.stops import Exits
-from openalpha.trading.orders.side import Incident
+from openalpha.trading.orders.record import instrument_of
+from openalpha.trading.orders.side import Change, Incident
 from openalpha.trading.venue.books import Standing, VenueBook
 from openalpha.trading.venue.netting import share_out
 from openalpha.trading.venue.orders import VenueOrders
@@ -59,8 +60,21 @@ class Protection:
         for book in self._books:
             for stop in book.stops:
                 if stop.link_id == link:
-                    stop.before, stop.refusals = None, 0
+                    stop.before = None
+                    self._as_it_is(stop)
         self._drop_first_stops()
+
+    def _as_it_is(self, stop: Standing) -> None:
+        """Take a stop for what the venue shows of it: a change of it may have been refused."""
+        order = self._side.record.find(link_id=stop.link_id)
+        if order is None or order.wish or order.is_lost:
+            return
+        if (order.qty, order.trigger_price) == (stop.qty, stop.trigger):
+            stop.refusals = 0
+            return
+        stop.qty, stop.trigger = order.qty, order.trigger_price or _ZERO
+        stop.refusals += 1
+        self._later.add(instrument_of(order.category, order.symbol))
 
     def _drop_first_stops(self) -> None:
         """Take the stops that came with entries away where orders of their own stand for all.
@@ -182,7 +196,10 @@ class Protection:
         ]
         net = self._orders.position(instrument)
         if not self._is_shared(instrument):
-            return [(number, which, book.wanted_stop(which)[0]) for number, which, book in rows]
+            return [
+                (number, which, self._orders.covered(number, which, book.wanted_stop(which)[0]))
+                for number, which, book in rows
+            ]
         parts = {
             number: Part(number, which, "stop", abs(book.held[which].qty))
             for number, which, book in rows
@@ -211,6 +228,20 @@ class Protection:
             return
         if old.refusals >= _TRIES:
             return  # once a bar
+        self._place(work, number, which, qty=qty, trigger=trigger)
+
+    def _place(
+        self, work: Work, number: int, which: int, *, qty: Decimal, trigger: Decimal
+    ) -> None:
+        """Place a position's stop, or move the one that stands."""
+        book = self._books[number]
+        old = book.stops[which]
+        if old.link_id and book.instruments[which].kind is Kind.SPOT:
+            # Two stops side by side would sell twice there: nothing on spot reduces only.
+            book.stops[which] = Standing(old.link_id, qty, trigger, None, old.refusals)
+            change = Change(old.link_id, qty=qty, trigger_price=trigger)
+            work.requests += self._side.amend([change])
+            return
         intent = OrderIntent(
             ts_ms=self._side.now_ms,
             instrument=InstrumentId(book.instruments[which].id),
