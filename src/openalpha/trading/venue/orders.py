@@ -216,7 +216,7 @@ class VenueOrders:
         """Send the sales on spot that waited until no stop sells their coins."""
         self.sales.release(work, of=self.parts)
 
-    def covered(self, number: int, which: int, qty: Decimal) -> Decimal:
+    def covered(self, number: int, which: int, *, qty: Decimal) -> Decimal:
         """Return how much of a position its stop is to cover: on spot not what is being sold."""
         return self.sales.covered(number, which, qty=qty, of=self.parts)
 

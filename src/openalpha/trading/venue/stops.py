@@ -197,7 +197,7 @@ class Protection:
         net = self._orders.position(instrument)
         if not self._is_shared(instrument):
             return [
-                (number, which, self._orders.covered(number, which, book.wanted_stop(which)[0]))
+                (number, which, self._orders.covered(number, which, qty=book.wanted_stop(which)[0]))
                 for number, which, book in rows
             ]
         parts = {
