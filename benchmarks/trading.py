@@ -25,6 +25,7 @@ from benchmarks.rows import Bench, Line
 TICKS, BARS, IDLE_S, TOLD_AFTER_S = 300, 5_000, 20.0, 0.3
 MINUTE_MS = 60_000
 SCRIPT = "benchmarks.trading"
+EVENTS = Path(__file__).with_name("event_turns.py")
 
 
 def trading_rows(bench: Bench) -> Iterator[Line]:
@@ -32,13 +33,15 @@ def trading_rows(bench: Bench) -> Iterator[Line]:
     for strategy, params in (
         ("rsi_reversion", {"period": 2}),
         ("ma_cross", {"fast": 2, "slow": 3}),
+        (str(EVENTS), {}),
     ):
         found = _measured(bench, strategy, params)
         sync = f"sync beside it {found['sync_ms']:.2f} ms"
-        note = f"{found['orders']} orders after {BARS:,} bars; {sync}"
+        cpu = f"{found['cpu_ms']:.2f} ms of processor in the loop"
+        note = f"{found['orders']} orders after {BARS:,} bars; {sync}; {cpu}"
         for name, must in (("p50", 0.5), ("p99", 2.0)):
             yield Line(
-                f"tick to order {strategy}: {name}",
+                f"tick to order {Path(strategy).stem}: {name}",
                 f"{found[name]:.2f} ms",
                 ratio=found[name],
                 must=must,
@@ -168,10 +171,14 @@ class Wire:
 
         from openalpha.net.socket_line import SocketLine
         from openalpha.store.run_log import RunLog
+        from openalpha.trading.venue.driver import VenueDriver
 
         self.left: list[float] = []
+        self.used: list[float] = []
         self.synced: list[tuple[float, float]] = []
+        self.taken = 0.0
         write, send, log_sync = sync.SyncStream.write, SocketLine.send, RunLog.sync
+        take = VenueDriver.take
 
         def noted(stream: Any, buffer: bytes, **bound: float | None) -> None:
             write(stream, buffer, **bound)
@@ -182,16 +189,24 @@ class Wire:
             is_sent = send(line, text)
             if '"op":"order.create' in text and "triggerPrice" not in text:
                 self.left.append(time.perf_counter())
+                self.used.append(time.thread_time() - self.taken)
             return is_sent
 
         def timed(log: RunLog) -> None:
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), time.thread_time()
             log_sync(log)
             self.synced.append((begun, time.perf_counter()))
+            self.taken += time.thread_time() - used
+
+        def taking(driver: Any, kind: Any, payload: bytes) -> Any:
+            if payload.startswith(b'{"bars"'):
+                self.taken = time.thread_time()
+            return take(driver, kind, payload)
 
         setattr(sync.SyncStream, "write", noted)  # noqa: B010 - a method is put in its place
         setattr(SocketLine, "send", noted_too)  # noqa: B010
         setattr(RunLog, "sync", timed)  # noqa: B010
+        setattr(VenueDriver, "take", taking)  # noqa: B010
 
 
 def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dict[str, float]:
@@ -292,6 +307,7 @@ async def _story(
         "p50": median(took),
         "p99": took[int(len(took) * 0.99)],
         "sync_ms": median(syncs),
+        "cpu_ms": median(wire.used) * 1e3 if wire.used else 0.0,
         "idle_share": share,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }

@@ -7,16 +7,18 @@ before it, so a chart or a download cannot starve a cancel.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from openalpha.core.clock import Clock
-from openalpha.core.errors import StorageError, VenueUnavailable
+from openalpha.core.errors import StorageError
 from openalpha.net.budget import Priority, RateBudget, RateLimit
 from openalpha.net.locked import Records
 from openalpha.net.windows import WindowBudget, WindowLimit
 
 __all__ = ["RateBroker", "Use"]
+
+_LEFT, _LONGEST_BLOCK_MS = 2, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,14 @@ class Use:
     name: str
     limit: WindowLimit
     cost: int = 1
+
+
+@dataclass(slots=True)
+class _Room:
+    """What one process knows of a window: when messages were sent, the end of a cool-down."""
+
+    sent: list[int] = field(default_factory=list)
+    blocked_ms: int = 0
 
 
 class RateBroker:
@@ -63,6 +73,7 @@ class RateBroker:
         self._clock = clock
         self._limit = limit
         self._pause = pause
+        self._rooms: dict[str, _Room] = {}
 
     def take(
         self,
@@ -92,20 +103,34 @@ class RateBroker:
             if priority is not Priority.RISK:
                 raise
 
-    def take_now(self, priority: Priority, *, uses: Sequence[Use]) -> None:
-        """Count a message on a socket that is open: in its key's windows, or raise; never waits.
+    def may_go(self, priority: Priority, *, uses: Sequence[Use]) -> bool:
+        """Say whether a message may go this moment, by what this process knows; asks no file.
 
-        Raises
-        ------
-        VenueUnavailable
-            If a window has no room now, or the counts are kept on another machine.
-        StorageError
-            If another process counts this very moment, or the count cannot be kept.
+        It is to be counted by `went` once it has gone, which tells what the home's other programs
+        sent up to then; for what they sent since, two messages of a window are left. Where counts
+        are kept on another machine nothing goes this way.
         """
         if not isinstance(self._folder, Path):
-            raise VenueUnavailable("the rate budget is kept elsewhere; asking it takes time")
+            return False
+        now_ms = self._clock.now_ms()
         for use in uses:
-            self._window(use).take(priority, cost=use.cost, wait_at_most_s=0.0)
+            room = self._rooms.setdefault(use.name, _Room())
+            room.sent = [ts for ts in room.sent if abs(now_ms - ts) < use.limit.span_ms]
+            most = use.limit.share(priority) - _LEFT
+            is_blocked = 0 < room.blocked_ms - now_ms <= _LONGEST_BLOCK_MS
+            if is_blocked or len(room.sent) + use.cost > most:
+                return False
+        return True
+
+    def went(self, *, uses: Sequence[Use]) -> None:
+        """Count a message that has gone."""
+        for use in uses:
+            room = self._rooms.setdefault(use.name, _Room())
+            try:
+                room.sent, room.blocked_ms = self._window(use).count(cost=use.cost)
+            except StorageError:
+                # Nothing goes uncounted for long: what comes next asks the file first.
+                room.blocked_ms = self._clock.now_ms() + use.limit.span_ms
 
     def cool_down(self, host: str, until_ms: int, *, uses: Sequence[Use] = ()) -> None:
         """Note that the venue refuses more until a time: at those windows, or for the host.
@@ -117,6 +142,7 @@ class RateBroker:
         """
         try:
             for use in uses:
+                self._rooms.setdefault(use.name, _Room()).blocked_ms = until_ms
                 self._window(use).cool_down(until_ms)
             if not uses:
                 self._budget(host).cool_down(until_ms)

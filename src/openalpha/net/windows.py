@@ -80,8 +80,6 @@ class WindowBudget:
     def take(self, priority: Priority, *, cost: int = 1, wait_at_most_s: float = 10.0) -> None:
         """Take `cost` requests, waiting until the window has room for this class.
 
-        `wait_at_most_s` of 0 waits for nothing, not even for another process that counts.
-
         Raises
         ------
         VenueUnavailable
@@ -90,12 +88,26 @@ class WindowBudget:
             If the file cannot be kept.
         """
         waiting = Waiting(wait_at_most_s, _LONGEST_NAP_S, self._pause)
-        lock_s = lock_wait_s(priority) if wait_at_most_s else 0.0
+        wait_for_room(lambda: self._try(priority, cost), waiting, whose=self._name, decimals=1)
 
-        def attempt() -> float:
-            return self._try(priority, cost, lock_s=lock_s)
+    def count(self, *, cost: int) -> tuple[list[int], int]:
+        """Count requests that were sent already; waits for nobody who counts just now.
 
-        wait_for_room(attempt, waiting, whose=self._name, decimals=1)
+        Returns
+        -------
+        (list of int, int)
+            When requests of the window were sent, by whomever, and the end of a cool-down; UTC ms.
+
+        Raises
+        ------
+        StorageError
+            If the file cannot be kept, or another process holds it.
+        """
+        with self._records.change(self._kept, wait_at_most_s=0.0) as record:
+            stamps, blocked_ms = self._recent(record)
+            stamps = (stamps + [self._clock.now_ms()] * cost)[-self._limit.count :]
+            record[:] = [blocked_ms, *stamps]
+        return stamps, blocked_ms
 
     def cool_down(self, until_ms: int) -> None:
         """Let nobody use this window before `until_ms`: the venue says it is full."""
@@ -103,9 +115,9 @@ class WindowBudget:
             stamps, blocked_ms = self._recent(record)
             record[:] = [max(blocked_ms, until_ms), *stamps]
 
-    def _try(self, priority: Priority, cost: int, *, lock_s: float) -> float:
+    def _try(self, priority: Priority, cost: int) -> float:
         """Take the requests; return 0, or the seconds to wait before trying again."""
-        with self._records.change(self._kept, wait_at_most_s=lock_s) as record:
+        with self._records.change(self._kept, wait_at_most_s=lock_wait_s(priority)) as record:
             stamps, blocked_ms = self._recent(record)
             now_ms = self._clock.now_ms()
             wait_ms = max(0, blocked_ms - now_ms)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_FLOOR, Decimal, localcontext
+from decimal import ROUND_FLOOR, Context, Decimal
 from enum import IntEnum
 
 from openalpha.core.instruments import Instrument, InstrumentId, Kind
@@ -10,6 +10,9 @@ from openalpha.core.orders import Leg, Side
 from openalpha.core.reasons import Reason
 
 __all__ = ["AccountView", "MarketNow", "Stage", "Standing", "StrategyMoney", "SubBook", "floored"]
+
+_ONE = Decimal(1)
+_WIDE = Context(prec=60)
 
 
 class Stage(IntEnum):
@@ -60,13 +63,12 @@ class MarketNow:
     def worth(self, qty: Decimal, price: Decimal, *, decimals: int) -> Decimal:
         """Return the value of a quantity in the account's currency, rounded down to its unit."""
         rules = self.instrument
-        with localcontext() as context:
-            context.prec = 60
-            if rules.kind is Kind.INVERSE:
-                value = qty * rules.multiplier / price
-            else:
-                value = qty * price * rules.multiplier
-            return floored(value * self.settle_value, decimals)
+        times = _WIDE.multiply
+        if rules.kind is Kind.INVERSE:
+            value = _WIDE.divide(times(qty, rules.multiplier), price)
+        else:
+            value = times(times(qty, price), rules.multiplier)
+        return floored(times(value, self.settle_value), decimals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,4 @@ def floored(value: Decimal, decimals: int) -> Decimal:
     >>> floored(Decimal("1.239"), 2), floored(Decimal("-1.231"), 2)
     (Decimal('1.23'), Decimal('-1.24'))
     """
-    with localcontext() as context:
-        context.prec = 60
-        return value.quantize(Decimal(1).scaleb(-decimals), ROUND_FLOOR)
+    return value.quantize(_ONE.scaleb(-decimals), ROUND_FLOOR, _WIDE)

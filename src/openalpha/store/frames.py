@@ -61,6 +61,11 @@ class Frame:
     payload: bytes
 
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
+
 def canonical_json(content: object) -> bytes:
     """Return the one way a document is written: keys sorted, no blanks, numbers exact.
 
@@ -74,10 +79,7 @@ def canonical_json(content: object) -> bytes:
     >>> canonical_json({"b": 1, "a": "x"})
     b'{"a":"x","b":1}'
     """
-    text = json.dumps(
-        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode()
+    return _ENCODER.encode(content).encode()
 
 
 def packed_opening(number: int, first_seq: int, *, before_crc: int) -> tuple[bytes, int]:

@@ -14,6 +14,7 @@ import pytest
 from websockets.sync.server import serve
 
 from openalpha.core.clock import SystemClock
+from openalpha.core.errors import NotSent
 from openalpha.net import HttpTransport, RateBroker
 from openalpha.net import Request as HttpRequest
 from openalpha.net.budget import Priority
@@ -24,7 +25,7 @@ from openalpha.trading.orders.side import Request, RequestKind
 from openalpha.venue.bybit.answers import FateUnknown
 from openalpha.venue.bybit.channel import Call, Channel
 from openalpha.venue.bybit.limits import ADDRESS_LIMIT
-from openalpha.venue.bybit.trade_line import NotSent, TradeLine, TradeTerms
+from openalpha.venue.bybit.trade_line import LineRefused, TradeLine, TradeTerms
 from openalpha.venue.twin import Exchange, TwinSettings
 from tests.fakes.twin import BTC, Client, served
 
@@ -277,7 +278,7 @@ def test_each_answer_is_told_once_and_after_it_was_given_up_never(
 
 
 @pytest.mark.parametrize(
-    ("code", "found"), [(10005, NotSent), (10404, NotSent), (20006, FateUnknown)]
+    ("code", "found"), [(10005, LineRefused), (10404, LineRefused), (20006, FateUnknown)]
 )
 def test_a_line_that_is_not_logged_in_any_more_logs_in_anew(
     spoken: Callable[..., tuple[Server, TradeLine]], code: int, found: type
@@ -287,7 +288,7 @@ def test_a_line_that_is_not_logged_in_any_more_logs_in_anew(
     send(line, told)
     until(lambda: bool(told))
     assert type(told[0]) is found
-    if found is NotSent:
+    if found is LineRefused:
         until(lambda: server.logins == 2 and line.is_ready)
 
 

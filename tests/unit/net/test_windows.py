@@ -131,3 +131,38 @@ def test_where_the_count_cannot_be_kept_only_risk_goes(tmp_path: Path) -> None:
     made.cool_down(HOST, 2_000_000)
     with pytest.raises(StorageError, match="cannot be written"):
         made.take(HOST, Priority.ORDERS)
+
+
+def sent_at_once(broker: RateBroker, use: Use) -> int:
+    """How many messages of a socket go, one after the other, each counted once it went."""
+    count = 0
+    while broker.may_go(Priority.ORDERS, uses=(use,)):
+        broker.went(uses=(use,))
+        count += 1
+    return count
+
+
+def test_a_message_goes_before_it_is_counted_and_what_others_sent_shows(tmp_path: Path) -> None:
+    clock, use = ManualClock(1_000_000), Use("key-create", LIMIT)
+    limit = RateLimit(per_s=100, burst=100)
+    ours, other = (RateBroker(tmp_path, clock=clock, limit=limit) for _ in range(2))
+    assert sent_at_once(ours, use) == 7
+    clock.advance(1_001)
+    for _ in range(5):
+        other.take(HOST, Priority.ORDERS, uses=(use,))
+    assert sent_at_once(ours, use) == 2, "the first message tells what the other sent"
+    assert taken_at_once(window(tmp_path, clock), Priority.ORDERS) == 2, "both are counted"
+
+
+def test_no_message_goes_while_the_venue_or_the_file_says_no(tmp_path: Path) -> None:
+    clock, use = ManualClock(1_000_000), Use("key-create", LIMIT)
+    limit = RateLimit(per_s=100, burst=100)
+    broker = RateBroker(tmp_path, clock=clock, limit=limit)
+    broker.cool_down(HOST, clock.now_ms() + 500, uses=(use,))
+    assert not broker.may_go(Priority.ORDERS, uses=(use,))
+    clock.advance(501)
+    assert broker.may_go(Priority.ORDERS, uses=(use,))
+    (tmp_path / "window-key-create.json").unlink()
+    (tmp_path / "window-key-create.json").mkdir()
+    broker.went(uses=(use,))
+    assert not broker.may_go(Priority.ORDERS, uses=(use,))

@@ -148,6 +148,7 @@ class Executor:
             done(self._told(turn, sent_ms, found))
 
         line.send(call, stamp_ms=stamp_ms, window_ms=self._channel.window_ms, done=hear)
+        self._channel.went(call)
         return True
 
     def _told(self, turn: _Turn, sent_ms: int, act: Callable[[], _Found]) -> bytes:

@@ -11,6 +11,7 @@ import hashlib
 import re
 from base64 import b32encode
 from dataclasses import dataclass
+from functools import cache
 
 from openalpha.core.errors import OrderError
 from openalpha.core.instruments import InstrumentId
@@ -21,6 +22,8 @@ LONGEST = 36
 """Characters the venue takes."""
 
 _TAG, _HASH, _MOST_ATTEMPTS = 8, 22, 999
+_HASHED = 15
+"""Bytes of the digest that its characters are made of: five bits each."""
 _SHAPE = re.compile(r"([a-zA-Z0-9_]{1,8})-([a-z2-7]{22})-(\d{1,3})")
 
 
@@ -59,7 +62,7 @@ def link_id(cause: Cause, *, attempt: int = 0) -> str:
     parts = (cause.run_id, cause.strategy, str(cause.decision_seq), cause.instrument, cause.leg)
     # Lengths are part of it: no two causes are written alike.
     text = "".join(f"{len(part)}:{part}" for part in parts)
-    digest = b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:_HASH]
+    digest = b32encode(hashlib.sha256(text.encode()).digest()[:_HASHED]).decode().lower()[:_HASH]
     return _joined(tag_of(cause.strategy), digest, attempt)
 
 
@@ -99,6 +102,7 @@ def is_ours(used: str) -> bool:
     return _SHAPE.fullmatch(used) is not None
 
 
+@cache
 def tag_of(strategy: str) -> str:
     """Return the part of the ids that names the strategy.
 

@@ -1,13 +1,13 @@
 """Rows of a market as payloads of the tape, and back."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openalpha.engine.rows import BarUnits, Prices, Row
 from openalpha.store.run_log import canonical_json
 
-__all__ = ["is_warm", "row_of", "row_payload", "warm_payload", "warm_rows"]
+__all__ = ["is_warm", "row_in", "row_of", "row_payload", "warm_payload", "warm_rows"]
 
 
 def row_payload(row: Row) -> bytes:
@@ -30,7 +30,11 @@ def row_payload(row: Row) -> bytes:
 
 def row_of(payload: bytes) -> Row:
     """Return the row that `row_payload` wrote."""
-    content = json.loads(payload)
+    return row_in(json.loads(payload))
+
+
+def row_in(content: Mapping[str, Any]) -> Row:
+    """Return the row of a payload that was read already."""
     return Row(
         content["ts"],
         tuple(_bar(values) for values in content["bars"]),

@@ -25,7 +25,8 @@ class Inbox:
     def __init__(self) -> None:
         self._items: queue.SimpleQueue[_Item | BaseException] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._news = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
+        self._has_news = False
 
     def put(self, kind: FrameKind, payload: bytes) -> None:
         """Leave an input."""
@@ -43,7 +44,7 @@ class Inbox:
         if loop is not None:
             # A loop that is over is told nothing.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._news.set)
+                loop.call_soon_threadsafe(self._rouse)
 
     def take(self) -> list[_Item]:
         """Return what came since, oldest first.
@@ -63,9 +64,18 @@ class Inbox:
 
     async def wait(self, at_most_s: float) -> None:
         """Return once there is news since the last wait, or after a while."""
-        self._loop = asyncio.get_running_loop()
-        if self._items.empty():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(at_most_s):
-                    await self._news.wait()
-        self._news.clear()
+        self._loop = loop = asyncio.get_running_loop()
+        if self._items.empty() and not self._has_news:
+            self._waiter = loop.create_future()
+            timer = loop.call_later(at_most_s, self._rouse)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+        self._has_news = False
+
+    def _rouse(self) -> None:
+        self._has_news = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -16,7 +16,7 @@ from openalpha.trading.bybit.side import BybitSide
 from openalpha.trading.orders.side import AccountState, Incident, Input, RequestKind
 from openalpha.trading.paper.desk import Mode
 from openalpha.trading.paper.subbooks import part_of
-from openalpha.trading.run.feed_rows import row_of
+from openalpha.trading.run.feed_rows import row_in, row_of
 from openalpha.trading.run.plan import RunPlan
 from openalpha.trading.venue.allocating import VenueAllocation
 from openalpha.trading.venue.books import MANUAL, open_manual_book, open_venue_book, stands
@@ -108,7 +108,7 @@ class VenueDesk:
         elif item.kind is FrameKind.FEED and "curves" in content:
             self.worked.learn(content)
         elif item.kind is FrameKind.FEED and "bars" in content:
-            self._lead(work, row_of(item.payload))
+            self._lead(work, row_in(content))
         elif item.kind is FrameKind.HEALTH and content.get("what") == "instrument":
             self._halted(work, content, item.ts_ms)
         elif item.kind is FrameKind.COMMAND:

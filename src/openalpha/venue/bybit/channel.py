@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from openalpha.core.clock import Clock
-from openalpha.core.errors import InputError, NotSent, StorageError, VenueUnavailable
+from openalpha.core.errors import InputError, NotSent, VenueUnavailable
 from openalpha.net import (
     Offset,
     Patience,
@@ -222,11 +222,14 @@ class Channel:
             return None
         if self._broker is not None:
             priority = self._priority if call.priority is None else call.priority
-            try:
-                self._broker.take_now(priority, uses=self._uses(call))
-            except (VenueUnavailable, StorageError):
+            if not self._broker.may_go(priority, uses=self._uses(call)):
                 return None
         return now_ms + self._offset.offset_ms
+
+    def went(self, call: Call) -> None:
+        """Count a call that `leave` was given and that has gone."""
+        if self._broker is not None:
+            self._broker.went(uses=self._uses(call))
 
     def busy(self, call: Call, error: NotNow) -> None:
         """Note that the venue, asked by another way than this, refused a call as one too many."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openalpha.core.clock import Clock
-from openalpha.core.errors import OpenAlphaError, VenueUnavailable
+from openalpha.core.errors import NotSent, OpenAlphaError, VenueUnavailable
 from openalpha.net.socket_line import LineTerms, SocketLine
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.venue.bybit.answers import (
@@ -32,7 +32,7 @@ from openalpha.venue.bybit.signing import Signer
 if TYPE_CHECKING:
     from openalpha.net.socket_connection import SocketConnection
 
-__all__ = ["Done", "NotSent", "TradeLine", "TradeTerms"]
+__all__ = ["Done", "LineRefused", "TradeLine", "TradeTerms"]
 
 _ORDERS = ("create", "amend", "cancel", "create-batch", "amend-batch", "cancel-batch")
 _OPS = {f"/v5/order/{name}": f"order.{name}" for name in _ORDERS}
@@ -45,12 +45,12 @@ _LINE_REFUSED = frozenset({10003, 10004, 10005, 10019, 10404, 20001})
 _TWICE = 20006
 
 
-class NotSent(VenueUnavailable):
+class LineRefused(VenueUnavailable):
     """The order was not carried out, for a reason that another way need not have."""
 
 
 Done = Callable[[Answer | OpenAlphaError], object]
-"""Told once what became of a call: its answer, or `BybitRefused`, `FateUnknown` or `NotSent`."""
+"""Told once what became of a call: its answer, or why there is none (as REST says it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class TradeLine:
             return FateUnknown("the trade socket was given one message twice")
         if refused.code in _LINE_REFUSED:
             self._distrust()
-            return NotSent(refused.message)
+            return LineRefused(refused.message)
         return refused
 
     def _tell(self, name: str, result: Answer | OpenAlphaError) -> None:
