@@ -24,7 +24,8 @@ from benchmarks.rows import Bench, Line
 
 TICKS, BARS, IDLE_S, TOLD_AFTER_S = 300, 5_000, 20.0, 0.3
 MINUTE_MS = 60_000
-SCRIPT = "benchmarks.trading"
+SCRIPT, BARS_PAYLOAD = "benchmarks.trading", b'{"bars"'
+STAGES = ("read", "woken", "decided", "left")
 EVENTS = Path(__file__).with_name("event_turns.py")
 
 
@@ -38,7 +39,8 @@ def trading_rows(bench: Bench) -> Iterator[Line]:
         found = _measured(bench, strategy, params)
         sync = f"sync beside it {found['sync_ms']:.2f} ms"
         cpu = f"{found['cpu_ms']:.2f} ms of processor in the loop"
-        note = f"{found['orders']} orders after {BARS:,} bars; {sync}; {cpu}"
+        parts = ", ".join(f"{name} {found[f'{name}_ms']:.2f}" for name in STAGES)
+        note = f"{found['orders']} orders after {BARS:,} bars; {sync}; {cpu}; {parts} ms"
         for name, must in (("p50", 0.5), ("p99", 2.0)):
             yield Line(
                 f"tick to order {Path(strategy).stem}: {name}",
@@ -164,21 +166,21 @@ def _tick() -> None:
 
 
 class Wire:
-    """Notes when the bytes of an order have left, and how long syncs took."""
+    """Notes when the bytes of an order have left, how long syncs took, and the way in between."""
 
     def __init__(self) -> None:
         from httpcore._backends import sync
 
         from openalpha.net.socket_line import SocketLine
         from openalpha.store.run_log import RunLog
-        from openalpha.trading.venue.driver import VenueDriver
 
         self.left: list[float] = []
         self.used: list[float] = []
         self.synced: list[tuple[float, float]] = []
+        self.at: dict[str, float] = {}
         self.taken = 0.0
         write, send, log_sync = sync.SyncStream.write, SocketLine.send, RunLog.sync
-        take = VenueDriver.take
+        self._note_the_way()
 
         def noted(stream: Any, buffer: bytes, **bound: float | None) -> None:
             write(stream, buffer, **bound)
@@ -198,15 +200,36 @@ class Wire:
             self.synced.append((begun, time.perf_counter()))
             self.taken += time.thread_time() - used
 
-        def taking(driver: Any, kind: Any, payload: bytes) -> Any:
-            if payload.startswith(b'{"bars"'):
-                self.taken = time.thread_time()
-            return take(driver, kind, payload)
-
         setattr(sync.SyncStream, "write", noted)  # noqa: B010 - a method is put in its place
         setattr(SocketLine, "send", noted_too)  # noqa: B010
         setattr(RunLog, "sync", timed)  # noqa: B010
+
+    def _note_the_way(self) -> None:
+        from openalpha.net.socket_line import SocketLine
+        from openalpha.trading.venue.desk import VenueDesk
+        from openalpha.trading.venue.driver import VenueDriver
+
+        hear, take, apply = SocketLine._hear, VenueDriver.take, VenueDesk.apply
+
+        def hearing(line: Any, text: str) -> None:
+            if '"kline' in text:
+                self.at["read"] = time.perf_counter()
+            hear(line, text)
+
+        def taking(driver: Any, kind: Any, payload: bytes) -> Any:
+            if payload.startswith(BARS_PAYLOAD):
+                self.at["woken"], self.taken = time.perf_counter(), time.thread_time()
+            return take(driver, kind, payload)
+
+        def applying(desk: Any, seq: int, item: Any) -> Any:
+            outcome = apply(desk, seq, item)
+            if item.payload.startswith(BARS_PAYLOAD):
+                self.at["decided"] = time.perf_counter()
+            return outcome
+
         setattr(VenueDriver, "take", taking)  # noqa: B010
+        setattr(VenueDesk, "apply", applying)  # noqa: B010
+        setattr(SocketLine, "_hear", hearing)  # noqa: B010
 
 
 def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dict[str, float]:
@@ -280,6 +303,7 @@ async def _story(
     leading = asyncio.create_task(driver.lead())
     took: list[float] = []
     syncs: list[float] = []
+    stages: dict[str, list[float]] = {name: [] for name in STAGES}
     while not driver.desk.side.is_recovered:
         await asyncio.sleep(0.05)
     for number in range(ticks):
@@ -295,6 +319,10 @@ async def _story(
             sync = sum(end - start for start, end in wire.synced if begun <= start and end <= left)
             took.append((left - begun - sync) * 1e3)
             syncs.append(sync * 1e3)
+            # The sync lies between the decision and the bytes.
+            ends = [begun, *(wire.at[name] for name in STAGES[:-1]), left - sync]
+            for name, start, end in zip(STAGES, ends, ends[1:], strict=False):
+                stages[name].append((end - start) * 1e3)
     rest = (time.process_time(), time.monotonic())
     await asyncio.sleep(IDLE_S)
     share = (time.process_time() - rest[0]) / (time.monotonic() - rest[1])
@@ -307,6 +335,7 @@ async def _story(
         "p50": median(took),
         "p99": took[int(len(took) * 0.99)],
         "sync_ms": median(syncs),
+        **{f"{name}_ms": median(values) for name, values in stages.items()},
         "cpu_ms": median(wire.used) * 1e3 if wire.used else 0.0,
         "idle_share": share,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -4,7 +4,7 @@ A value v with n decimals is held as the integer v × 10^n: prices in price unit
 in quantity units (10^-q), cash in cash units (10^-c). Every function here is exact.
 """
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 from openalpha.core.errors import DataError
 
@@ -23,6 +23,8 @@ BOUND = 2**62
 """Every product of a price and a quantity must stay below this."""
 
 MAX_DECIMALS = 12
+
+_WIDE = Context(prec=60)
 
 
 def decimals_of(value: Decimal) -> int:
@@ -60,11 +62,9 @@ def to_units(value: Decimal | str | int, decimals: int) -> int:
     """
     assert not isinstance(value, float), "exact values only"
     assert 0 <= decimals <= MAX_DECIMALS
-    with localcontext() as context:
-        context.prec = 60
-        scaled = Decimal(value).scaleb(decimals)
-        if scaled != scaled.to_integral_value():
-            raise DataError(f"{value} has more than {decimals} decimals")
+    scaled = Decimal(value).scaleb(decimals, _WIDE)
+    if scaled != scaled.to_integral_value(context=_WIDE):
+        raise DataError(f"{value} has more than {decimals} decimals")
     units = int(scaled)
     if abs(units) >= BOUND:
         raise DataError(f"{value} is too large to hold with {decimals} decimals")
@@ -79,9 +79,7 @@ def from_units(units: int, decimals: int) -> Decimal:
     >>> from_units(550, 4)
     Decimal('0.0550')
     """
-    with localcontext() as context:
-        context.prec = 60
-        return Decimal(int(units)).scaleb(-decimals)
+    return Decimal(int(units)).scaleb(-decimals, _WIDE)
 
 
 def round_to_tick(value: Decimal, tick_size: Decimal, *, up: bool | None = None) -> Decimal:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from websockets.exceptions import WebSocketException
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection
 
@@ -54,6 +55,14 @@ class SocketConnection(ClientConnection):
             while not self._texts.empty():
                 on_text(self._texts.get_nowait())
             self._on_text = on_text
+
+    def try_to_send(self, text: str) -> bool:
+        """Send a message; False where the connection is over or takes nothing in time."""
+        try:
+            self.send(text)
+        except (WebSocketException, OSError):
+            return False
+        return True
 
     def process_event(self, event: Any) -> None:
         """Take what the protocol read; called by the library in its reading thread."""

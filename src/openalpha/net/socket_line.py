@@ -96,17 +96,13 @@ class SocketLine:
 
         Any thread may call it; bounded in time. False does not say that nothing of it arrived.
         """
-        from websockets.exceptions import WebSocketException
-
         socket = self._socket
         if socket is None:
             return False
-        try:
-            socket.send(text)
-        except (WebSocketException, OSError):
+        is_sent = socket.try_to_send(text)
+        if not is_sent:
             self.reopen()
-            return False
-        return True
+        return is_sent
 
     def close(self) -> None:
         """Hang up and end the thread; safe to repeat."""
@@ -123,7 +119,6 @@ class SocketLine:
 
         wait_s = self._terms.first_wait_s
         while not self._over.is_set():
-            is_up = False
             try:
                 # Our own pings, as the venue wants them; compression costs more than it saves.
                 with connect(
@@ -135,21 +130,25 @@ class SocketLine:
                     create_connection=SocketConnection,
                 ) as socket:
                     assert isinstance(socket, SocketConnection)
-                    is_up = self._greet(socket)
-                    if is_up:
-                        self.opened += 1
-                        self._socket, self._is_to_reopen = socket, False
-                        self._on_change(True)
+                    if self._greet(socket):
                         wait_s = self._terms.first_wait_s
-                        self._listen(socket)
+                        self._be_up(socket)
             except (WebSocketException, OSError, TimeoutError):
                 pass
-            self._socket = None
-            if is_up:
-                self._on_change(False)
             # Not all at once after an outage.
             self._over.wait(wait_s * random.uniform(0.5, 1.0))
             wait_s = min(wait_s * 2, self._terms.longest_wait_s)
+
+    def _be_up(self, socket: "SocketConnection") -> None:
+        self.opened += 1
+        self._socket, self._is_to_reopen = socket, False
+        self._on_change(True)
+        try:
+            self._listen(socket)
+        finally:
+            # Said before it is hung up: a line that is dead takes its time over that.
+            self._socket = None
+            self._on_change(False)
 
     def _listen(self, socket: "SocketConnection") -> None:
         """Hear until it is cut, mute or not wanted any more."""

@@ -212,6 +212,8 @@ class Server:
             if message["op"] == "auth":
                 self.logins += 1
                 socket.send(json.dumps({"op": "auth", "retCode": 0, "connId": "c"}))
+            elif message["op"] == "ping":
+                socket.send(json.dumps({"op": "pong", "retCode": 0}))
             elif message["op"].startswith("order"):
                 self.heard.append(message)
                 for reply in self._replies.pop(0)(message):

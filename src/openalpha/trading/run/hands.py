@@ -90,9 +90,10 @@ class Hands:
     def give(self, request: Request) -> None:
         """Let a request be carried out as soon as its turn comes."""
         is_write = request.kind in _WRITES
+        like = b"" if is_write else _likeness(request)
         with self._change:
             self._count += 1
-            job = _Job(request, self._count, is_write, _symbols(request), _likeness(request))
+            job = _Job(request, self._count, is_write, _symbols(request), like)
             self._jobs.append(job)
             # Held as begun while it is tried: no hand takes it meanwhile.
             is_tried = is_write and not self._is_over and not self._must_wait(job)

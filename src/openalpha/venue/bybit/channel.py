@@ -134,7 +134,7 @@ class Channel:
             self.url, self._api_key, self._signer = key, "", None
         else:
             self.url, self._api_key, self._signer = key.url, key.api_key, Signer(key)
-        self.host = host_of(self.url)
+        self.host, self._mark = host_of(self.url), mark_of(self._api_key)
 
     def call(self, call: Call) -> Answer:
         """Return the venue's answer.
@@ -295,8 +295,7 @@ class Channel:
         if call.is_public:
             return ()
         category = str(call.params.get("category") or "")
-        mark = mark_of(self._api_key)
-        return (use_of(call.path, category=category, mark=mark, cost=call.cost),)
+        return (use_of(call.path, category=category, mark=self._mark, cost=call.cost),)
 
     def _cool_down(self, error: NotNow, uses: tuple[Use, ...]) -> None:
         if self._broker is None:

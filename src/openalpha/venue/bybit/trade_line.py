@@ -44,6 +44,8 @@ _MOST_UNANSWERED_BYTES = 8_192
 _LINE_REFUSED = frozenset({10003, 10004, 10005, 10019, 10404, 20001})
 _TWICE = 20006
 
+_WRITTEN = json.JSONEncoder(separators=(",", ":"))
+
 
 class LineRefused(VenueUnavailable):
     """The order was not carried out, for a reason that another way need not have."""
@@ -116,9 +118,7 @@ class TradeLine:
 
     def close(self) -> None:
         """Hang up; what has no answer yet is of unknown fate. Safe to repeat."""
-        self._is_up = False
         self._line.close()
-        self._lose("was closed")
 
     @property
     def is_ready(self) -> bool:
@@ -156,7 +156,7 @@ class TradeLine:
             "op": _OPS[call.path],
             "args": [params],
         }
-        text = json.dumps(message, separators=(",", ":"))
+        text = _WRITTEN.encode(message)
         with self._lock:
             is_up = self._is_up
             if is_up:
@@ -211,29 +211,27 @@ class TradeLine:
         with self._lock:
             self._is_up = is_up
         if not is_up:
-            self._lose("was cut")
+            self._lose()
 
     def _look(self) -> None:
-        """Give up what was not answered in time; the line is opened anew."""
+        """Open the line anew where an answer is late: what is out is then of unknown fate."""
         late_s = time.monotonic() - self._terms.answer_s
         with self._lock:
-            late = [name for name, sent in self._out.items() if sent.sent_s < late_s]
-        if late:
+            is_late = any(sent.sent_s < late_s for sent in self._out.values())
+        if is_late:
             self._distrust()
-        for name in late:
-            words = f"the trade socket gave no answer within {self._terms.answer_s:g} s"
-            self._tell(name, FateUnknown(words))
 
     def _distrust(self) -> None:
         with self._lock:
             self._is_up = False
         self._line.reopen()
 
-    def _lose(self, how: str) -> None:
+    def _lose(self) -> None:
         with self._lock:
             names = list(self._out)
         for name in names:
-            self._tell(name, FateUnknown(f"the trade socket {how} before the answer came"))
+            words = "the trade socket was cut, or gave no answer in time"
+            self._tell(name, FateUnknown(words))
 
 
 def _message(text: str) -> Mapping[str, Any]:
