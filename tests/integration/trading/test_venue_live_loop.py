@@ -37,7 +37,7 @@ from tests.fakes.twin import BTC, Client, admin, quote, served
 
 MINUTE_MS = 60_000
 COINS = {"linear": ("USDT",)}
-QUICK: Any = {"clock": SystemClock(), "terms": TradeTerms(answer_s=1.0, slow_s=0.3)}
+QUICK: Any = {"clock": SystemClock(), "terms": TradeTerms(answer_s=3.0, slow_s=1.0)}
 DECIMALS = instrument_for("bybit_linear:BTCUSDT").price_decimals
 GRID = Asked("grid", {"step_pct": 0.1, "rungs": 3, "share_pct": 1})
 UP, DOWN = (0, 100, 200, 300), (200, 0, -200, -400, -600)
