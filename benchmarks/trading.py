@@ -216,14 +216,14 @@ class Wire:
                 self.at["read"] = time.perf_counter()
             hear(line, text)
 
-        def taking(driver: Any, kind: Any, payload: bytes) -> Any:
-            if payload.startswith(BARS_PAYLOAD):
+        def taking(driver: Any, *given: Any) -> Any:
+            if given[1].startswith(BARS_PAYLOAD):
                 self.at["woken"], self.taken = time.perf_counter(), time.thread_time()
-            return take(driver, kind, payload)
+            return take(driver, *given)
 
-        def applying(desk: Any, seq: int, item: Any) -> Any:
-            outcome = apply(desk, seq, item)
-            if item.payload.startswith(BARS_PAYLOAD):
+        def applying(desk: Any, *given: Any) -> Any:
+            outcome = apply(desk, *given)
+            if given[1].payload.startswith(BARS_PAYLOAD):
                 self.at["decided"] = time.perf_counter()
             return outcome
 
