@@ -140,6 +140,7 @@ def test_its_replies_are_those_of_calls(way: Line) -> None:
             theirs.items,
         )
         assert [set(row) for row in ours.rows] == [set(row) for row in theirs.rows]
+    assert [code == 0 for code, _ in ours.items] == [True, False]
 
 
 @pytest.mark.parametrize("way", [IMPATIENT], indirect=True)
