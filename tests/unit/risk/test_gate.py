@@ -203,10 +203,10 @@ def test_a_strategy_that_lost_its_share_opens_nothing_and_others_go_on() -> None
 
 def test_a_piece_counts_as_no_order_of_the_day_and_may_be_small() -> None:
     strict = gate(min_order=Decimal(200), max_trades_per_day=1)
-    pieces = [strict.judge(buy("1"), view(), is_piece=True) for _ in range(3)]
+    pieces = [strict.judge(buy("1"), view(), is_part=True) for _ in range(3)]
     assert all(isinstance(one, ApprovedIntent) for one in pieces)
     assert said([strict.judge(buy("1"), view())]) == [Reason.RISK_REFUSED]
-    large = gate(max_order=Decimal(200)).judge(buy("5"), view(), is_piece=True)
+    large = gate(max_order=Decimal(200)).judge(buy("5"), view(), is_part=True)
     assert said([large]) == [Reason.RISK_REFUSED]
 
 
