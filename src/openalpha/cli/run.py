@@ -295,6 +295,8 @@ def _begun(
         handling=Handling(groups.allocation, groups.execution),
     )
     screen.remark(f"Run {folder.id} begins; its log and tables are in {folder.path}")
+    if groups.execution.algorithm != "none":
+        screen.remark("paper fills every entry whole: execution.algorithm is for a venue")
     return folder
 
 
