@@ -1,8 +1,10 @@
 """Days on end on the virtual clock, with faults: does anything grow, and does anything stay open?
 
 The loop of the product on its own log and ledger on the machine's disk, an exchange behind a pipe,
-and no wall clock between them. Each day some faults strike, now and then the trader dies and a new
-one starts, in the same process: so what a death leaves in memory counts too.
+and no wall clock between them. Each day some faults strike. On the first days the trader dies each
+night and a new one starts, in the same process; then one lives on, and memory is looked at: what
+grows in one life is what counts, a process that ends takes its memory along. It dies once more when
+all the days are behind it.
 """
 
 import asyncio
@@ -53,11 +55,8 @@ STRATEGIES = ("ma_cross", "rsi_reversion", "momentum")
 PRICES = {"BTCUSDT": 60_000, "ETHUSDT": 3_000, "SOLUSDT": 150}
 FRAME_MS = 15 * MINUTE_MS
 _WARM_DAYS = 5
-"""Before memory is looked at: what is loaded once is loaded, caches fill."""
-_FIRST_DEATH = 2
-"""Day on which the trader dies in any case: what a start loads once is loaded by then."""
+"""Before memory is looked at: what is loaded once is loaded, caches fill, the trader dies."""
 _FAULTS = ("drop_before", "drop_after", "duplicate", "truncate", "http_500", "busy_after")
-_DIES = 0.4
 _MOST_STARTS = 20
 
 
@@ -232,6 +231,12 @@ class _Run:
             return driver
         raise AssertionError(f"the trader did not start in {_MOST_STARTS} tries")
 
+    def die_and_start(self, ledger: Ledger) -> int:
+        """End the process and start another; returns how many ended."""
+        self.die()
+        self.start(ledger)
+        return 1
+
     def die(self) -> None:
         """End the process: nothing is said, nothing is written down."""
         if self.driver is not None and self.driver._log is not None:
@@ -262,13 +267,13 @@ def soak(home: Path, *, seed: int, days: int) -> SoakReport:
         began_ms = run.start(ledger).clock.now_ms()
         for number in range(1, days + 1):
             report.struck += _strike(exchange, draw)
-            if draw.random() < _DIES or number == _FIRST_DEATH:
-                run.die()
-                report.deaths += 1
-                run.start(ledger)
+            if 1 < number <= _WARM_DAYS:
+                report.deaths += run.die_and_start(ledger)
             _lead_until(run, ledger, began_ms + number * DAY_MS, report)
             report.days.append(_day(run))
         exchange.strike([])
+        # Once more, with all of its days behind it.
+        report.deaths += run.die_and_start(ledger)
         _lead_until(run, ledger, 1 << 62, report)
     report.executions = sum(book.fills for book in _driver(run).desk.books)
     report.faults += _judged(run)
@@ -299,9 +304,7 @@ def _lead_until(run: _Run, ledger: Ledger, until_ms: int, report: SoakReport) ->
         try:
             asyncio.run(_turns(driver, until_ms))
         except OpenAlphaError:
-            run.die()
-            report.deaths += 1
-            run.start(ledger)
+            report.deaths += run.die_and_start(ledger)
             continue
         return
 
