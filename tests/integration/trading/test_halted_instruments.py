@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from openalpha.core.errors import InputError
 from openalpha.store.run_log import FrameKind, canonical_json, read
 from openalpha.trading.analysis.replay import replay
 from openalpha.trading.run.commands import Command
@@ -17,7 +18,7 @@ from tests.fakes.live_runs import books
 from tests.fakes.twin import admin
 from tests.integration.trading.test_venue_runs import Place, held, placed
 
-DAY_MS = 86_400_000
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 BTC_ID = "bybit_linear:BTCUSDT"
 
 
@@ -66,6 +67,46 @@ def test_what_is_to_be_delisted_is_closed_and_not_opened_again(place: Place, hom
     assert replay(folder).is_same
 
 
+def test_a_delisting_that_the_exchange_announces_is_met_by_the_run_itself(
+    place: Place, home: Path
+) -> None:
+    folder = place.begun(60 * 30)
+    with books(home) as ledger:
+        driver = place.driver(folder, ledger)
+        until_held(driver, place)
+        moment_ms = driver.clock.now_ms() + DAY_MS // 2
+        admin(place.exchange, "/twin/instrument", symbol="BTCUSDT", delivery_ms=moment_ms)
+        ends_ms = driver.clock.now_ms() + 2 * HOUR_MS
+        while held(place) and driver.clock.now_ms() < ends_ms:
+            driver.turns.step()
+        assert held(place) == 0, "closed within the hour in which it is looked"
+        assert "instrument_halted" in [one.code for one in driver.desk.incidents]
+        driver.command(Command("STOP", "enough"))
+        asyncio.run(driver.lead())
+    assert replay(folder).is_same
+
+
+def test_a_run_goes_on_although_its_instrument_is_not_traded_now(place: Place, home: Path) -> None:
+    folder = place.begun(40)
+    driver = place.driver(folder, None)
+    until_held(driver, place)
+    driver._log.close()  # killed
+    admin(place.exchange, "/twin/instrument", symbol="BTCUSDT", status="Maintenance")
+    with pytest.raises(InputError, match="not traded now: the venue says Maintenance"):
+        place.driver(place.begun(40), None)
+    again = place.driver(folder, None)
+    again.start()
+    again.turns.step()
+    assert again.desk.halts.is_halted(BTC_ID)
+    again._log.close()
+    admin(place.exchange, "/twin/instrument", symbol="BTCUSDT", status="Trading")
+    third = place.driver(folder, None)
+    third.start()
+    third.turns.step()
+    assert not third.desk.halts.is_halted(BTC_ID), "what ended while it was away is heard, too"
+    assert held(place)
+
+
 def test_a_delisting_far_off_lets_the_position_be(place: Place, home: Path) -> None:
     folder = place.begun(40)
     with books(home) as ledger:
@@ -111,11 +152,12 @@ def test_what_each_status_means(
     status: str, delivery_ms: int, is_halted: bool, must_close: bool, words: str
 ) -> None:
     halts = Halts()
-    halts.hear({"id": BTC_ID, "status": "Maintenance", "delivery_ms": 0})
+    halts.hear({"id": BTC_ID, "status": "PreLaunch", "delivery_ms": 0})
     content = {"id": BTC_ID, "status": status, "delivery_ms": delivery_ms}
     assert words in halts.hear(content)
     assert halts.is_halted(BTC_ID) is is_halted
     assert halts.must_close(BTC_ID, DAY_MS // 2) is must_close
+    assert halts.hear(content) == "", "said once"
     again = Halts()
     again.restore(halts.state())
     assert again.state() == halts.state()

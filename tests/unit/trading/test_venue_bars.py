@@ -1,5 +1,7 @@
 """What was missed is asked for page by page: in order, none left out, and never without a bound."""
 
+import json
+
 import pytest
 
 from openalpha.core.clock import ManualClock
@@ -8,7 +10,7 @@ from openalpha.trading.feeds import venue_market
 from openalpha.trading.feeds.venue_market import Bars
 from openalpha.venue.twin import Exchange, TwinSettings
 from tests.fakes.bybit import URL, wire
-from tests.fakes.twin import BTC, START_MS
+from tests.fakes.twin import BTC, START_MS, admin
 
 MINUTE_MS = 60_000
 LAST_MS = START_MS // MINUTE_MS * MINUTE_MS - MINUTE_MS
@@ -71,7 +73,12 @@ def test_settlements_beyond_one_answer_are_asked_for(exchange: Exchange, bars: B
 def test_an_instrument_that_is_not_listed_any_more_is_closed(exchange: Exchange) -> None:
     channel = wire(exchange, URL)[0].channel
     items = [instrument_for(f"bybit_linear:{name}") for name in ("BTCUSDT", "ETHUSDT")]
-    assert Bars(channel, items, MINUTE_MS).statuses() == {
-        "bybit_linear:BTCUSDT": ("Trading", 0),
-        "bybit_linear:ETHUSDT": ("Closed", 0),
-    }
+    bars = Bars(channel, items, MINUTE_MS)
+    assert [json.loads(payload) for payload in bars.news()] == [
+        {"what": "instrument", "id": f"bybit_linear:{name}", "status": status, "delivery_ms": 0}
+        for name, status in (("BTCUSDT", "Trading"), ("ETHUSDT", "Closed"))
+    ]
+    assert bars.news() == [], "each change once"
+    admin(exchange, "/twin/instrument", symbol="BTCUSDT", delivery_ms=START_MS + 1_000)
+    (news,) = (json.loads(payload) for payload in bars.news())
+    assert (news["status"], news["delivery_ms"]) == ("Trading", START_MS + 1_000)

@@ -21,7 +21,6 @@ __all__ = ["LiveBars"]
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 5.0
 _STATUS_EVERY_S = 30.0
-_NORMAL = ("Trading", 0)
 
 
 class LiveBars:
@@ -71,7 +70,6 @@ class LiveBars:
         self._answered_ms = -1
         self._wanted: tuple[int, int] | None = None
         self._notes: list[tuple[FrameKind, bytes]] = []
-        self._statuses: dict[str, tuple[str, int]] = {}
         self._is_over = False
         self._lines = [self._line(url, category) for category in sorted(self._categories())]
         self._threads = [
@@ -214,24 +212,14 @@ class LiveBars:
                 self._lock.wait_for(lambda: self._is_over, timeout=wait_s)
 
     def look_at_statuses(self) -> None:
-        """Ask how the instruments stand, and say which are called something else than before."""
+        """Ask how the instruments stand, and say which stand otherwise than before."""
         try:
-            found = self._asked.statuses()
+            news = self._asked.news()
         except OpenAlphaError:
             return
         with self._lock:
-            for name, (status, delivery_ms) in found.items():
-                if self._statuses.get(name, _NORMAL) != (status, delivery_ms):
-                    content = {
-                        "what": "instrument",
-                        "id": name,
-                        "status": status,
-                        "delivery_ms": delivery_ms,
-                    }
-                    self._notes.append((FrameKind.HEALTH, canonical_json(content)))
-                self._statuses[name] = (status, delivery_ms)
-            has_news = bool(self._notes)
-        if has_news:
+            self._notes += [(FrameKind.HEALTH, payload) for payload in news]
+        if news:
             self.woken()
 
     def _watch(self) -> None:

@@ -9,10 +9,11 @@ from typing import Protocol
 
 from openalpha.core.clock import DAY_MS, MINUTE_MS, SystemClock, timeframe_name
 from openalpha.core.errors import InputError, NotSent, VenueUnavailable
-from openalpha.core.instruments import Instrument
+from openalpha.core.instruments import Instrument, InstrumentId
 from openalpha.core.units import to_units
 from openalpha.engine.rows import BarUnits, Row
 from openalpha.net import Request, Transport
+from openalpha.store.frames import canonical_json
 from openalpha.venue.bybit.answers import NO_SUCH_SYMBOL, BybitRefused
 from openalpha.venue.bybit.channel import Call, Channel
 from openalpha.venue.bybit.reading import text, whole
@@ -144,6 +145,7 @@ class Bars:
         self._channel, self._instruments = channel, instruments
         self.timeframe_ms = timeframe_ms
         self._interval = interval_name(timeframe_ms)
+        self._stand: dict[InstrumentId, tuple[str, int]] = {}
 
     def closed(self, after_ms: int, now_ms: int) -> list[Row]:
         """Return the rows that opened after a stamp and have closed, oldest first.
@@ -193,17 +195,18 @@ class Bars:
             first_ms = until_ms + self.timeframe_ms
         return rows, first_ms - self.timeframe_ms
 
-    def statuses(self) -> dict[str, tuple[str, int]]:
-        """Return each instrument's status in the venue's word, and when it is delisted (0: never).
+    def news(self) -> list[bytes]:
+        """Ask how the instruments stand; return what changed since then, the first time all.
 
-        One that is not listed any more is Closed.
+        Payloads of HEALTH inputs: the status in the venue's word, and when it is delisted (0:
+        never). One that is not listed any more is Closed.
 
         Raises
         ------
         VenueUnavailable, VenueRefused
             If the venue does not answer.
         """
-        found = {}
+        found = []
         for item in self._instruments:
             params = {"category": item.market.removeprefix("bybit_"), "symbol": item.symbol}
             call = Call("/v5/market/instruments-info", params, is_public=True)
@@ -214,7 +217,11 @@ class Bars:
                     raise
                 rows = []
             row = rows[0] if rows else {"status": "Closed"}
-            found[str(item.id)] = (text(row, "status") or "Trading", whole(row, "deliveryTime"))
+            stands = (text(row, "status") or "Trading", whole(row, "deliveryTime"))
+            if self._stand.get(item.id) != stands:
+                content = {"id": item.id, "status": stands[0], "delivery_ms": stands[1]}
+                found.append(canonical_json({"what": "instrument", **content}))
+            self._stand[item.id] = stands
         return found
 
     def funding(self, number: int, *, after_ms: int, until_ms: int) -> list[tuple[int, int]]:

@@ -179,6 +179,8 @@ class VenueDesk:
     def _halted(self, work: Work, content: dict[str, Any], ts_ms: int) -> None:
         """Hear that an instrument is not simply traded, or is again; a person hears it too."""
         words = self.halts.hear(content)
+        if not words:
+            return
         work.note(FrameKind.NOTE, incident="instrument_halted", words=words)
         work.notices.append(words)
         if self.halts.is_halted(str(content["id"])):

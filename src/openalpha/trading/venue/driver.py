@@ -84,8 +84,8 @@ class VenueDriver:
         Whether a run that is started again waits for a person before it orders anything.
     largest_segment : int
         Size beyond which the log begins a new segment, bytes; it begins one each UTC day besides.
-    past : callable or None
-        Returns the rows before the run, from which indicators begin.
+    past, watch : callable or None
+        Rows before the run; in lock-step, payloads that say which instruments stand otherwise.
     curves : callable or None
         Returns usual volumes of the day by instrument: told at a start and with each segment.
     pushes : list of Pushes
@@ -117,6 +117,7 @@ class VenueDriver:
         self.pushes: list[Pushes] = []
         self.past: Callable[[], Sequence[Row]] | None = None
         self.curves: Callable[[], Mapping[str, Sequence[int]]] | None = None
+        self.watch: Callable[[], Sequence[bytes]] | None = None
         self.halts_restarts = False
         self.largest_segment = _LARGEST_SEGMENT
         self._day = -1

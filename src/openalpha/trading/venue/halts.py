@@ -32,7 +32,7 @@ class Halts:
         self._known: dict[str, _Standing] = {}
 
     def hear(self, content: Mapping[str, Any]) -> str:
-        """Take in a HEALTH input of an instrument; return what a person should hear.
+        """Take in a HEALTH input of an instrument; return what a person should hear, if anything.
 
         Examples
         --------
@@ -41,9 +41,12 @@ class Halts:
         """
         name = str(content["id"])
         now = _Standing(str(content["status"]), int(content.get("delivery_ms", 0)))
-        self._known[name] = now
+        before = self._known.pop(name, _Standing(_TRADED, 0))
+        if not now.is_normal:
+            self._known[name] = now
+        if now == before:
+            return ""
         if now.is_normal:
-            del self._known[name]
             return f"{name} is traded again"
         if now.status == _TRADED:
             return (

@@ -185,6 +185,7 @@ def venue_driver(
     )
     since_ms = int(folder.feed()["since_ms"])
     anchor_ms = since_ms - WARM_ROWS * plan.timeframe_ms
+    driver.watch = bars.news
     driver.past = lambda: bars.closed(anchor_ms - 1, since_ms)
     return driver
 

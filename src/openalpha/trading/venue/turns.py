@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["LiveTurns", "LockstepTurns", "Market", "Pushes"]
 
 _TICK_MS = 500
+_LOOK_EVERY_MS = 3_600_000
+"""In lock-step the instruments' standing is asked once an hour of the venue's time."""
 _LONGEST_WAIT_MS = 500
 """A look at what changes beside the loop is due as often: made while waiting, not before a row."""
 _MOST_TICKS = 240
@@ -53,6 +55,7 @@ class LockstepTurns:
 
     def __init__(self, driver: "VenueDriver", carrier: Carrier, market: Market) -> None:
         self._driver, self._carrier, self._market = driver, carrier, market
+        self._look_ms = 0
 
     def begin(self) -> None:
         """Get every answer that the start asks for."""
@@ -73,6 +76,10 @@ class LockstepTurns:
         if driver.desk.mode is Mode.ENDED:
             return
         now_ms = driver.clock.now_ms()
+        if driver.watch is not None and now_ms >= self._look_ms:
+            self._look_ms = now_ms + _LOOK_EVERY_MS
+            for payload in driver.watch():
+                driver.take(FrameKind.HEALTH, payload)
         rows = self._market.closed(driver.known_ms, now_ms)
         if not rows:
             if driver.is_over(now_ms):

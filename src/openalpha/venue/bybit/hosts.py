@@ -71,7 +71,8 @@ def base_url(environment: Environment, named: str = "", *, may_stand_in: bool = 
     if host in _LOOPBACK or parts.scheme != "https":
         raise InputError(
             f"{url} cannot be the {name} server: that one is reached by https on the internet; "
-            "keys of a twin belong to the environment twin"
+            "keys of a twin belong to the environment twin, but for a rehearsal with "
+            "--set exchange.stand_in=true"
         )
     whose = _whose(host)
     if whose not in (environment, None):

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from openalpha.core.errors import InputError
-from openalpha.core.reasons import Reason
 from openalpha.venue.settings import TIERS
 from openalpha.venue.twin import desk
 from openalpha.venue.twin.accounts import FIRST_UID, Account, Key
 from openalpha.venue.twin.codes import Refused
+from openalpha.venue.twin.delisting import set_status
 from openalpha.venue.twin.handlers.position import apply_modes
 from openalpha.venue.twin.listings import CASH, Listing
 from openalpha.venue.twin.market import Market
@@ -189,38 +189,34 @@ def _listing(state: State, params: Params) -> Listing:
 
 
 def _set_status(state: State, market: Market, params: Params) -> dict[str, Any]:
-    """Change a market's status; closing it cancels its orders and settles positions at the mark."""
+    """Change how markets stand: POST /twin/instrument {"symbol", "status", "delivery_ms"}.
+
+    The symbol * is every market, as when the exchange is maintained. `delivery_ms` announces when
+    a market is delisted, 0 takes it back.
+    """
     del market
-    listing = _listing(state, params)
-    status = str(params.get("status"))
-    if status not in STATUSES:
+    every = params.get("symbol") == "*"
+    chosen = list(state.listings.values()) if every else [_listing(state, params)]
+    status, announced = params.get("status"), params.get("delivery_ms")
+    if (status is None and announced is None) or (status is not None and status not in STATUSES):
         raise Refused(10001, f"status was {status}, expected one of {', '.join(STATUSES)}")
-    listing.status = status
-    if status == "Closed":
-        listing.delivery_ms = state.now_ms
-        _close_market(state, listing)
-    return {"symbol": listing.symbol, "status": status}
+    moment_ms = None if announced is None else _moment(state, announced)
+    for listing in chosen:
+        if moment_ms is not None:
+            listing.delivery_ms = moment_ms
+            listing.version += 1
+        if status is not None:
+            set_status(state, listing, str(status))
+    first = chosen[0]
+    shown = {"status": first.status, "delivery_ms": first.delivery_ms}
+    return {"symbol": "*" if every else first.symbol, **shown}
 
 
-def _close_market(state: State, listing: Listing) -> None:
-    for account in state.accounts:
-        record = state.record(account)
-        for name in list(record.open_ids):
-            order = record.orders[name]
-            if order.listing == listing.key and order.is_open:
-                desk.cancel(state, order)
-        for leg in range(2):
-            held = listing.pool.machine.position(account.number, listing.number, leg)[0]
-            if held and not listing.is_spot:
-                listing.pool.machine.settle(
-                    account.number,
-                    listing.number,
-                    state.now_ms,
-                    leg=leg,
-                    price=listing.tape.mark,
-                    reason=Reason.SETTLED,
-                )
-    desk.follow(state, listing.pool)
+def _moment(state: State, value: object) -> int:
+    text = str(value)
+    if not text.isdigit() or 0 < int(text) <= state.now_ms:
+        raise Refused(10001, f"delivery_ms was {text}, expected UTC ms to come, or 0 for never")
+    return int(text)
 
 
 def _set_funding(state: State, market: Market, params: Params) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from openalpha.core.clock import MINUTE_MS
 from openalpha.market.tape import Tape
 from openalpha.venue.kernel import book_market as event
 from openalpha.venue.kernel.layout import I64
+from openalpha.venue.twin.delisting import deliver
 from openalpha.venue.twin.desk import follow
 from openalpha.venue.twin.feed import Feed, Step
 from openalpha.venue.twin.listings import Listing, Pool
@@ -46,6 +47,8 @@ class Market:
 
     def _step_pool(self, state: State, pool: Pool, ts_ms: int) -> None:
         for listing in pool.listings:
+            if listing.delivery_ms:
+                deliver(state, listing, ts_ms)
             feed = self.feeds.get(listing.key)
             if feed is None or listing.status not in ("Trading", "PreLaunch"):
                 continue
