@@ -1,5 +1,6 @@
 """`openalpha arm`: live trading begins after a person looked and gave a second factor."""
 
+import json
 import os
 import sys
 from decimal import Decimal
@@ -265,7 +266,8 @@ def _show_terms(screen: Screen, loaded: "LoadedSettings", terms: "Terms", hours:
     screen.show("            `openalpha keys show live` asks the exchange what it may do")
     for name, source, params in terms.strategies:
         screen.show(f"Strategy    {name}: {_evidence(loaded.home, name, source)}")
-        screen.show(f"            with {params}")
+        for param, value in json.loads(params).items():
+            screen.show(f"            {param} = {value}")
     for name, value in terms.limits.items():
         screen.show(f"Limit       {name:20}{Decimal(value):f}")
     how = "goes on by itself" if terms.resume_after_restart else "comes up halted"

@@ -181,5 +181,8 @@ def _say(
     from openalpha.trading.run.folder import open_live_run
 
     folder = open_live_run(loaded.home, run)
-    send_command(folder.port, Command(verb, reason, is_flatten=is_flatten))
-    Screen(is_quiet=is_quiet).show(f"{verb} was taken by run {folder.id}")
+    answer = send_command(folder.port, Command(verb, reason, is_flatten=is_flatten))
+    screen = Screen(is_quiet=is_quiet)
+    screen.show(f"{verb} was taken by run {folder.id}")
+    if answer.get("words"):
+        screen.show(f"but {answer['words']}")

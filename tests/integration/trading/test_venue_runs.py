@@ -16,7 +16,7 @@ from openalpha.core.errors import InputError
 from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
-from openalpha.net import HttpTransport
+from openalpha.net import HttpTransport, Priority
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.trading.analysis.replay import replay
 from openalpha.trading.feeds.venue_market import LockstepClock
@@ -26,6 +26,7 @@ from openalpha.trading.run.commands import Command
 from openalpha.trading.run.folder import RunFolder
 from openalpha.trading.safety.emergency_lock import locked
 from openalpha.trading.venue.driver import VenueDriver
+from openalpha.trading.venue.preflight import check_account
 from openalpha.trading.venue.starting import (
     VenueAccess,
     VenueTerms,
@@ -35,7 +36,7 @@ from openalpha.trading.venue.starting import (
 )
 from openalpha.venue.twin import Exchange
 from tests.fakes.live_runs import books
-from tests.fakes.twin import BTC, Client, new_exchange, served
+from tests.fakes.twin import BTC, Client, admin, new_exchange, served
 
 MINUTE_MS = 60_000
 FAST = Asked("ma_cross", {"fast": 2, "slow": 5})
@@ -190,6 +191,19 @@ def test_a_process_that_dies_between_any_two_steps_loses_and_doubles_nothing(pla
         assert driver.reconciled.is_equal
     assert driver.desk.books[0].held[0].qty == held(place)
     assert replay(folder).is_same
+
+
+def test_another_fee_than_the_run_reckons_with_is_said(place, home):
+    admin(place.exchange, "/twin/fees", uid=place.client.uid, fee_tier="VIP2")
+    said = []
+    check_account(
+        VenueAccess(place.transport, place.key, place.clock).channel(Priority.ORDERS),
+        place.begun(5).plan(),
+        is_new=True,
+        hear=said.append,
+    )
+    fees = [words for words in said if "pays" in words]
+    assert len(fees) == 2 and "pays 3.75 bps where the run reckons with 5.5" in fees[1]
 
 
 def test_a_run_told_to_flatten_leaves_nothing(place, home):

@@ -287,6 +287,14 @@ class VenueDesk:
             if verb == "PAUSE":
                 self.worked.withdraw(work)
             work.note(FrameKind.NOTE, mode=self.mode.value, reason=reason)
+            standing = self.risk.ladder.standing
+            if verb == "RESUME" and standing.stage is not Stage.ACTIVE:
+                # Risk's own ladder is another thing than a pause, and has its own way down.
+                name = self.plan.environment.name.lower()
+                work.answer["words"] = (
+                    f"risk is {standing.stage.name} still ({standing.words}): look, then "
+                    f"`openalpha unlock --env {name}`"
+                )
         elif verb == "STOP":
             # What is under way is heard of first: only then is known what there is to close.
             self.mode, self.why = Mode.CLOSING, reason or "stopped"

@@ -9,6 +9,8 @@ from openalpha.core.instruments import Instrument, Kind
 from openalpha.trading.run.plan import RunPlan
 from openalpha.venue.bybit.answers import NO_SUCH_SYMBOL, BybitRefused
 from openalpha.venue.bybit.channel import Call, Channel
+from openalpha.venue.bybit.rows import FeeRate
+from openalpha.venue.rules import fees_bps
 
 __all__ = ["TRADED", "check_account", "check_rules"]
 
@@ -49,6 +51,8 @@ def check_account(
             continue
         wrong += [away] if away else []
         found += wrong
+        if not wrong:
+            _compare_fees(channel, item, plan=plan, hear=hear)
         if wrong or item.kind is Kind.SPOT:
             continue  # coins of before stay: a sub-book sells what it bought
         rows = _ask(channel, "/v5/position/list", item)
@@ -137,6 +141,23 @@ def _standing(channel: Channel, item: Instrument) -> tuple[str, list[str]]:
         for name, (stated, ours) in theirs.items()
         if stated is not None and Decimal(str(stated)) != ours
     ]
+
+
+def _compare_fees(
+    channel: Channel, item: Instrument, *, plan: RunPlan, hear: Callable[[str], None]
+) -> None:
+    """Say where the account pays another fee than the run reckons with."""
+    rows = _ask(channel, "/v5/account/fee-rate", item)
+    paid = FeeRate.of(rows[0]) if rows else FeeRate(item.symbol, None, None)
+    reckoned = fees_bps(item, plan.settings.venue.costs)
+    for name, rate, bps in zip(
+        ("maker_bps", "taker_bps"), (paid.maker, paid.taker), reckoned, strict=True
+    ):
+        if rate is not None and rate * 10_000 != bps:
+            hear(
+                f"{item.symbol}: the account pays {(rate * 10_000).normalize():f} bps where the "
+                f"run reckons with {bps.normalize():f} (costs.{name}); the exchange's is booked"
+            )
 
 
 def _set_leverage(

@@ -206,7 +206,7 @@ def _set_status(state: State, market: Market, params: Params) -> dict[str, Any]:
             listing.delivery_ms = moment_ms
             listing.version += 1
         if status is not None:
-            set_status(state, listing, str(status))
+            set_status(state, listing, status=str(status))
     first = chosen[0]
     shown = {"status": first.status, "delivery_ms": first.delivery_ms}
     return {"symbol": "*" if every else first.symbol, **shown}

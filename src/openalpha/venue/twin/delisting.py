@@ -12,17 +12,17 @@ DELIVERING_MS = MINUTE_MS
 """How long a market is Delivering before it is Closed; a choice of the twin's own."""
 
 
-def deliver(state: State, listing: Listing, ts_ms: int) -> None:
+def deliver(state: State, listing: Listing, *, ts_ms: int) -> None:
     """Take a market out at its announced moment: no orders first, then its positions settled."""
     if not 0 < listing.delivery_ms <= ts_ms or listing.status == "Closed":
         return
     if ts_ms >= listing.delivery_ms + DELIVERING_MS:
-        set_status(state, listing, "Closed")
+        set_status(state, listing, status="Closed")
     elif listing.status != "Delivering":
-        set_status(state, listing, "Delivering")
+        set_status(state, listing, status="Delivering")
 
 
-def set_status(state: State, listing: Listing, status: str) -> None:
+def set_status(state: State, listing: Listing, *, status: str) -> None:
     """Give a market a status; no order outlives Delivering, no position of a contract Closed."""
     listing.status = status
     listing.version += 1

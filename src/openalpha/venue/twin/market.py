@@ -48,7 +48,7 @@ class Market:
     def _step_pool(self, state: State, pool: Pool, ts_ms: int) -> None:
         for listing in pool.listings:
             if listing.delivery_ms:
-                deliver(state, listing, ts_ms)
+                deliver(state, listing, ts_ms=ts_ms)
             feed = self.feeds.get(listing.key)
             if feed is None or listing.status not in ("Trading", "PreLaunch"):
                 continue
