@@ -27,6 +27,7 @@ def test_the_demo_compares_all_strategies_and_runs_again(home, tmp_path, monkeyp
     captured = capsys.readouterr()
     out = captured.out
     assert "SYNTHETIC" in out
+    assert "incident" not in captured.err, "nothing at the twin needs a person"
     assert max(len(line) for line in captured.out.splitlines()) <= 80
     for plan in PLANS:
         for part in plan.strategy.split("_volume"):

@@ -388,7 +388,10 @@ class BybitSide:
             self._owed += self.cancel([order.replaces])
             order.replaces = ""
         elif order.replaces and not order.is_open:
-            self._say("not_replaced", f"{order.link_id} was not taken; {order.replaces} stays")
+            old = self.record.find(link_id=order.replaces)
+            # Where the old one has traded meanwhile there is nothing left to replace.
+            if old is not None and old.is_open:
+                self._say("not_replaced", f"{order.link_id} was not taken; {order.replaces} stays")
             order.replaces = ""
         where = (order.link_id, order.shown, order.filled_qty, self.now_ms)
         self._events.append(OrderUpdate(*where, reason, order.order_id, words))

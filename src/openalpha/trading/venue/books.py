@@ -301,7 +301,10 @@ def open_manual_book(plan: RunPlan) -> VenueBook:
 
 
 def stands(order: LiveOrder) -> bool:
-    """Say whether an order rests at the venue, nothing about it being under way."""
+    """Say whether an order rests at the venue, nothing about it being under way.
+
+    One that is to replace another does so only once the other is on its way out.
+    """
     rests = order.trigger_price is not None or order.limit_price is not None
     is_sure = order.is_acked and not order.is_lost and not order.wants_cancel
-    return order.is_open and is_sure and rests
+    return order.is_open and is_sure and rests and not order.replaces

@@ -147,10 +147,17 @@ class Protection:
     def settle(self, work: Work) -> None:
         """Let the stops of every instrument that moved cover what the account holds of it.
 
-        While an order that several share is under way theirs stay as they are.
+        While an order that several share is under way theirs stay as they are; while the venue says
+        that more has traded than its executions tell, so do those of that instrument: what is held
+        is not known, and the executions are asked for.
         """
         moved, work.moved = sorted(work.moved | self._later), set()
-        self._later = {name for name in moved if self._orders.is_netting(name)}
+        behind = {
+            f"bybit_{order.category}:{order.symbol}"
+            for order in (self._side.record.unsettled() if moved else ())
+            if order.filled_qty < order.reported_qty
+        }
+        self._later = {name for name in moved if name in behind or self._orders.is_netting(name)}
         for name in moved:
             for number, which, qty in self._covers(name) if name not in self._later else ():
                 self._keep(work, number=number, which=which, qty=qty)
