@@ -155,10 +155,10 @@ def test_a_refused_order_is_not_counted() -> None:
 
 def test_a_change_of_an_open_order_is_measured_and_not_counted() -> None:
     counted = gate(max_trades_per_day=1, max_order=Decimal(1000))
-    changes = [counted.judge(buy(qty), view(), is_change=True) for qty in ("5", "5", "20")]
+    changes = [counted.judge(buy(qty), view(), is_part=True) for qty in ("5", "5", "20")]
     assert said(changes) == [NONE, NONE, RISK]
     assert said([counted.judge(buy("5"), view()) for _ in range(2)]) == [NONE, Reason.MAX_TRADES]
-    assert said([counted.judge(buy("5"), view(), is_change=True)]) == [NONE]
+    assert said([counted.judge(buy("5"), view(), is_part=True)]) == [NONE]
 
 
 def test_a_restart_keeps_the_count_and_the_numbers() -> None:
