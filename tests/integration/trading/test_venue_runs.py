@@ -206,6 +206,21 @@ def test_another_fee_than_the_run_reckons_with_is_said(place, home):
     assert len(fees) == 2 and "pays 3.75 bps where the run reckons with 5.5" in fees[1]
 
 
+def test_hedge_mode_and_inverse_contracts_are_refused_in_a_sentence(place, home):
+    place.client.post("/v5/position/switch-mode", category="linear", coin="USDT", mode=3)
+    with pytest.raises(InputError, match="BTCUSDT is in hedge mode; switch it to one-way"):
+        place.driver(place.begun(5), None)
+    with pytest.raises(InputError, match="spot and linear so far; leave inverse ones out"):
+        begin_venue_run(
+            home,
+            [FAST],
+            instruments=[instrument_for("bybit_inverse:BTCUSD")],
+            terms=VenueTerms(Environment.TWIN, MINUTE_MS, Decimal(1), MINUTE_MS),
+            settings=EngineSettings(),
+            clock=place.clock,
+        )
+
+
 def test_a_run_told_to_flatten_leaves_nothing(place, home):
     folder = place.begun(12)
     with books(home) as ledger:
