@@ -57,6 +57,16 @@ def test_a_refused_replacement_is_told_where_the_old_stop_stands(is_gone: bool) 
     assert world.trader.decisions > 20
 
 
+def test_a_replacement_that_never_arrived_needs_nobody() -> None:
+    world = world_of({1: buys("0.02"), 2: stop(55_000), 20: stop(56_000, replaces=2)})
+    world.run(30)
+    world.exchange.faults.add({"kind": "drop_before", "match": "/v5/order/create", "count": 9})
+    world.run(200)
+    (new,) = [order for order in orders_of(world) if order.trigger_price == 56_000]
+    assert (new.is_open, new.is_acked) == (False, False)
+    assert world.trader is not None and world.trader.heard.incidents == []
+
+
 def test_nothing_is_settled_before_the_old_stop_is_on_its_way_out() -> None:
     world = world_of({1: buys("0.02"), 2: stop(55_000), 20: stop(56_000, replaces=2)})
     world.exchange.faults.add({"kind": "miss_push", "probability": 1.0})

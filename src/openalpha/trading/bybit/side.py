@@ -298,6 +298,8 @@ class BybitSide:
         if verdict == "again":
             self._owed += ask.place([order])
         elif verdict == "gone":
+            # Nobody has refused anything: what was to replace another is placed anew.
+            order.replaces = ""
             self._tell(order, words="it never arrived at the venue", reason=Reason.NONE)
         elif verdict == "vanished":
             self._say("vanished", f"{order.link_id} was taken by the venue, which denies it now")
