@@ -298,8 +298,7 @@ class BybitSide:
         if verdict == "again":
             self._owed += ask.place([order])
         elif verdict == "gone":
-            # Nobody has refused anything: what was to replace another is placed anew.
-            order.replaces = ""
+            order.replaces = ""  # nobody refused anything: it is placed anew
             self._tell(order, words="it never arrived at the venue", reason=Reason.NONE)
         elif verdict == "vanished":
             self._say("vanished", f"{order.link_id} was taken by the venue, which denies it now")
@@ -391,7 +390,6 @@ class BybitSide:
             order.replaces = ""
         elif order.replaces and not order.is_open:
             old = self.record.find(link_id=order.replaces)
-            # Where the old one has traded meanwhile there is nothing left to replace.
             if old is not None and old.is_open:
                 self._say("not_replaced", f"{order.link_id} was not taken; {order.replaces} stays")
             order.replaces = ""
