@@ -277,9 +277,15 @@ def open_venue_book(plan: RunPlan, part: StrategyPlan, *, folder: Path | None = 
         called = open_callbacks(cls(params), plan, part=part, instruments=instruments)
         return VenueBook(part, tuple(instruments), plan.capital_of(part), callbacks=called)
     strategy: SignalStrategy = cls()
+    exits = strategy.exits(params)
+    if exits.take_profit_e6 or exits.trailing_e6 or exits.time_exit_bars:
+        raise InputError(
+            f"{part.name}: at a venue a position has a stop alone so far; leave take-profit, "
+            "trailing stop and time exit out, or close by the target"
+        )
     step = SignalStep(
         instruments,
-        exits=strategy.exits(params),
+        exits=exits,
         timeframe_ms=plan.timeframe_ms,
         capital=plan.capital_of(part),
         settings=plan.settings,
