@@ -17,9 +17,10 @@ import fcntl
 import json
 import logging
 import os
+import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,8 +45,7 @@ from openalpha.store.chain_block import (
 
 __all__ = ["SEGMENT_ROWS", "ChainFault", "ChainedRows", "Row"]
 
-SEGMENT_ROWS = 65_536
-"""Rows a segment holds."""
+SEGMENT_ROWS = 65_536  # that a segment holds
 
 _SYNC_S = 5.0
 _HASH = 32
@@ -233,13 +233,13 @@ class ChainedRows:
             os.close(self._lock)
         self._lock, self._tail = -1, _Tail()
 
-    __del__ = _drop
+    def __del__(self, is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        """Let go of the files; as the program ends the system does."""
+        if not is_ending():
+            self._drop()
 
     def _append_block(
-        self,
-        rows: NDArray[Any],
-        texts: Sequence[bytes],
-        values: Sequence[NDArray[np.float32]],
+        self, rows: NDArray[Any], texts: Sequence[bytes], values: Sequence[NDArray[np.float32]]
     ) -> None:
         """Write rows that fit the present segment: texts and values before the rows."""
         tail = self._tail
