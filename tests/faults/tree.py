@@ -147,8 +147,10 @@ class Tree:
             self._start("trader")
 
     def finish(self) -> None:
-        """Let the run come to its end by itself."""
+        """Let the run come to its end by itself, and the exchange be there to be asked."""
         self._until(lambda: self.is_over, "the run did not end", patience_s=1200.0)
+        # The run may have ended just before the exchange was killed.
+        self._until(self._answers, "the exchange does not answer")
 
     def bars(self) -> int:
         """Rows of bars on the run's log: a run that only says what it was not answered stands."""

@@ -1,6 +1,7 @@
 """Pieces of the HTML report that need no script: figures, verdict, heat map, cost split, tables."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -129,7 +130,8 @@ def after_tax_text(found: AfterTax) -> str:
     )
     rows = f'<table class="record"><tbody>{years}</tbody></table>' if years else ""
     line = after_tax_line(found)
-    told = f"<p>{escape(line[0].upper() + line[1:])}.</p>"
+    words = re.sub("`([^`]+)`", r"<code>\1</code>", escape(line[0].upper() + line[1:]))
+    told = f"<p>{words}.</p>"
     if found.tax is None:
         return told
     basis = found.words[0].upper() + found.words[1:]
