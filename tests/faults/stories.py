@@ -39,6 +39,29 @@ def stops_at(price: Decimal) -> Callable[[BybitSide], Wishes]:
     return wish
 
 
+def stop(price: int, *, replaces: int = 0) -> Callable[[BybitSide], Wishes]:
+    """A decision that places a stop as an order of its own, in the place of the n-th or of none."""
+    intent = OrderIntent(
+        0,
+        BTC,
+        Side.SELL,
+        Decimal("0.02"),
+        trigger_price=Decimal(price),
+        trigger_kind=TriggerKind.STOP,
+        is_reduce_only=True,
+    )
+
+    def wish(side: BybitSide) -> Wishes:
+        new = placed(side.record.count + 1, "stop", intent)
+        if not replaces:
+            return Wishes(orders=[new])
+        old = next(o.link_id for o in side.record.orders.values() if o.number == replaces)
+        side._owed += side.replace(new, old=old)
+        return Wishes()
+
+    return wish
+
+
 def world_of(acts: Acts, *, seed: int = 1, start_ms: int = 1_700_000_000_000) -> World:
     """A world whose strategy does these acts at these decisions."""
 
@@ -215,29 +238,8 @@ def a_position_is_never_naked_while_its_stop_moves() -> None:
 
 def a_stop_is_replaced_without_a_gap() -> None:
     """https://github.com/jesse-ai/jesse/issues/510"""
-
-    def stop(price: int, replaces: int) -> Callable[[BybitSide], Wishes]:
-        intent = OrderIntent(
-            0,
-            BTC,
-            Side.SELL,
-            Decimal("0.02"),
-            trigger_price=Decimal(price),
-            trigger_kind=TriggerKind.STOP,
-            is_reduce_only=True,
-        )
-
-        def wish(side: BybitSide) -> Wishes:
-            new = placed(side.record.count + 1, "stop", intent)
-            if not replaces:
-                return Wishes(orders=[new])
-            old = next(o.link_id for o in side.record.orders.values() if o.number == replaces)
-            side._owed += side.replace(new, old=old)
-            return Wishes()
-
-        return wish
-
-    acts: Acts = {1: buys("0.02"), 2: stop(55_000, 0), 5: stop(56_000, 2), 8: stop(57_000, 3)}
+    acts: Acts = {1: buys("0.02"), 2: stop(55_000)}
+    acts |= {5: stop(56_000, replaces=2), 8: stop(57_000, replaces=3)}
     world = world_of(acts, seed=3)
     world.run(18)
     world.exchange.faults.add({"kind": "drop_before", "match": "/v5/order/create", "count": 1})

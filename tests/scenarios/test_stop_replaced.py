@@ -1,41 +1,11 @@
 """A stop that is to replace another: who is told what, and when that is settled."""
 
-from collections.abc import Callable
-from decimal import Decimal
-
 import pytest
 
-from openalpha.core.messages import OrderIntent
-from openalpha.core.orders import Side, TriggerKind
-from openalpha.trading.bybit.side import BybitSide
 from openalpha.trading.orders.record import LiveOrder
 from openalpha.trading.venue.books import stands
-from tests.faults.plans import BTC, placed
-from tests.faults.stories import buys, world_of
-from tests.faults.trader import Wishes
+from tests.faults.stories import buys, stop, world_of
 from tests.faults.world import World
-
-
-def stop(price: int, *, replaces: int = 0) -> Callable[[BybitSide], Wishes]:
-    intent = OrderIntent(
-        0,
-        BTC,
-        Side.SELL,
-        Decimal("0.02"),
-        trigger_price=Decimal(price),
-        trigger_kind=TriggerKind.STOP,
-        is_reduce_only=True,
-    )
-
-    def wish(side: BybitSide) -> Wishes:
-        new = placed(side.record.count + 1, "stop", intent)
-        if not replaces:
-            return Wishes(orders=[new])
-        old = next(o.link_id for o in side.record.orders.values() if o.number == replaces)
-        side._owed += side.replace(new, old=old)
-        return Wishes()
-
-    return wish
 
 
 @pytest.mark.parametrize("is_gone", [False, True], ids=["stands", "gone"])
