@@ -11,7 +11,7 @@ from pathlib import Path
 from openalpha.core.errors import StorageError
 from openalpha.store.kept import refuse_kept
 
-__all__ = ["new_folder", "storage_errors", "sync_folder", "write_bytes"]
+__all__ = ["append_line", "new_folder", "storage_errors", "sync_folder", "write_bytes"]
 
 
 @contextmanager
@@ -54,6 +54,26 @@ def write_bytes(path: Path, content: bytes) -> None:
             Path(name).unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def append_line(handle: int, line: bytes, *, what: str) -> None:
+    """Add a line to a file that is open to append and held alone; on disk before returning.
+
+    What a crash or a full disk left unfinished before it is ended: that line is no line.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses; nothing was added.
+    """
+    size = os.fstat(handle).st_size
+    is_torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+    content = (b"\n" if is_torn else b"") + line + b"\n"
+    with storage_errors(what):
+        if os.write(handle, content) < len(content):
+            os.ftruncate(handle, size)
+            raise StorageError(f"{what} could not be written: the disk is full")
+        os.fsync(handle)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from typing import Any
 
 from openalpha.core.clock import SystemClock
 from openalpha.core.errors import OpenAlphaError, StorageError
-from openalpha.store.atomic import storage_errors
+from openalpha.store.atomic import append_line, storage_errors
 from openalpha.store.frames import canonical_json
 
 __all__ = ["Act", "AuditTrail", "Checked", "user_name"]
@@ -111,7 +111,7 @@ class AuditTrail:
             If the disk refuses; nothing was added.
         """
         with self._held() as (handle, is_alone):
-            last, size, is_torn = _last_line(handle)
+            last = _last_line(handle)
             row = _read(last)
             seq = (row["seq"] if row else max((act.seq for act in self.acts()), default=0)) + 1
             line: dict[str, Any] = {
@@ -127,11 +127,7 @@ class AuditTrail:
             }
             if is_alone:
                 line["alone"] = True
-            content = (b"\n" if is_torn else b"") + canonical_json(_plain(line)) + b"\n"
-            if os.write(handle, content) < len(content):
-                os.ftruncate(handle, size)
-                raise StorageError(f"{self.path} could not be written: the disk is full")
-            os.fsync(handle)
+            append_line(handle, canonical_json(_plain(line)), what=str(self.path))
         return seq
 
     def note(self, name: str, *, environment: str = "", **details: Any) -> None:
@@ -234,16 +230,15 @@ def _lock(handle: int) -> bool:
             return True
 
 
-def _last_line(handle: int) -> tuple[bytes, int, bool]:
-    """Return the last line, the file's size, and whether that line lacks its end."""
+def _last_line(handle: int) -> bytes:
+    """Return the last line, whole or cut short; empty: there is none."""
     size = os.fstat(handle).st_size
     length = 4096
     while True:
         content = os.pread(handle, length, max(0, size - length))
-        is_torn = size > 0 and not content.endswith(b"\n")
         lines = content.splitlines()
         if length >= size or len(lines) > 1:
-            return lines[-1] if lines else b"", size, is_torn
+            return lines[-1] if lines else b""
         length *= 4
 
 

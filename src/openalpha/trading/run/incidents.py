@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from openalpha.core.errors import InputError, StorageError, UnknownName
+from openalpha.core.errors import InputError, UnknownName
 from openalpha.core.messages import Environment
-from openalpha.store.atomic import storage_errors
+from openalpha.store.atomic import append_line, storage_errors
 from openalpha.store.audit import AuditTrail
 from openalpha.store.run_log import canonical_json
 from openalpha.trading.orders.side import Incident
@@ -186,15 +186,7 @@ class IncidentBook:
 
 
 def _append(handle: int, line: dict[str, Any]) -> None:
-    size = os.fstat(handle).st_size
-    # What a crash or a full disk left unfinished is ended: its line is no line.
-    torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-    content = (b"\n" if torn else b"") + canonical_json(line) + b"\n"
-    with storage_errors("the incident"):
-        if os.write(handle, content) < len(content):
-            os.ftruncate(handle, size)
-            raise StorageError("the incident could not be written: the disk is full")
-        os.fsync(handle)
+    append_line(handle, canonical_json(line), what="the incident")
 
 
 def _replayed(handle: int) -> dict[str, KeptIncident]:
