@@ -35,6 +35,15 @@ IMPATIENT = TradeTerms(answer_s=0.6, slow_s=0.2, ping_s=0.2, mute_s=5.0)
 """Where an answer is not to come: a busy machine may answer later than this."""
 
 
+class Watch(SystemClock):
+    """A clock that a test can hold, so that no window passes while a busy machine thinks."""
+
+    held_ms: int | None = None
+
+    def now_ms(self) -> int:
+        return super().now_ms() if self.held_ms is None else self.held_ms
+
+
 @dataclass
 class Line:
     """A run's way to send orders, and what it was told of them."""
@@ -43,6 +52,7 @@ class Line:
     line: TradeLine
     channel: Channel
     client: Client
+    clock: Watch
     told: "queue.SimpleQueue[bytes | None]" = field(default_factory=queue.SimpleQueue)
 
     def begin(self, request: Request) -> bool:
@@ -83,12 +93,13 @@ def way(exchange: Exchange, tmp_path: Path, request: pytest.FixtureRequest) -> I
     with served(exchange) as url, HttpTransport(timeout_s=5.0, total_s=10.0) as network:
         key = ExchangeKey(client.key, client.secret, url)
         line = TradeLine(key, clock=SystemClock(), terms=getattr(request, "param", TERMS))
-        broker = RateBroker(tmp_path, clock=SystemClock(), limit=ADDRESS_LIMIT)
-        channel = Channel(network, key, clock=SystemClock(), broker=broker)
+        clock = Watch()
+        broker = RateBroker(tmp_path, clock=clock, limit=ADDRESS_LIMIT)
+        channel = Channel(network, key, clock=clock, broker=broker)
         channel.offset()
         line.start()
         until(lambda: line.is_ready)
-        yield Line(Executor(channel, line=line), line, channel, client)
+        yield Line(Executor(channel, line=line), line, channel, client, clock)
         exchange.faults.clear()
         line.close()
 
@@ -178,10 +189,12 @@ def test_while_an_answer_is_slow_nothing_more_goes_into_the_line(way: Line) -> N
 @pytest.mark.parametrize("kind", ["rate_limited"])
 def test_what_the_venue_turned_away_is_carried_out_as_a_call(way: Line, kind: str) -> None:
     way.strike(kind, match="order.create", count="1")
+    way.clock.held_ms = way.clock.now_ms()
     assert way.begin(place("again"))
     assert way.told.get(timeout=WAIT_S) is None
     # The window is known to be full: no message before it is free again.
     assert not way.begin(place("more"))
+    way.clock.held_ms = None
     assert read_reply(way.executor.carry_out(place("again"))).outcome is Outcome.ANSWER
     assert len(way.known("again")) == 1
 
