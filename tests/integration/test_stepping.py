@@ -20,8 +20,9 @@ from openalpha.engine.step import SignalStep
 from openalpha.engine.step_events import EventStep
 from openalpha.market.history import History
 from openalpha.risk.settings import RiskSettings, SizingSettings
-from openalpha.strategy import load_strategy
+from openalpha.strategy import EventStrategy, load_strategy
 from openalpha.strategy.params import Exits, build_params
+from openalpha.trading.venue.callbacks import VenueContext
 from openalpha.venue.settings import CostSettings
 from tests.fakes.event_runs import START_MS, market, perp, walk
 
@@ -192,3 +193,61 @@ def test_a_grid_sells_its_rungs_beside_the_stops_that_risk_attaches():
     sold = [fill.reason for fill in run.fills.messages() if fill.side < 0]
     assert sold.count(Reason.LIMIT_RESTED) > 20
     assert sold.count(Reason.STOP) > 0
+
+
+class Watcher(EventStrategy):
+    """Notes what it is shown of each bar."""
+
+    name, idea = "watcher", "looks"
+
+    def __init__(self, params):
+        super().__init__(params)
+        self.seen = []
+
+    def on_bar(self, ctx):
+        self.seen.append(shown(ctx))
+
+
+def shown(ctx: Any) -> tuple[float, ...]:
+    bar = (ctx.open, ctx.high, ctx.low, ctx.close, ctx.volume)
+    return (*bar, len(ctx.history(500)), ctx.position_of(SECOND))
+
+
+SECOND = "bybit_linear:ETHUSDT"
+
+
+class Flat:
+    """The hand of a strategy that holds nothing."""
+
+    def holding(self, which: int) -> tuple[float, float]:
+        return 0.0, float("nan")
+
+
+def test_a_bar_that_lacks_is_shown_alike_over_history_on_paper_and_at_a_venue():
+    whole, holes = two_with_holes(3)
+    holes = holes.window(4, len(holes))  # NaN at first: none has been
+    both = {str(h.instrument.id): h for h in (holes, whole)}
+    over_history, on_paper = Watcher(Watcher.Params()), Watcher(Watcher.Params())
+    run_events(over_history, both, capital=MONEY, settings=EngineSettings())
+    instruments = [h.instrument for h in both.values()]
+    step = EventStep(
+        on_paper,
+        tuple(both),
+        instruments,
+        timeframe_ms=HOUR_MS,
+        capital=MONEY,
+        settings=EngineSettings(),
+    )
+    at_venue = VenueContext(
+        tuple(both), instruments, timeframe_ms=HOUR_MS, exits=NO_EXITS, silent_bars=0
+    )
+    at_venue.hand = Flat()
+    seen = []
+    for row in rows_of(list(both.values())):
+        step.lead(row)
+        at_venue.show(row, now_ms=row.ts_ms + HOUR_MS)
+        seen.append(shown(at_venue))
+    assert np.isnan(over_history.seen[0][3])
+    assert sum(row[4] == 0 for row in over_history.seen) > 20
+    np.testing.assert_array_equal(on_paper.seen, over_history.seen)
+    np.testing.assert_array_equal(seen, over_history.seen)

@@ -1,15 +1,13 @@
 """What an event strategy sees and does while the kernel is led over history: the past only."""
 
 import math
-import operator
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openalpha.core.errors import InputError
 from openalpha.core.reasons import Reason
+from openalpha.engine.context_base import ContextBase
 from openalpha.engine.gate import Gate
 from openalpha.engine.grid import Grid
 from openalpha.engine.terms import Terms
@@ -23,10 +21,9 @@ from openalpha.venue.kernel.setup import OrderRequest
 __all__ = ["EventContext"]
 
 _UNKNOWN = (math.nan,)
-_MANY_TAGS = 4096
 
 
-class EventContext:
+class EventContext(ContextBase):
     """The `Context` of a run over history.
 
     The kernel is not asked at every bar: position and cash change only where it was led through a
@@ -58,12 +55,11 @@ class EventContext:
     ) -> None:
         self._machine, self._grid, self._terms = machine, grid, terms
         self._bars = tuple(bars.values())
-        self._numbers = {key: number for number, key in enumerate(bars)}
-        self._numbers |= {item.instrument_id: number for number, item in enumerate(self._bars)}
+        super().__init__(tuple(bars), [item.instrument_id for item in self._bars])
         self._equity, self._journal, self._cash_scale = equity, journal, cash_scale
         self.gate: Gate | None = None
         self.silent_bars = 0
-        self.index, self.is_commanded = -1, False
+        self.is_commanded = False
         self.close = self.position = math.nan
         self.entry_price = self.cash = math.nan
         self.refusals: dict[Reason, int] = {}
@@ -72,7 +68,6 @@ class EventContext:
         self._curve: Sequence[float] = (float(machine.account.balances[0]),)
         # Until the first bar has closed, every column is one unknown value.
         self._columns: list[Sequence[float]] = [_UNKNOWN] * 4
-        self._tags: dict[int, str] = {}
         self._orders: tuple[OpenOrder, ...] | None = None
         account = int(machine.arena[at.H_ACCTS_AT])
         self._leg = account + int(machine.arena[account + at.AC_LEGS_AT])
@@ -156,53 +151,16 @@ class EventContext:
             self._orders = tuple(sorted(found, key=lambda order: order.id))
         return self._orders
 
-    def position_of(self, instrument: str) -> float:
-        """Return the signed quantity held of an instrument, by role or id.
-
-        Raises
-        ------
-        InputError
-            If the run has no such instrument.
-        """
-        return self._of(instrument)[0]
-
-    def entry_price_of(self, instrument: str) -> float:
-        """Return the average price of that position, NaN when flat."""
-        return self._of(instrument)[1]
-
-    def _of(self, instrument: str) -> tuple[float, float]:
-        number = self._number(instrument)
+    def _holding_of(self, number: int) -> tuple[float, float]:
         leg = self._leg + 2 * number * at.LEG_COLS
         return self._holding(number, self._machine.arena[leg : leg + 2])
 
-    def history(self, count: int, *, instrument: str | None = None) -> Bars:
-        """Return the last `count` bars, the one just closed included; fewer at the beginning.
-
-        Raises
-        ------
-        InputError
-            If `count` is not a whole number of at least 1, or the instrument is unknown.
-        """
-        number = self._number(instrument)
-        try:
-            wanted = operator.index(count)
-        except TypeError:
-            wanted = 0
-        if wanted < 1:
-            raise InputError(f"history({count!r}) was asked for; ask for at least 1 bar")
+    def _known(self, number: int) -> tuple[Bars, int]:
         stop = self.index + 1
         if self._grid.places[number] is not None and stop:
             now = self._grid.ts_ms[self.index]
             stop = int(np.searchsorted(self._bars[number].ts_ms, now, side="right"))
-        return self._bars[number].rows(max(stop - wanted, 0), stop)
-
-    def buy(self, qty: float, **terms: Unpack[OrderTerms]) -> int:
-        """Place a buy order (market without `limit`) and return its id, 0 if it was not sent."""
-        return self._place(1, qty, terms)
-
-    def sell(self, qty: float, **terms: Unpack[OrderTerms]) -> int:
-        """Place a sell order (market without `limit`) and return its id, 0 if it was not sent."""
-        return self._place(-1, qty, terms)
+        return self._bars[number], stop
 
     def close_position(self, *, instrument: str | None = None) -> None:
         """Close the whole position at market, reduce-only."""
@@ -264,39 +222,22 @@ class EventContext:
             if self._journal.shape[0]:
                 self._journal[self.index, number] = Reason.BREAKER_DRAWDOWN
 
-    def _number(self, instrument: object) -> int:
-        if instrument is None:
-            return 0
-        number = self._numbers.get(instrument) if isinstance(instrument, str) else None
-        if number is None:
-            raise InputError(
-                f"there is no instrument {instrument!r} here; this run has "
-                f"{', '.join(self._numbers)}"
-            )
-        return number
-
     def _catch_up(self) -> int:
         """Bring the kernel to the close of the present bar; returns that moment."""
-        if self.index < 0:
-            raise InputError("orders can be placed from the first bar on, not in on_start")
+        self._check_begun()
         if self._machine.row <= self.index:
             self._machine.run(self.index + 1)
         self.is_commanded = True
         self._orders = None
         return self.ts_ms
 
-    def _place(self, side: int, qty: object, terms: OrderTerms) -> int:
-        number = self._number(terms.get("instrument"))
+    def _place(self, number: int, side: int, qty: object, terms: OrderTerms) -> int:
         ts_ms = self._catch_up()
         made = self._terms[number].request(side, qty, terms=terms, ts_ms=ts_ms)
         reason = self._why_not(number, made)
         if reason is not Reason.NONE:
             return self._refuse(number, reason)
-        order_id = self._submit(number, ts_ms, made)
-        tag: Any = terms.get("tag")
-        if tag:
-            self._note_tag(order_id, str(tag))
-        return order_id
+        return self._submit(number, ts_ms, made)
 
     def _submit(self, number: int, ts_ms: int, made: OrderRequest) -> int:
         if self._journal.shape[0]:
@@ -365,13 +306,6 @@ class EventContext:
             is_reduce_only=bool(row[at.O_REDUCE]),
             tag=self._tags.get(row[at.O_ID], ""),
         )
-
-    def _note_tag(self, order_id: int, tag: str) -> None:
-        if len(self._tags) >= _MANY_TAGS:
-            alive = {order.id for order in self.orders}
-            self._tags = {key: value for key, value in self._tags.items() if key in alive}
-            self._orders = None
-        self._tags[order_id] = tag
 
 
 def _spread_columns(bars: NDArray[np.int64], terms: Terms) -> list[NDArray[np.float64]]:

@@ -12,6 +12,7 @@ from openalpha.core.reasons import Reason
 from openalpha.engine.bars_so_far import BarsSoFar, keep_row
 from openalpha.engine.compiled.stretch import quiet_stretch
 from openalpha.engine.context import EventContext
+from openalpha.engine.context_base import SeenBar
 from openalpha.engine.events import call, check_event_run
 from openalpha.engine.gate import Gate
 from openalpha.engine.grid import common_grid
@@ -115,7 +116,7 @@ class EventStep:
         quiet_stretch(machine.arena, market, self._equity, here, here + 1, True)
         equity = float(self._equity[here])
         since = account.counters()
-        context.show(row.ts_ms + machine.timeframe_ms, here=here, equity_units=equity)
+        context.show(row, here=here, equity_units=equity)
         if context.live_gate is not None:
             context.live_gate.add(context.now_ms, equity)  # what a fill is answered by is judged
         written = account.take_written()
@@ -168,7 +169,7 @@ class EventStep:
             call(self.strategy, "on_fill", self.context, told, now_ms=self.context.now_ms)
 
 
-class _LiveContext(EventContext):
+class _LiveContext(SeenBar, EventContext):
     """The context of a run whose bars arrive one by one."""
 
     def __init__(
@@ -182,7 +183,6 @@ class _LiveContext(EventContext):
         self.codes = [int(Reason.NO_SIGNAL)] * len(so_far)
         self.is_paused = False
         self.live_gate: _LiveGate | None = None
-        self._bar: tuple[float, float, float, float] = (np.nan,) * 4
         exits = strategy.params.exits()
         terms = [
             Terms(bars.instrument, setup.steps, timeframe_ms=machine.timeframe_ms, exits=exits)
@@ -200,20 +200,13 @@ class _LiveContext(EventContext):
         )
         self.silent_bars = max(strategy.warm_up_bars(strategy.params), 1) - 1
 
-    def show(self, now_ms: int, *, here: int, equity_units: float) -> None:
+    def show(self, row: Row, *, here: int, equity_units: float) -> None:
         """Move on to the close of a row that lies at `here` of the market's two."""
-        self.now_ms, self._here, self.equity_units = now_ms, here, equity_units
+        self.now_ms = row.ts_ms + self._machine.timeframe_ms
+        self._here, self.equity_units = here, equity_units
         self.index += 1
         self.codes = [int(Reason.NO_SIGNAL)] * len(self._so_far)
-        bar, price = self._live_rows.bars[0, here].tolist(), self._terms[0].price_scale
-        known = bar[3] != 0
-        self._bar = (
-            bar[0] / price if known else np.nan,
-            bar[1] / price if known else np.nan,
-            bar[2] / price if known else np.nan,
-            max(bar[4], 0) / self._terms[0].qty_scale,
-        )
-        self.close = bar[3] / price if known else np.nan
+        self.see(row.bars[0], self._terms[0])
         self.is_commanded = False
         self.refresh()
 
@@ -223,40 +216,13 @@ class _LiveContext(EventContext):
         return self.now_ms
 
     @property
-    def open(self) -> float:
-        """Open of the bar just closed."""
-        return self._bar[0]
-
-    @property
-    def high(self) -> float:
-        """High of the bar just closed."""
-        return self._bar[1]
-
-    @property
-    def low(self) -> float:
-        """Low of the bar just closed."""
-        return self._bar[2]
-
-    @property
-    def volume(self) -> float:
-        """Volume of the bar just closed."""
-        return self._bar[3]
-
-    @property
     def equity(self) -> float:
         """Cash and open profit, account currency."""
         return self.equity_units / self._cash_scale
 
-    def history(self, count: int, *, instrument: str | None = None) -> Bars:
-        """Return the last `count` bars, the one just closed included; fewer at the beginning."""
-        number = self._number(instrument)
-        self._bars = tuple(bars.bars() for bars in self._so_far)
-        known = len(self._so_far[number])
-        before, self.index = self.index, known - 1
-        try:
-            return super().history(count, instrument=instrument)
-        finally:
-            self.index = before
+    def _known(self, number: int) -> tuple[Bars, int]:
+        so_far = self._so_far[number]
+        return so_far.bars(), len(so_far)
 
     def flatten(self) -> None:
         """Cancel what could open and close every position, unless that is under way already."""

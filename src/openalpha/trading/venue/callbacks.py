@@ -1,11 +1,9 @@
 """A strategy of callbacks at a venue: what it sees there, and the hand it orders by."""
 
-import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Protocol, Unpack
+from typing import Protocol
 
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument
@@ -13,6 +11,7 @@ from openalpha.core.messages import Fill
 from openalpha.core.reasons import Reason
 from openalpha.core.units import to_units
 from openalpha.engine.bars_so_far import BarsSoFar, keep_row
+from openalpha.engine.context_base import ContextBase, SeenBar
 from openalpha.engine.events import check_event_run
 from openalpha.engine.rows import Row
 from openalpha.engine.terms import Terms
@@ -23,9 +22,6 @@ from openalpha.trading.run.plan import RunPlan, StrategyPlan
 from openalpha.venue.kernel.setup import OrderRequest
 
 __all__ = ["Callbacks", "Hand", "VenueContext", "open_callbacks"]
-
-_UNKNOWN = (math.nan,) * 5
-_MANY_TAGS = 4096
 
 
 class Hand(Protocol):
@@ -68,7 +64,7 @@ class Hand(Protocol):
         ...
 
 
-class VenueContext:
+class VenueContext(SeenBar, ContextBase):
     """The `Context` of a strategy at a venue.
 
     As over history the bars are closed ones, and orders come in people's units and are rounded
@@ -98,12 +94,9 @@ class VenueContext:
             Terms(item, _steps(item), timeframe_ms=timeframe_ms, exits=exits)
             for item in instruments
         ]
-        self._numbers = {key: number for number, key in enumerate(keys)}
-        self._numbers |= {str(item.id): number for number, item in enumerate(instruments)}
-        self.silent_bars, self.index, self.ts_ms = silent_bars, -1, 0
+        super().__init__(keys, [str(item.id) for item in instruments])
+        self.silent_bars, self.ts_ms = silent_bars, 0
         self.codes = [int(Reason.NO_SIGNAL)] * len(instruments)
-        self._bar: tuple[float, ...] = _UNKNOWN
-        self._tags: dict[int, str] = {}
         self.hand: Hand | None = None
 
     def remember(self, rows: Sequence[Row]) -> None:
@@ -117,35 +110,7 @@ class VenueContext:
         keep_row(self.so_far, row)
         self.index, self.ts_ms = self.index + 1, now_ms
         self.codes = [int(Reason.NO_SIGNAL)] * len(self.so_far)
-        if row.bars[0] is not None:
-            price, qty = self.terms[0].price_scale, self.terms[0].qty_scale
-            opening, high, low, close, volume = row.bars[0]
-            self._bar = (opening / price, high / price, low / price, close / price, volume / qty)
-
-    @property
-    def open(self) -> float:
-        """Open of the bar just closed."""
-        return self._bar[0]
-
-    @property
-    def high(self) -> float:
-        """High of the bar just closed."""
-        return self._bar[1]
-
-    @property
-    def low(self) -> float:
-        """Low of the bar just closed."""
-        return self._bar[2]
-
-    @property
-    def close(self) -> float:
-        """Close of the bar just closed."""
-        return self._bar[3]
-
-    @property
-    def volume(self) -> float:
-        """Volume of the bar just closed."""
-        return self._bar[4]
+        self.see(row.bars[0], self.terms[0])
 
     @property
     def position(self) -> float:
@@ -174,42 +139,9 @@ class VenueContext:
             replace(order, tag=self._tags.get(order.id, "")) for order in self._hand.orders()
         )
 
-    def position_of(self, instrument: str) -> float:
-        """Return the signed quantity held of an instrument, by role or id."""
-        return self._hand.holding(self._which(instrument))[0]
-
-    def entry_price_of(self, instrument: str) -> float:
-        """Return the average price of that position, NaN when flat."""
-        return self._hand.holding(self._which(instrument))[1]
-
-    def history(self, count: int, *, instrument: str | None = None) -> Bars:
-        """Return the last `count` bars, the one just closed included; fewer at the beginning.
-
-        Raises
-        ------
-        InputError
-            If `count` is not a whole number of at least 1, or the instrument is unknown.
-        """
-        bars = self.so_far[self._which(instrument)].bars()
-        try:
-            wanted = operator.index(count)
-        except TypeError:
-            wanted = 0
-        if wanted < 1:
-            raise InputError(f"history({count!r}) was asked for; ask for at least 1 bar")
-        return bars.rows(max(len(bars) - wanted, 0), len(bars))
-
-    def buy(self, qty: float, **terms: Unpack[OrderTerms]) -> int:
-        """Place a buy order (market without `limit`) and return its id, 0 if it was not sent."""
-        return self._place(1, qty, terms)
-
-    def sell(self, qty: float, **terms: Unpack[OrderTerms]) -> int:
-        """Place a sell order (market without `limit`) and return its id, 0 if it was not sent."""
-        return self._place(-1, qty, terms)
-
     def close_position(self, *, instrument: str | None = None) -> None:
         """Close the whole position at market, reduce-only."""
-        which = self._which(instrument)
+        which = self._number(instrument)
         self._begun().close(which)
 
     def cancel(self, order_id: int) -> None:
@@ -238,40 +170,25 @@ class VenueContext:
         return self.hand
 
     def _begun(self) -> Hand:
-        if self.index < 0:
-            raise InputError("orders can be placed from the first bar on, not in on_start")
+        self._check_begun()
         return self._hand
 
-    def _which(self, instrument: object) -> int:
-        if instrument is None:
-            return 0
-        number = self._numbers.get(instrument) if isinstance(instrument, str) else None
-        if number is None:
-            raise InputError(
-                f"there is no instrument {instrument!r} here; this run has "
-                f"{', '.join(self._numbers)}"
-            )
-        return number
+    def _holding_of(self, number: int) -> tuple[float, float]:
+        return self._hand.holding(number)
 
-    def _place(self, side: int, qty: object, terms: OrderTerms) -> int:
-        which, hand = self._which(terms.get("instrument")), self._begun()
-        made = self.terms[which].request(side, qty, terms=terms, ts_ms=self.ts_ms)
+    def _known(self, number: int) -> tuple[Bars, int]:
+        so_far = self.so_far[number]
+        return so_far.bars(), len(so_far)
+
+    def _place(self, number: int, side: int, qty: object, terms: OrderTerms) -> int:
+        hand = self._begun()
+        made = self.terms[number].request(side, qty, terms=terms, ts_ms=self.ts_ms)
         if made.qty == 0:
-            return self.refuse(which, Reason.BELOW_LOT)
+            return self.refuse(number, Reason.BELOW_LOT)
         if self.index < self.silent_bars:
-            return self.refuse(which, Reason.WARM_UP)
+            return self.refuse(number, Reason.WARM_UP)
         _check_exits(made)
-        order_id = hand.place(which, made)
-        tag: Any = terms.get("tag")
-        if order_id and tag:
-            self._note_tag(order_id, str(tag))
-        return order_id
-
-    def _note_tag(self, order_id: int, tag: str) -> None:
-        if len(self._tags) >= _MANY_TAGS:
-            alive = {order.id for order in self._hand.orders()}
-            self._tags = {key: value for key, value in self._tags.items() if key in alive}
-        self._tags[order_id] = tag
+        return hand.place(number, made)
 
 
 @dataclass(slots=True)
