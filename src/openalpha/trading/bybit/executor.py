@@ -271,10 +271,9 @@ class Executor:
         rows: list[Row] = []
         ts_ms = 0
         for start_ms in range(int(pages.params["startTime"]), now_ms + 1, _MOST_DAYS_MS):
+            # Without an end the statement would be told for a day only.
             end_ms = start_ms + _MOST_DAYS_MS - 1
-            window = {**pages.params, "startTime": str(start_ms)}
-            if end_ms < now_ms:
-                window["endTime"] = str(end_ms)
+            window = {**pages.params, "startTime": str(start_ms), "endTime": str(end_ms)}
             found, _, answered_ms = self._pages(turn, replace(pages, params=window))
             rows, ts_ms = found + rows, ts_ms or answered_ms
         return rows, [], ts_ms

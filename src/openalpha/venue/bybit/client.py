@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from openalpha.core.clock import DAY_MS
 from openalpha.core.errors import UnknownName, VenueUnavailable
 from openalpha.core.orders import TriggerBy
 from openalpha.venue.bybit.answers import NO_SUCH_SYMBOL, UNCHANGED, BybitRefused, FateUnknown
@@ -25,6 +26,7 @@ __all__ = ["AccountCalls", "BybitClient", "MarketCalls", "PositionCalls"]
 
 _BY = {TriggerBy.LAST: "LastPrice", TriggerBy.MARK: "MarkPrice", TriggerBy.INDEX: "IndexPrice"}
 _TRIES = 3
+WEEK_MS = 7 * DAY_MS
 
 
 class MarketCalls:
@@ -93,7 +95,9 @@ class AccountCalls:
         end_ms: int | None = None,
         most: int | None = None,
     ) -> list[LogRow]:
-        """Return the transaction log, newest first; the venue answers seven days at a time.
+        """Return the transaction log, newest first, of seven days at most.
+
+        Without an end it is the seven days after the start; without either, the last day.
 
         Raises
         ------
@@ -105,7 +109,7 @@ class AccountCalls:
             "currency": coin or None,
             "category": category or None,
             "startTime": start_ms,
-            "endTime": end_ms,
+            "endTime": _end_of(start_ms, end_ms),
             "limit": 50,
         }
         rows = self._channel.pages(Call("/v5/account/transaction-log", params), most_rows=most)
@@ -121,7 +125,11 @@ class AccountCalls:
         end_ms: int | None = None,
         most: int | None = None,
     ) -> list[Execution]:
-        """Return executions, newest first; funding is among them (`is_fill` tells)."""
+        """Return executions, newest first, of seven days at most; funding is among them.
+
+        Without an end they are of the seven days after the start; without either, of the last
+        seven. Those of one order (`link_id`) are told whenever they were. `is_fill` tells funding.
+        """
         params = {
             "category": category,
             "symbol": symbol or None,
@@ -214,6 +222,11 @@ class BybitClient:
         self.account = AccountCalls(channel)
         self.positions = PositionCalls(channel)
         self.orders = Orders(channel)
+
+
+def _end_of(start_ms: int | None, end_ms: int | None) -> int | None:
+    """Return the end to ask for: without one the venue would tell a day of its log, not seven."""
+    return start_ms + WEEK_MS - 1 if end_ms is None and start_ms is not None else end_ms
 
 
 def _whole(kind: str, rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

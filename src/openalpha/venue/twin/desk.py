@@ -57,7 +57,7 @@ def place(state: State, order: Order) -> Order:
 
 def _register(state: State, order: Order) -> None:
     record = state.records[order.account]
-    record.orders[order.order_id] = order
+    record.add(order)
     record.open_ids[order.order_id] = None
     if order.link_id:
         record.links[order.link_id] = order.order_id

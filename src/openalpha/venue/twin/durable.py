@@ -12,7 +12,7 @@ from openalpha.venue.twin.settings import TwinSettings
 
 __all__ = ["open_twin", "whole_state"]
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 class _Fixed:

@@ -11,11 +11,11 @@ from openalpha.venue.twin.listings import Listing, Pool
 from openalpha.venue.twin.numbers import fixed
 from openalpha.venue.twin.orders import Order
 from openalpha.venue.twin.rows import side_name
-from openalpha.venue.twin.state import KEPT_ROWS, Holding, State
+from openalpha.venue.twin.state import Holding, State
 from openalpha.venue.twin.tape import Print
 from openalpha.venue.twin.trade_rows import closed_row, execution_row
 
-__all__ = ["close_order", "record_all"]
+__all__ = ["record_all"]
 
 _CREATED_BY = {
     Reason.LIQUIDATION_PARTIAL: "CreateByLiq",
@@ -117,7 +117,9 @@ def _venue_order(state: State, listing: Listing, row: list[int]) -> Order:
         updated_ms=row[at.F_TS],
         last_on_created=listing.pool.machine.last(listing.number),
     )
-    state.records[order.account].orders[order.order_id] = order
+    record = state.records[order.account]
+    record.add(order)
+    record.end(order)
     if reason is Reason.LIQUIDATION_TAKEOVER:
         take_over(state, listing, qty=-row[at.F_QTY], price=row[at.F_PRICE])
     if reason in (Reason.LIQUIDATION_PARTIAL, Reason.LIQUIDATION_TAKEOVER):
@@ -175,17 +177,5 @@ def _end(state: State, order: Order, row: list[int], changes: Changes) -> None:
         order.status = "Deactivated" if was_waiting else "Cancelled"
         if is_spot and order.filled:
             order.status = "PartiallyFilledCanceled"
-    close_order(state, order)
+    state.records[order.account].end(order)
     changes.orders[order.order_id] = order
-
-
-def close_order(state: State, order: Order) -> None:
-    """Move an order from the open ones to the history, which forgets its oldest."""
-    record = state.records[order.account]
-    record.open_ids.pop(order.order_id, None)
-    while len(record.orders) > KEPT_ROWS:
-        oldest = next(iter(record.orders))
-        if oldest in record.open_ids:
-            break
-        gone = record.orders.pop(oldest)
-        record.links.pop(gone.link_id, None)

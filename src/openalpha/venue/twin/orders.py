@@ -12,7 +12,8 @@ class Order:
     """One order as clients see it. Quantities and prices are in units of its market.
 
     `value` is the sum of quantity × price over its fills in the market's value units, `fee` in the
-    fee coin's cash units. `account` is a number, `listing` a market's key.
+    fee coin's cash units. `account` is a number, `listing` a market's key. `number` is its place
+    among the account's orders, `ended` among those of its category that have closed.
     """
 
     order_id: str
@@ -59,6 +60,8 @@ class Order:
     last_on_created: int = 0
     seq: int = 0
     exit_qty: int = 0
+    number: int = 0
+    ended: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -69,6 +72,16 @@ class Order:
     def leaves(self) -> int:
         """Return what may still fill: nothing once it is closed."""
         return self.qty - self.filled if self.is_open else 0
+
+    def is_of(self, order_filter: str) -> bool:
+        """Say whether an order is of the kinds a filter names; an empty one names all.
+
+        Spot tells its take-profits and stop-losses apart; elsewhere they are StopOrder.
+        """
+        kind = self.order_filter
+        if kind == "tpslOrder" and not self.listing.startswith("spot:"):
+            kind = "StopOrder"
+        return not order_filter or kind == order_filter
 
     @property
     def is_conditional(self) -> bool:

@@ -9,7 +9,6 @@ from heapq import heappop, heappush
 
 from openalpha.venue.twin import desk
 from openalpha.venue.twin.codes import Refused
-from openalpha.venue.twin.history import close_order
 from openalpha.venue.twin.orders import Order
 from openalpha.venue.twin.rows import order_ws_row
 from openalpha.venue.twin.state import Due, State
@@ -85,10 +84,10 @@ def _reject(state: State, order: Order) -> None:
     """Keep an order the book refused when it arrived, as Rejected."""
     record = state.records[order.account]
     order.status, order.reject_reason = "Rejected", "EC_Others"
-    record.orders[order.order_id] = order
+    record.add(order)
     if order.link_id:
         record.links[order.link_id] = order.order_id
-    close_order(state, order)
+    record.end(order)
     if state.is_heard(order.account, "order"):
         row = order_ws_row(order, state.listings[order.listing])
         state.push(order.account, "order", rows=[row])

@@ -61,16 +61,39 @@ class Holding:
 
 @dataclass(slots=True)
 class Record:
-    """An account's history: rows as the venue shows them, the newest last."""
+    """An account's history: rows as the venue shows them, the newest last.
+
+    `ended` counts the orders of each category that have closed, `count` all orders.
+    """
 
     orders: dict[str, Order] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     open_ids: dict[str, None] = field(default_factory=dict)
+    ended: dict[str, int] = field(default_factory=dict)
+    count: int = 0
     executions: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_ROWS))
     ledger: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_ROWS))
     closed: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_ROWS))
     cash: dict[str, int] = field(default_factory=dict)
     holdings: dict[tuple[str, int], Holding] = field(default_factory=dict)
+
+    def add(self, order: Order) -> None:
+        """Take a new order."""
+        self.count += 1
+        order.number = self.count
+        self.orders[order.order_id] = order
+
+    def end(self, order: Order) -> None:
+        """Count an order that has closed; the history forgets its oldest."""
+        category = order.listing.partition(":")[0]
+        order.ended = self.ended[category] = self.ended.get(category, 0) + 1
+        self.open_ids.pop(order.order_id, None)
+        while len(self.orders) > KEPT_ROWS:
+            oldest = next(iter(self.orders))
+            if oldest in self.open_ids:
+                break
+            gone = self.orders.pop(oldest)
+            self.links.pop(gone.link_id, None)
 
 
 @dataclass(slots=True)

@@ -65,6 +65,7 @@ def closed_row(
             "fillCount": str(int(old["fillCount"]) + 1 if old else 1),
             "cumExitValue": plain(exited, listing.value_decimals),
             "_sums": sums,
+            "_seq": state.seq,
             "_category": listing.category,
         }
     )

@@ -1,13 +1,15 @@
 """Requests and replies of the twin, apart from any socket; the envelope every reply wears."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import dropwhile, islice
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 import orjson
 
+from openalpha.core.clock import DAY_MS
 from openalpha.venue.twin.codes import Refused
 
 __all__ = [
@@ -16,13 +18,18 @@ __all__ = [
     "Request",
     "dumps",
     "envelope",
+    "newest",
     "page",
     "page_size",
     "read_object",
     "read_params",
+    "stretch",
 ]
 
 Params = dict[str, Any]
+Row = TypeVar("Row")
+
+WEEK_MS = 7 * DAY_MS
 
 
 class Request(NamedTuple):
@@ -96,9 +103,9 @@ def read_params(request: Request) -> Params:
 def page(
     rows: list[dict[str, Any]], params: Params, *, default: int = 20, most: int = 50
 ) -> dict[str, Any]:
-    """Cut a list to the page a request asks for, and say where the next one begins.
+    """Cut a list that stands still to the page a request asks for.
 
-    A cursor is the number of rows before the page; it stays valid as long as nothing is prepended.
+    A cursor is the number of rows before the page.
 
     Raises
     ------
@@ -106,13 +113,73 @@ def page(
         If limit or cursor is no number.
     """
     limit = page_size(params, default=default, most=most)
-    try:
-        start = int(unquote(str(params.get("cursor") or "0")))
-    except ValueError:
-        raise Refused(10001, "Illegal cursor") from None
+    start = _cursor(params) or 0
     chosen = rows[start : start + limit]
     more = start + limit < len(rows)
     return {"list": chosen, "nextPageCursor": str(start + limit) if more else ""}
+
+
+def newest(
+    rows: Iterable[Row],
+    params: Params,
+    *,
+    number: Callable[[Row], int],
+    default: int = 20,
+    most: int = 50,
+) -> tuple[list[Row], str]:
+    """Cut a history, newest first, to the page a request asks for; says where the next begins.
+
+    A cursor is the number of the page's last row: rows that come or go meanwhile move nobody to
+    another page.
+
+    Parameters
+    ----------
+    number : callable
+        Of a row; the newer of two has the higher one.
+
+    Raises
+    ------
+    Refused
+        If limit or cursor is no number.
+    """
+    limit, cursor = page_size(params, default=default, most=most), _cursor(params)
+    older = rows if cursor is None else dropwhile(lambda row: number(row) >= cursor, rows)
+    chosen = list(islice(older, limit + 1))
+    is_more = len(chosen) > limit
+    return chosen[:limit], str(number(chosen[limit - 1])) if is_more else ""
+
+
+def _cursor(params: Params) -> int | None:
+    text = unquote(str(params.get("cursor") or ""))
+    if not text:
+        return None
+    if not text.isdigit():
+        raise Refused(10001, "Illegal cursor")
+    return int(text)
+
+
+def stretch(params: Params, *, now_ms: int, usual_ms: int = WEEK_MS) -> tuple[int, int]:
+    """Return the stretch of time, both ends included, that a request for a history asks for.
+
+    Without an end it is as long as is usual there; no request reaches over more than seven days.
+
+    Raises
+    ------
+    Refused
+        10001 where a bound is no number, or the stretch is too long.
+    """
+    try:
+        start, end = (int(params.get(name) or 0) for name in ("startTime", "endTime"))
+    except (TypeError, ValueError):
+        raise Refused(10001, "params error: startTime or endTime invalid") from None
+    if start and end:
+        if end - start > WEEK_MS:
+            raise Refused(10001, "The time range between startTime and endTime exceeds 7 days")
+        return start, end
+    if start:
+        return start, start + usual_ms
+    end = end or now_ms
+    return end - usual_ms, end
 
 
 def page_size(params: Params, *, default: int, most: int) -> int:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
+from openalpha.core.clock import DAY_MS
 from openalpha.venue.twin.accounts import Account
 from openalpha.venue.twin.codes import Refused
-from openalpha.venue.twin.handlers.order import times
 from openalpha.venue.twin.handlers.position import apply_modes
 from openalpha.venue.twin.numbers import plain
 from openalpha.venue.twin.state import State
 from openalpha.venue.twin.wallets import wallet_row
-from openalpha.venue.twin.wire import Params, page
+from openalpha.venue.twin.wire import Params, newest, stretch
 
 __all__ = ["READS", "WRITES"]
 
@@ -90,21 +90,24 @@ def _fee_rate(state: State, account: Account, params: Params) -> dict[str, Any]:
 
 def _transaction_log(state: State, account: Account, params: Params) -> dict[str, Any]:
     """Answer GET /v5/account/transaction-log, the newest first."""
-    start, end = times(params)
+    # Unlike all other histories this one tells a day at a time where no end is asked for.
+    start, end = stretch(params, now_ms=state.now_ms, usual_ms=DAY_MS)
     wanted = {
         "currency": params.get("currency"),
         "type": params.get("type"),
         "category": params.get("category"),
     }
     base = params.get("baseCoin")
-    rows = [
+    rows = (
         row
         for row in reversed(state.record(account).ledger)
         if start <= int(row["transactionTime"]) <= end
         and all(not value or row[name] == value for name, value in wanted.items())
         and (not base or row["symbol"].startswith(base))
-    ]
-    return page(rows, params, default=20, most=50)
+    )
+    # An id is uid, number and coin.
+    shown, cursor = newest(rows, params, number=lambda row: int(row["id"].split("_")[1]))
+    return {"list": shown, "nextPageCursor": cursor}
 
 
 def _set_margin_mode(state: State, account: Account, params: Params) -> dict[str, Any]:

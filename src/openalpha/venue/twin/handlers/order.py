@@ -1,8 +1,10 @@
 """The order family: create, amend, cancel, batches, open orders, history, executions, DCP."""
 
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter, itemgetter
 from typing import Any
 
+from openalpha.core.clock import DAY_MS
 from openalpha.venue.twin.accounts import Account
 from openalpha.venue.twin.codes import Refused
 from openalpha.venue.twin.intake import price_of, read_order
@@ -11,9 +13,9 @@ from openalpha.venue.twin.orders import Order
 from openalpha.venue.twin.rows import order_row
 from openalpha.venue.twin.sending import send_amend, send_cancel, send_order
 from openalpha.venue.twin.state import State
-from openalpha.venue.twin.wire import Params, page
+from openalpha.venue.twin.wire import Params, newest, stretch
 
-__all__ = ["BATCHES", "READS", "WRITES", "Batch", "times"]
+__all__ = ["BATCHES", "READS", "WRITES", "Batch"]
 
 BATCH_SIZES = {"linear": 20, "inverse": 20, "option": 20, "spot": 10}
 # The venue cancels so many by one call; which ones, where there are more, it does not say.
@@ -113,9 +115,12 @@ def _cancel_all(state: State, account: Account, params: Params) -> dict[str, Any
     if params.get("symbol"):
         state.listing(params)
     wanted = str(params.get("orderFilter") or ("Order" if category == "spot" else ""))
+    kind = str(params.get("stopOrderType") or "") if wanted == "StopOrder" else ""
     gone: list[dict[str, str]] = []
     for order in list(_chosen_orders(state, account, params)):
-        if not order.is_open or (wanted and order.order_filter != wanted):
+        if not (order.is_open and order.is_of(wanted)):
+            continue
+        if kind and order.stop_type != kind:
             continue
         if len(gone) == _MOST_AT_ONCE:
             break
@@ -184,17 +189,24 @@ def _realtime(state: State, account: Account, params: Params) -> dict[str, Any]:
     category = state.category(params)
     named = state.find_order(account, params)
     if params.get("orderId") or params.get("orderLinkId"):
-        chosen: Iterable[Order] = [named] if named is not None else []
+        is_shown = named is not None and (named.is_open or _is_recent(state, account, named))
+        chosen: Iterable[Order] = [named] if is_shown and named is not None else []
     else:
         needs = category in ("linear", "inverse")
         if needs and not any(params.get(name) for name in ("symbol", "baseCoin", "settleCoin")):
             raise Refused(10001, "params error: symbol, baseCoin or settleCoin is required")
         if str(params.get("openOnly") or "0") == "1":
-            chosen = _closed(state, account, params)[:RECENT_CLOSED]
+            closed = _closed(state, account, params)
+            chosen = (order for order in closed if _is_recent(state, account, order))
         else:
             chosen = reversed(list(_chosen_orders(state, account, params)))
-    rows = _shown(state, chosen, params, category=category)
-    return {"category": category, **page(rows, params)}
+    return _shown(state, chosen, params, category=category)
+
+
+def _is_recent(state: State, account: Account, order: Order) -> bool:
+    """Say whether a closed order is among the last of its category."""
+    category = order.listing.partition(":")[0]
+    return state.record(account).ended.get(category, 0) - order.ended < RECENT_CLOSED
 
 
 def _closed(state: State, account: Account, params: Params) -> list[Order]:
@@ -211,15 +223,19 @@ def _closed(state: State, account: Account, params: Params) -> list[Order]:
 
 def _shown(
     state: State, orders: Iterable[Order], params: Params, *, category: str
-) -> list[dict[str, Any]]:
-    wanted, status = params.get("orderFilter"), params.get("orderStatus")
-    return [
-        order_row(order, state.listings[order.listing])
+) -> dict[str, Any]:
+    """Return the page of some orders, the newest first, that a request asks for."""
+    wanted, status = str(params.get("orderFilter") or ""), params.get("orderStatus")
+    fitting = (
+        order
         for order in orders
         if order.listing.startswith(f"{category}:")
-        if not wanted or order.order_filter == wanted
+        if order.is_of(wanted)
         if not status or order.status == status
-    ]
+    )
+    chosen, cursor = newest(fitting, params, number=attrgetter("number"))
+    rows = [order_row(order, state.listings[order.listing]) for order in chosen]
+    return {"category": category, "list": rows, "nextPageCursor": cursor}
 
 
 def _history(state: State, account: Account, params: Params) -> dict[str, Any]:
@@ -231,30 +247,26 @@ def _history(state: State, account: Account, params: Params) -> dict[str, Any]:
         orders: list[Order] = [named] if found and named is not None else []
     else:
         orders = _closed(state, account, params)
-    start, end = times(params)
-    orders = [order for order in orders if start <= order.created_ms <= end]
-    rows = _shown(state, orders, params, category=category)
-    return {"category": category, **page(rows, params)}
+    start, end = stretch(params, now_ms=state.now_ms)
+    orders = [
+        order
+        for order in orders
+        if start <= order.created_ms <= end and not _is_forgotten(order, state.now_ms)
+    ]
+    return _shown(state, orders, params, category=category)
 
 
-def times(params: Params) -> tuple[int, int]:
-    """Return the stretch of time a request asks for.
-
-    Raises
-    ------
-    Refused
-        10001 where a bound is no number.
-    """
-    try:
-        return int(params.get("startTime") or 0), int(params.get("endTime") or 2**62)
-    except (TypeError, ValueError):
-        raise Refused(10001, "params error: startTime or endTime invalid") from None
+def _is_forgotten(order: Order, now_ms: int) -> bool:
+    """Say whether the history has dropped an order: what ended without a fill lasts a day."""
+    return order.filled == 0 and now_ms - order.updated_ms > DAY_MS
 
 
 def _executions(state: State, account: Account, params: Params) -> dict[str, Any]:
     """Answer GET /v5/execution/list, the newest first."""
     category = state.category(params)
-    start, end = times(params)
+    # Asked for by its id, an order's executions are told whenever they were.
+    is_named = bool(params.get("orderId") or params.get("orderLinkId"))
+    start, end = (0, state.now_ms) if is_named else stretch(params, now_ms=state.now_ms)
     wanted = {
         "symbol": params.get("symbol"),
         "orderId": params.get("orderId"),
@@ -263,14 +275,16 @@ def _executions(state: State, account: Account, params: Params) -> dict[str, Any
         "category": category,
     }
     base = params.get("baseCoin")
-    rows = [
-        {name: value for name, value in row.items() if name != "category"}
+    rows = (
+        row
         for row in reversed(state.record(account).executions)
         if start <= int(row["execTime"]) <= end
         and all(not value or row[name] == value for name, value in wanted.items())
         and (not base or row["symbol"].startswith(base))
-    ]
-    return {"category": category, **page(rows, params, default=50, most=100)}
+    )
+    chosen, cursor = newest(rows, params, number=itemgetter("seq"), default=50, most=100)
+    shown = [{name: row[name] for name in row if name != "category"} for row in chosen]
+    return {"category": category, "list": shown, "nextPageCursor": cursor}
 
 
 def _disconnected_cancel_all(state: State, account: Account, params: Params) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The position family: list, leverage, modes, trading stops, closed profit, margin."""
 
+from operator import itemgetter
 from typing import Any
 
 from openalpha.venue.kernel import layout as at
@@ -7,13 +8,12 @@ from openalpha.venue.twin import desk
 from openalpha.venue.twin.accounts import Account
 from openalpha.venue.twin.codes import Refused
 from openalpha.venue.twin.exits import exit_order, whole_exits
-from openalpha.venue.twin.handlers.order import times
 from openalpha.venue.twin.intake import leg_of, price_of
 from openalpha.venue.twin.listings import Listing
 from openalpha.venue.twin.numbers import read_decimal, units_of
 from openalpha.venue.twin.rows import position_row
 from openalpha.venue.twin.state import State
-from openalpha.venue.twin.wire import Params, page
+from openalpha.venue.twin.wire import Params, newest, page, stretch
 
 __all__ = ["READS", "WRITES", "apply_modes"]
 
@@ -234,15 +234,17 @@ def _partial_stop(
 def _closed_pnl(state: State, account: Account, params: Params) -> dict[str, Any]:
     """Answer GET /v5/position/closed-pnl, the newest first."""
     category = state.category(params)
-    start, end = times(params)
-    rows = [
-        {name: value for name, value in row.items() if not name.startswith("_")}
+    start, end = stretch(params, now_ms=state.now_ms)
+    rows = (
+        row
         for row in reversed(state.record(account).closed)
         if row["_category"] == category
         and start <= int(row["updatedTime"]) <= end
         and (not params.get("symbol") or row["symbol"] == params["symbol"])
-    ]
-    return {"category": category, **page(rows, params, default=50, most=100)}
+    )
+    chosen, cursor = newest(rows, params, number=itemgetter("_seq"), default=50, most=100)
+    shown = [{name: row[name] for name in row if not name.startswith("_")} for row in chosen]
+    return {"category": category, "list": shown, "nextPageCursor": cursor}
 
 
 def _add_margin(state: State, account: Account, params: Params) -> dict[str, Any]:
