@@ -118,9 +118,9 @@ class Client:
 class Ear:
     """A socket of a client in this process."""
 
-    def __init__(self, hub: Hub, path: str, *, query: str = "") -> None:
+    def __init__(self, hub: Hub, path: str, *, query: str = "", peer: str = "") -> None:
         self.hub = hub
-        session = hub.open(path, query=query)
+        session = hub.open(path, query=query, peer=peer)
         assert session is not None
         self.session: Session = session
 

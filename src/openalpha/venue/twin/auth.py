@@ -11,7 +11,14 @@ from openalpha.venue.twin.accounts import Account, Accounts, Key
 from openalpha.venue.twin.codes import Refused
 from openalpha.venue.twin.wire import Request
 
-__all__ = ["RECV_WINDOW_MS", "authenticate", "authenticate_socket", "is_signed_by", "permit"]
+__all__ = [
+    "RECV_WINDOW_MS",
+    "authenticate",
+    "authenticate_socket",
+    "is_signed_by",
+    "known",
+    "permit",
+]
 
 RECV_WINDOW_MS = 5_000
 AHEAD_MS = 1_000
@@ -80,9 +87,8 @@ def authenticate(accounts: Accounts, request: Request, *, now_ms: int) -> tuple[
             "invalid request, please check your server timestamp or recv_window param. "
             f"req_timestamp[{stamp}],server_timestamp[{now_ms}],recv_window[{window}]",
         )
-    account, key = _known(accounts, name, now_ms)
-    if key.ips and request.peer not in key.ips:
-        raise Refused(10010, f"Unmatched IP, please check your API key's bound IP: {request.peer}")
+    account, key = known(accounts, name, now_ms=now_ms)
+    _check_address(key, request.peer)
     payload = request.body if request.method == "POST" else request.query.encode()
     prefix = f"{headers.get('x-bapi-timestamp')}{name}{headers.get('x-bapi-recv-window', '')}"
     if not is_signed_by(key, prefix.encode() + payload, signature=headers["x-bapi-sign"]):
@@ -101,7 +107,19 @@ def _window(headers: Mapping[str, str]) -> tuple[int, int]:
     return stamp, window
 
 
-def _known(accounts: Accounts, name: str, now_ms: int) -> tuple[Account, Key]:
+def _check_address(key: Key, peer: str) -> None:
+    if key.ips and peer not in key.ips:
+        raise Refused(10010, f"Unmatched IP, please check your API key's bound IP: {peer}")
+
+
+def known(accounts: Accounts, name: str, *, now_ms: int) -> tuple[Account, Key]:
+    """Return the account of a key that works, and the key.
+
+    Raises
+    ------
+    Refused
+        10003 where there is none of that name (any more), 33004 where it has expired.
+    """
     found = accounts.by_key(name)
     if found is None:
         raise Refused(10003, "API key is invalid.")
@@ -112,19 +130,21 @@ def _known(accounts: Accounts, name: str, now_ms: int) -> tuple[Account, Key]:
 
 
 def authenticate_socket(
-    accounts: Accounts, args: list[object], *, now_ms: int
+    accounts: Accounts, args: list[object], *, now_ms: int, peer: str
 ) -> tuple[Account, Key]:
     """Return whose socket it is, from the arguments of its `auth` operation.
 
     Raises
     ------
     Refused
-        10001 for wrong arguments, 10003 an unknown key, 10004 a wrong or late signature.
+        10001 for wrong arguments, 10003 an unknown key, 10004 a wrong or late signature, 10010 an
+        address the key is not bound to, 33004 an expired key.
     """
     if len(args) != 3:
         raise Refused(10001, "Params Error")
     name, expires, signature = (str(arg) for arg in args)
-    account, key = _known(accounts, name, now_ms)
+    account, key = known(accounts, name, now_ms=now_ms)
+    _check_address(key, peer)
     if not expires.isdigit():
         raise Refused(10001, "Params Error")
     if int(expires) <= now_ms:

@@ -86,9 +86,11 @@ def due_exits(state: State, changes: Changes) -> list[Order]:
         order.exit_qty = order.filled
         account, listing = state.accounts.rows[order.account], state.listings[order.listing]
         held = listing.pool.machine.position(order.account, listing.number, order.leg)[0]
-        if listing.is_spot or held * order.side <= 0:
+        if listing.is_spot:
+            due += _spot_pair(state, account, listing, order=order, qty=new)
+        elif held * order.side <= 0:
             continue
-        if order.tpsl_mode == "Partial":
+        elif order.tpsl_mode == "Partial":
             due += _pair(state, account, listing, order=order, qty=new)
         else:
             due += _whole(state, account, listing, order=order)
@@ -128,3 +130,32 @@ def _pair(
             made = replace(made, trigger=trigger, trigger_by=by, qty=qty, group=group, limit=limit)
             due.append(replace(made, kind="Limit", tif="GTC") if limit else made)
     return due
+
+
+def _spot_pair(
+    state: State, account: Account, listing: Listing, *, order: Order, qty: int
+) -> list[Order]:
+    """Return the exits of what a spot order has just traded; one cancels the other.
+
+    They sell what was bought less its fee, in whole lots. Nothing ties them to a position: spot has
+    none.
+    """
+    if order.side > 0:
+        qty -= -(-order.fee * qty // order.filled)
+    qty -= qty % listing.lot
+    is_pair = bool(order.take_profit and order.stop_loss)
+    name = "BidirectionalTpslOrder" if is_pair else "tpslOrder"
+    return [
+        replace(
+            one,
+            qty=qty,
+            is_reduce_only=False,
+            closes_on_trigger=False,
+            order_filter=name,
+            stop_type=name,
+            create_type="CreateByUser",
+            tpsl_mode="",
+        )
+        for one in _pair(state, account, listing, order=order, qty=qty)
+        if qty > 0
+    ]

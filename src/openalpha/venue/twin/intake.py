@@ -161,6 +161,8 @@ def _read_exits(order: Order, params: dict[str, Any], listing: Listing) -> None:
     order.stop_loss = price_of(params, "stopLoss", listing=listing)
     if not (order.take_profit or order.stop_loss):
         return
+    if listing.is_spot and (order.kind == "Market" or order.is_conditional):
+        raise Refused(170130, "Data sent for parameter 'takeProfit' or 'stopLoss' is not valid.")
     if order.is_reduce_only:
         raise Refused(10001, "reduce-only orders carry no take profit or stop loss")
     order.tpsl_mode = str(params.get("tpslMode") or "Full")
@@ -184,7 +186,7 @@ def _exit_limit(order: Order, params: dict[str, Any], listing: Listing, *, name:
     """Return the limit of an exit that is to be a limit order; 0 for a market one."""
     if str(params.get(f"{name}OrderType") or "Market") != "Limit":
         return 0
-    if order.tpsl_mode == "Full":
+    if order.tpsl_mode == "Full" and not listing.is_spot:
         raise Refused(10001, "a limit take profit or stop loss needs tpslMode Partial")
     return price_of(params, f"{name}LimitPrice", listing=listing)
 

@@ -155,6 +155,10 @@ def test_spot_tells_its_exits_apart(me: Client) -> None:
     sell = {**SPOT, "side": "Sell", "orderType": "Market", "qty": "0.01"}
     me.post("/v5/order/create", **sell, orderFilter="tpslOrder", triggerPrice=f"{ask - 2000}")
     me.post("/v5/order/create", **sell, orderFilter="StopOrder", triggerPrice=f"{ask - 2000}")
-    for kind in ("tpslOrder", "StopOrder"):
-        rows = me.get("/v5/order/realtime", **SPOT, orderFilter=kind)["list"]
-        assert [D(row["qty"]) for row in rows] == [D("0.01")]
+    for kind, other in (("tpslOrder", "StopOrder"), ("StopOrder", "Order")):
+        (row,) = me.get("/v5/order/realtime", **SPOT, orderFilter=kind)["list"]
+        assert D(row["qty"]) == D("0.01")
+        with pytest.raises(Refusal) as refusal:
+            me.post("/v5/order/cancel", **SPOT, orderId=row["orderId"], orderFilter=other)
+        assert refusal.value.code == 170213
+        me.post("/v5/order/cancel", **SPOT, orderId=row["orderId"], orderFilter=kind)

@@ -6,7 +6,7 @@ import pytest
 
 from openalpha.venue.twin import Exchange
 from openalpha.venue.twin.sockets import Hub
-from tests.fakes.twin import BTC, BTC_SPOT, LINEAR, Client, Ear, admin, new_exchange, wait
+from tests.fakes.twin import BTC, BTC_SPOT, LINEAR, START_MS, Client, Ear, admin, new_exchange, wait
 
 
 @pytest.fixture
@@ -241,3 +241,30 @@ def test_any_message_is_answered(hub: Hub, path: str, text: str) -> None:
 def test_paths_there_are_none_of(hub: Hub) -> None:
     for path in ("/", "/v5/public", "/v5/public/nope", "/v5/private/more", "/v6/private"):
         assert hub.open(path) is None
+
+
+@pytest.mark.parametrize(
+    ("bond", "login", "order"),
+    [
+        ({"read_only": True}, 0, 10005),
+        ({"ips": ["10.0.0.1"]}, 10010, 10005),
+        ({"ips": ["127.0.0.1"]}, 0, 0),
+        ({"expires_ms": START_MS + 1_000}, 0, 33004),
+        ({}, 0, 10003),
+    ],
+)
+def test_a_key_may_no_more_over_a_socket_than_by_calls(
+    hub: Hub, me: Client, bond: dict[str, Any], login: int, order: int
+) -> None:
+    venue = hub.exchange
+    made = admin(venue, "/twin/keys", uid=me.uid, **bond)
+    mine = Client(venue, made["api_key"], made["api_secret"], me.uid)
+    ear = Ear(hub, "/v5/trade", peer="127.0.0.1")
+    assert ear.login(mine)["retCode"] == login
+    if not bond:
+        admin(venue, "/twin/keys/revoke", api_key=mine.key)
+    wait(venue, 1_000)
+    header = {"X-BAPI-TIMESTAMP": str(venue.now_ms())}
+    args = [{**LINEAR, "side": "Buy", "orderType": "Market", "qty": "0.01"}]
+    said = ear.say(op="order.create", reqId="1", args=args, header=header)[0]
+    assert said["retCode"] == order

@@ -99,7 +99,17 @@ def _new_quantity(params: Params, order: Order, state: State) -> int:
 
 
 def _cancel(state: State, account: Account, params: Params) -> dict[str, Any]:
-    """Answer POST /v5/order/cancel."""
+    """Answer POST /v5/order/cancel: what waits on spot is found only as the kind it is."""
+    order = _found(state, account, params)
+    wanted = str(params.get("orderFilter") or "Order")
+    kind = "tpslOrder" if order.order_filter == "BidirectionalTpslOrder" else order.order_filter
+    if params["category"] == "spot" and order.status == "Untriggered" and kind != wanted:
+        raise Refused(170213, "Order does not exist.")
+    return _cancel_named(state, account, params)
+
+
+def _cancel_named(state: State, account: Account, params: Params) -> dict[str, Any]:
+    """Cancel an order of any kind by its name, as an item of a batch is."""
     order = _found(state, account, params)
     send_cancel(state, order)
     return {"orderId": order.order_id, "orderLinkId": order.link_id}
@@ -338,5 +348,5 @@ WRITES = {
 BATCHES = {
     "/v5/order/create-batch": _batch(_create, creates=True),
     "/v5/order/amend-batch": _batch(_amend, creates=False),
-    "/v5/order/cancel-batch": _batch(_cancel, creates=False),
+    "/v5/order/cancel-batch": _batch(_cancel_named, creates=False),
 }

@@ -147,7 +147,9 @@ class Hub:
                 raise Refused(20001, "Repeat auth")
             wanted = list(args) if isinstance(args, list) else []
             now_ms = self.exchange.now_ms() + self.exchange.state.skew_ms
-            account, _ = authenticate_socket(self.exchange.state.accounts, wanted, now_ms=now_ms)
+            account, session.key = authenticate_socket(
+                self.exchange.state.accounts, wanted, now_ms=now_ms, peer=session.peer
+            )
             session.account = account
             if session.family == "private":
                 self._accounts.setdefault(account.number, {})[session.number] = session

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from openalpha.venue.twin.accounts import Account
+from openalpha.venue.twin.accounts import Account, Key
 from openalpha.venue.twin.wire import dumps
 
 __all__ = ["IDLE_MS", "Session"]
@@ -29,6 +29,7 @@ class Session:
     seen_ms: int = 0
     idle_ms: int = IDLE_MS
     account: Account | None = None
+    key: Key | None = None
     topics: dict[str, None] = field(default_factory=dict)
     queue: deque[bytes] = field(default_factory=deque)
     requests: deque[str] = field(default_factory=lambda: deque(maxlen=1_000))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from openalpha.venue.twin.auth import AHEAD_MS, RECV_WINDOW_MS
+from openalpha.venue.twin.auth import AHEAD_MS, RECV_WINDOW_MS, known, permit
 from openalpha.venue.twin.codes import Refused
 from openalpha.venue.twin.exchange import Exchange
 from openalpha.venue.twin.handlers.order import BATCHES, Batch
@@ -88,8 +88,12 @@ class TradeDesk:
         op, args = str(message.get("op") or ""), message.get("args")
         if op not in _PATHS:
             raise Refused(10404, "either op type is not found or category is not correct")
-        if session.account is None:
+        if session.account is None or session.key is None:
             raise Refused(10005, "Permission denied, please authenticate first")
+        # A key may end or be taken away while its socket stands.
+        now_ms = self.exchange.now_ms() + self.exchange.state.skew_ms
+        known(self.exchange.state.accounts, session.key.name, now_ms=now_ms)
+        permit(session.key, writes=True)
         if not isinstance(args, list) or len(args) != 1 or not isinstance(args[0], dict):
             raise Refused(10001, "Params Error: args holds one object")
         self._check_time(message.get("header"))
