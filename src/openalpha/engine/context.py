@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from openalpha.core.reasons import Reason
 from openalpha.engine.context_base import ContextBase
-from openalpha.engine.gate import Gate
+from openalpha.engine.gate import Judge
 from openalpha.engine.grid import Grid
 from openalpha.engine.terms import Terms
 from openalpha.market.grid import to_floats
@@ -57,7 +57,7 @@ class EventContext(ContextBase):
         self._bars = tuple(bars.values())
         super().__init__(tuple(bars), [item.instrument_id for item in self._bars])
         self._equity, self._journal, self._cash_scale = equity, journal, cash_scale
-        self.gate: Gate | None = None
+        self.gate: Judge | None = None
         self.silent_bars = 0
         self.is_commanded = False
         self.close = self.position = math.nan

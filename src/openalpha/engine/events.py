@@ -163,10 +163,10 @@ class _Pass:
             if is_led and self.hears_fills:
                 context.index, context.close = row, float(closes[row])
                 self._tell_fills()
-            if context.gate is None:
-                row = self._show(row, closes[row:stop])
-            else:
+            if isinstance(context.gate, Gate):
                 row = self._show_guarded(context.gate, row, closes[row:stop], is_led)
+            else:
+                row = self._show(row, closes[row:stop])
             look = _FEW_ROWS if context.is_commanded else min(2 * look, _MANY_ROWS)
             # What was commanded arrives next, without latency: looking ahead first would be idle.
             is_led = row < end or (context.is_commanded and row < count)

@@ -16,7 +16,17 @@ from openalpha.venue.kernel.arena import check_sound, enlarged
 from openalpha.venue.kernel.layout import ABSENT, I64, Market
 from openalpha.venue.kernel.machine import Machine
 
-__all__ = ["Commanded", "MarketRows", "OpenAccount", "Row", "Stepped", "Written", "open_account"]
+__all__ = [
+    "Commanded",
+    "KernelAccount",
+    "MarketRows",
+    "OpenAccount",
+    "Row",
+    "Stepped",
+    "Written",
+    "blank_history",
+    "open_account",
+]
 
 Prices = tuple[int, int, int, int]
 BarUnits = tuple[int, int, int, int, int]
@@ -215,12 +225,19 @@ def _shift(array: I64) -> None:
         array[:, 0] = array[:, 1]
 
 
-class OpenAccount:
-    """A kernel account that is led row by row, and what it wrote since it was last asked."""
+class KernelAccount:
+    """A kernel account, and what it wrote since it was last asked.
+
+    Attributes
+    ----------
+    blank : sequence of History
+        Its instruments, without bars.
+    fills, effects, done : int
+        How many rows were taken so far.
+    """
 
     def __init__(self, machine: Machine, units: Units, blank: Sequence[History]) -> None:
         self.machine, self.units, self.blank = machine, units, blank
-        self.rows = MarketRows(machine)
         self.fills = self.effects = self.done = 0
 
     def take_written(self) -> Written:
@@ -253,14 +270,6 @@ class OpenAccount:
             for number in range(len(self.machine.instruments))
         )
 
-    def make_room(self) -> None:
-        """Enlarge the kernel's memory."""
-        self.machine.arena = enlarged(self.machine.arena)
-
-    def check(self) -> None:
-        """Stop on what can only be a bug of the kernel."""
-        check_sound(self.machine.arena)
-
     def counters(self) -> tuple[int, int]:
         """Return the last order id and sequence number given out: what `commanded` counts from."""
         arena = self.machine.arena
@@ -286,6 +295,22 @@ class OpenAccount:
             tuple(sorted(withdrawn, key=lambda item: item[1])),
             tuple(sorted(changed, key=lambda item: int(item[1][at.O_ID]))),
         )
+
+
+class OpenAccount(KernelAccount):
+    """A kernel account that is led row by row."""
+
+    def __init__(self, machine: Machine, units: Units, blank: Sequence[History]) -> None:
+        super().__init__(machine, units, blank)
+        self.rows = MarketRows(machine)
+
+    def make_room(self) -> None:
+        """Enlarge the kernel's memory."""
+        self.machine.arena = enlarged(self.machine.arena)
+
+    def check(self) -> None:
+        """Stop on what can only be a bug of the kernel."""
+        check_sound(self.machine.arena)
 
 
 def open_account(
@@ -315,7 +340,7 @@ def open_account(
     marks = tuple(has_mark) or (False,) * len(instruments)
     indices = tuple(has_index) or (False,) * len(instruments)
     blank = [
-        _blank(instrument, timeframe_ms, has_mark=mark, has_index=index)
+        blank_history(instrument, timeframe_ms, has_mark=mark, has_index=index)
         for instrument, mark, index in zip(instruments, marks, indices, strict=True)
     ]
     machine, units = machine_for(
@@ -328,7 +353,7 @@ def open_account(
     return OpenAccount(machine, units, blank)
 
 
-def _blank(
+def blank_history(
     instrument: Instrument, timeframe_ms: int, *, has_mark: bool, has_index: bool
 ) -> History:
     """Return a history of one empty bar: it says which prices an instrument has, no more."""

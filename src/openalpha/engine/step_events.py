@@ -8,28 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openalpha.core.instruments import Instrument
-from openalpha.core.reasons import Reason
 from openalpha.engine.bars_so_far import BarsSoFar, keep_row
 from openalpha.engine.compiled.stretch import quiet_stretch
-from openalpha.engine.context import EventContext
-from openalpha.engine.context_base import SeenBar
 from openalpha.engine.events import call, check_event_run
-from openalpha.engine.gate import Gate
-from openalpha.engine.grid import common_grid
+from openalpha.engine.gate import RunningGate
+from openalpha.engine.live_context import LiveContext
 from openalpha.engine.rows import OpenAccount, Row, Stepped, open_account
 from openalpha.engine.signals import EngineSettings
 from openalpha.engine.tables import FillTable
-from openalpha.engine.terms import Terms
-from openalpha.strategy.bars import Bars
 from openalpha.strategy.events import EventStrategy
 from openalpha.venue.kernel import drive
-from openalpha.venue.kernel import layout as at
-from openalpha.venue.kernel.setup import OrderRequest
 
 __all__ = ["EventStep"]
-
-_FIRST = 1024
-_FAR = 2**62
 
 
 class EventStep:
@@ -78,12 +68,13 @@ class EventStep:
         )
         self._pays_funding = settings.venue.costs.funding
         self.so_far = [BarsSoFar(instrument, timeframe_ms) for instrument in instruments]
-        self.context = _LiveContext(
+        self.context = LiveContext(
             strategy, dict(zip(keys, self.so_far, strict=True)), self.account
         )
         if settings.risk.profile == "live":
-            self.context.live_gate = _LiveGate(settings, self.account)
-            self.context.gate = self.context.live_gate
+            self.context.gate = RunningGate(
+                settings.risk, self.account.machine, self.account.units.coin_decimals[0]
+            )
         self._hears_fills = type(strategy).on_fill is not EventStrategy.on_fill
         self._equity = np.empty(2)
         call(strategy, "on_start", self.context)
@@ -116,9 +107,10 @@ class EventStep:
         quiet_stretch(machine.arena, market, self._equity, here, here + 1, True)
         equity = float(self._equity[here])
         since = account.counters()
-        context.show(row, here=here, equity_units=equity)
-        if context.live_gate is not None:
-            context.live_gate.add(context.now_ms, equity)  # what a fill is answered by is judged
+        close_ms, last = row.ts_ms + machine.timeframe_ms, account.rows.bars[:, here]
+        context.show(row, now_ms=close_ms, last=last, equity_units=equity)
+        if context.gate is not None:
+            context.gate.add(context.now_ms, equity)  # what a fill is answered by is judged
         written = account.take_written()
         if not is_silent:
             if self._hears_fills and len(written.fills):
@@ -143,8 +135,8 @@ class EventStep:
         before = machine.equity()
         machine.transfer(0, ts_ms, amount)
         self.context.equity_units += amount
-        if self.context.live_gate is not None:
-            self.context.live_gate.rescale(1.0 + amount / before)
+        if self.context.gate is not None:
+            self.context.gate.rescale(1.0 + amount / before)
 
     def pause(self, is_paused: bool) -> None:
         """Refuse whatever would open or add, or allow it again."""
@@ -154,124 +146,12 @@ class EventStep:
         """Tell the strategy that the run ends."""
         call(self.strategy, "on_stop", self.context, now_ms=self.context.now_ms)
 
-    def _decide(self, context: "_LiveContext") -> None:
-        gate, number = context.live_gate, context.index
-        if gate is not None:
-            gate.is_halted_by(number)
-            gate.breach(number, number + 1)
+    def _decide(self, context: LiveContext) -> None:
         call(self.strategy, "on_bar", context, now_ms=context.now_ms)
-        if gate is not None and gate.is_halted_by(number + 1):
+        if context.gate is not None and context.gate.is_halted:
             context.flatten()
 
     def _tell(self, rows: NDArray[np.int64], first: int) -> None:
         for fill in FillTable(rows, self.account.units).messages():
             told = replace(fill, seq=fill.seq + first)
             call(self.strategy, "on_fill", self.context, told, now_ms=self.context.now_ms)
-
-
-class _LiveContext(SeenBar, EventContext):
-    """The context of a run whose bars arrive one by one."""
-
-    def __init__(
-        self, strategy: EventStrategy, so_far: "dict[str, BarsSoFar]", account: OpenAccount
-    ) -> None:
-        machine = account.machine
-        self.now_ms, self.equity_units = 0, float(machine.account.balances[0])
-        self._here = 0
-        self._so_far = tuple(so_far.values())
-        self._live_rows = account.rows
-        self.codes = [int(Reason.NO_SIGNAL)] * len(so_far)
-        self.is_paused = False
-        self.live_gate: _LiveGate | None = None
-        exits = strategy.params.exits()
-        terms = [
-            Terms(bars.instrument, setup.steps, timeframe_ms=machine.timeframe_ms, exits=exits)
-            for bars, setup in zip(self._so_far, machine.instruments, strict=True)
-        ]
-        machine.row = _FAR  # it is always led through the row just closed
-        super().__init__(
-            machine,
-            common_grid(account.blank),
-            bars={key: bars.bars(0) for key, bars in so_far.items()},
-            terms=terms,
-            equity=np.zeros(0),
-            journal=np.zeros((0, len(so_far)), dtype=np.int8),
-            cash_scale=10.0 ** account.units.coin_decimals[0],
-        )
-        self.silent_bars = max(strategy.warm_up_bars(strategy.params), 1) - 1
-
-    def show(self, row: Row, *, here: int, equity_units: float) -> None:
-        """Move on to the close of a row that lies at `here` of the market's two."""
-        self.now_ms = row.ts_ms + self._machine.timeframe_ms
-        self._here, self.equity_units = here, equity_units
-        self.index += 1
-        self.codes = [int(Reason.NO_SIGNAL)] * len(self._so_far)
-        self.see(row.bars[0], self._terms[0])
-        self.is_commanded = False
-        self.refresh()
-
-    @property
-    def ts_ms(self) -> int:
-        """Close of the bar just closed, UTC ms: now."""
-        return self.now_ms
-
-    @property
-    def equity(self) -> float:
-        """Cash and open profit, account currency."""
-        return self.equity_units / self._cash_scale
-
-    def _known(self, number: int) -> tuple[Bars, int]:
-        so_far = self._so_far[number]
-        return so_far.bars(), len(so_far)
-
-    def flatten(self) -> None:
-        """Cancel what could open and close every position, unless that is under way already."""
-        super().flatten()
-        self.codes = [int(Reason.BREAKER_DRAWDOWN)] * len(self.codes)
-
-    def _submit(self, number: int, ts_ms: int, made: OrderRequest) -> int:
-        self.codes[number] = int(Reason.ORDERED)
-        return self._machine.submit(number, ts_ms, made)
-
-    def _refuse(self, number: int, reason: Reason) -> int:
-        self.codes[number] = int(reason)
-        return super()._refuse(number, reason)
-
-    def _why_not(self, number: int, made: OrderRequest) -> Reason:
-        reason = super()._why_not(number, made)
-        if reason is Reason.NONE and self.is_paused and not made.reduce_only:
-            return Reason.PAUSED
-        return reason
-
-    def _judged(self, number: int, side: int, qty: int, price: int) -> Reason:
-        if self.gate is None:
-            return Reason.NONE
-        price = price or int(self._live_rows.bars[number, self._here, at.B_CLOSE])
-        if price == 0:
-            return Reason.MISSING_BAR
-        return self.gate.refusal(number, side=side, qty=qty, price=price, row=self.index)
-
-
-class _LiveGate(Gate):
-    """The gate of a run whose rows arrive one by one."""
-
-    def __init__(self, settings: EngineSettings, account: OpenAccount) -> None:
-        super().__init__(
-            settings.risk, account.machine, np.empty(_FIRST), account.units.coin_decimals[0]
-        )
-        self._close_ms = np.full(_FIRST, _FAR, dtype=np.int64)
-        self._count = 0
-
-    def add(self, close_ms: int, equity_units: float) -> None:
-        """Take in a row: when it closed, and the equity then."""
-        if self._count == len(self._close_ms):
-            self._close_ms = np.concatenate((self._close_ms, np.full_like(self._close_ms, _FAR)))
-            self._equity = np.concatenate((self._equity, np.empty_like(self._equity)))
-        self._close_ms[self._count], self._equity[self._count] = close_ms, equity_units
-        self._count += 1
-
-    def rescale(self, factor: float) -> None:
-        """Take in that money was moved: equity of before is scaled, none looks lost."""
-        self._equity[: self._count] *= factor
-        self._peak *= factor
-        self._start *= factor
