@@ -203,8 +203,6 @@ def test_what_cannot_be_played_back_is_refused(tmp_path: Path) -> None:
     home = tape_home(tmp_path, QUIET, [*BOOK, (9_999, 0, 1, 999, 9)])
     with pytest.raises(InputError, match="gives targets at the closes of bars"):
         played(home, strategy="ma_cross")
-    with pytest.raises(InputError, match=r"cannot be guarded yet; set risk\.profile = none"):
-        played(home, risk={"profile": "live"})
     with pytest.raises(
         DataError, match=r"needs recorded depth and trades of x:Y; the lake has no b"
     ):
