@@ -208,8 +208,9 @@ def moment(given: str | int | None) -> int | None:
 def _from_lake(
     lake: Lake, feed: str, timeframe: str, name: str, span: tuple[int | None, int | None]
 ) -> History:
-    if feed == "book":
-        return recorded_history(lake, name, timeframe_ms=parse_timeframe(timeframe), span=span)
+    if feed != "bars":
+        frame_ms, has_depth = parse_timeframe(timeframe), feed == "book"
+        return recorded_history(lake, name, timeframe_ms=frame_ms, span=span, with_depth=has_depth)
     return lake.load(name, timeframe, start_ms=span[0], end_ms=span[1])
 
 
@@ -297,10 +298,10 @@ def run_once(
             strategy, cls, params, histories=histories, capital=money, settings=settings, home=home
         )
     else:
-        if settings.venue.fills.feed == "book":
+        if settings.venue.fills.feed != "bars":
             raise InputError(
-                f"{cls.name} gives targets at the closes of bars; fills.feed = book is for event "
-                "strategies"
+                f"{cls.name} gives targets at the closes of bars; fills.feed = "
+                f"{settings.venue.fills.feed} is for event strategies"
             )
         signal = strategy if isinstance(strategy, SignalStrategy) else cls()
         assert isinstance(signal, SignalStrategy)
@@ -332,10 +333,12 @@ def _events(
     """Return how an event strategy is run; each run has an object of its own."""
     from openalpha.engine.events import run_events
 
-    if settings.venue.fills.feed == "book":
+    feed = settings.venue.fills.feed
+    if feed != "bars":
         from openalpha.engine.messages import run_messages
 
-        tapes = [tape_of(Lake(home), history) for history in histories.values()]
+        every = histories.values()
+        tapes = [tape_of(Lake(home), history, with_depth=feed == "book") for history in every]
 
         def played(*, funding: Sequence[Settlements] | None = None) -> EngineRun:
             thing = deepcopy(strategy) if isinstance(strategy, EventStrategy) else cls(params)

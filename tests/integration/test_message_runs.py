@@ -272,3 +272,59 @@ def test_a_quoting_strategy_on_a_recorded_market(real_data: Path, tmp_path: Path
     assert run.effects.total() + run.capital == run.balances["USDT"]
     assert abs(run.position).max() <= 0.08
     assert "maker" in " ".join(run.notes)
+
+
+TAPE = [(0, 1, 1001, 1), (1_500, -1, 1000, 4), (2_500, 1, 1002, 6), (3_500, -1, 998, 2),
+        (4_500, -1, 996, 5), (5_500, 1, 1000, 9), (9_999, 1, 1001, 1)]  # fmt: skip
+
+
+def on_trades(home: Path, deeds: dict[int, Any], **given: Any) -> tuple[BacktestResult, list[Any]]:
+    costs = FREE | {"spread_bps": 40}  # half of it is two ticks
+    return played(home, deeds, **({"fills": {"feed": "trades"}, "costs": costs} | given))
+
+
+def test_on_trades_alone_a_taker_gets_what_was_last_traded(tmp_path: Path) -> None:
+    home = tape_home(tmp_path, TAPE, BOOK)
+    result, notes = on_trades(home, {1: lambda ctx: ctx.buy(0.009)})
+    # Decided at 2 s: the last print had 4, at 100.0, and a taker pays half the spread beside it.
+    made = result.fills.select("ts_ms", "qty", "price").rows()
+    assert [(ts - START, float(q), float(p)) for ts, q, p in made] == [(2_000, 0.004, 100.2)]
+    assert result.run.orders.to_frame()["reason"].to_list() == [int(Reason.IOC_REMAINDER)]
+    assert ("trade", 2_500, 1, 100.2, 0.006) in notes
+    assert not [note for note in notes if note[0] == "book"]
+    assert "6 trades played back" in " ".join(result.run.notes)
+
+
+def test_on_trades_alone_an_order_at_rest_needs_prints_beyond_it(tmp_path: Path) -> None:
+    home = tape_home(tmp_path, TAPE, BOOK)
+
+    def place(ctx: Any) -> None:
+        ctx.buy(0.009, limit=99.8)
+        ctx.buy(0.001, limit=99.6)
+
+    result, _ = on_trades(home, {0: place})
+    # 99.8 only touches it; 99.6 is two ticks beyond, and has 5 of the 9; 99.6 itself is touched.
+    made = result.fills.select("ts_ms", "qty", "price", "role").rows()
+    assert [(ts - START, float(q), float(p), role) for ts, q, p, role in made] == [
+        (4_500, 0.005, 99.8, Role.MAKER)
+    ]
+
+
+def test_on_trades_alone_a_stop_takes_from_the_print_that_reached_it(tmp_path: Path) -> None:
+    home = tape_home(tmp_path, TAPE, BOOK)
+
+    def turn(ctx: Any) -> None:
+        ctx.buy(0.004)
+        ctx.sell(0.002, stop=99.9, reduce_only=True)
+
+    result, _ = on_trades(home, {1: turn})
+    made = result.fills.select("ts_ms", "qty", "price", "reason").rows()
+    assert [(ts - START, float(q), float(p), why) for ts, q, p, why in made][1:] == [
+        (3_500, 0.002, 99.6, int(Reason.STOP))
+    ]
+
+
+def test_a_signal_strategy_is_refused_on_trades(tmp_path: Path) -> None:
+    home = tape_home(tmp_path, TAPE, BOOK)
+    with pytest.raises(InputError, match="fills.feed = trades is for event strategies"):
+        on_trades(home, {}, strategy="ma_cross")

@@ -117,9 +117,14 @@ def _check_roles(sources: Sequence[Source]) -> None:
 
 
 def histories_of(
-    wanted: Wanted, loaded: "LoadedSettings", *, capital: Decimal
+    wanted: Wanted, loaded: "LoadedSettings", *, capital: Decimal, feed: str = ""
 ) -> dict[str, "History"]:
     """Read every history, by role or else by instrument.
+
+    Parameters
+    ----------
+    feed : str
+        What fills are to be made of; empty: as `fills.feed` says.
 
     Raises
     ------
@@ -128,8 +133,9 @@ def histories_of(
     """
     refuse_tests(loaded.settings.trading.mode)
     found: dict[str, History] = {}
+    feed = feed or loaded.settings.fills.feed
     for source in wanted.sources:
-        history = _read(source, wanted, loaded, capital=capital)
+        history = _read(source, wanted, loaded, capital=capital, feed=feed)
         key = source.role or str(history.instrument.id)
         if key in found:
             raise InputError(f"{key} is given twice; give each instrument once")
@@ -138,13 +144,13 @@ def histories_of(
 
 
 def _read(
-    source: Source, wanted: Wanted, loaded: "LoadedSettings", *, capital: Decimal
+    source: Source, wanted: Wanted, loaded: "LoadedSettings", *, capital: Decimal, feed: str
 ) -> "History":
     if source.file is None:
         from openalpha.market.lake import Lake
 
         lake = Lake(loaded.home, settings=loaded.settings.data)
-        if loaded.settings.fills.feed == "book":
+        if feed != "bars":
             from openalpha.core.clock import parse_timeframe
             from openalpha.market.tape import recorded_history
 
@@ -153,6 +159,7 @@ def _read(
                 source.instrument,
                 timeframe_ms=parse_timeframe(wanted.timeframe or "1m"),
                 span=(wanted.start_ms, wanted.end_ms),
+                with_depth=feed == "book",
             )
         return lake.load(
             source.instrument,

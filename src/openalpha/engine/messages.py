@@ -113,6 +113,7 @@ def run_messages(
             *fee_notes([history.instrument], settings.venue.costs),
             *_latency_note(settings.venue.costs.latency_ms),
             *order_notes(step.context),
+            *_deaf_note(step, settings.venue.fills),
         ],
     )
 
@@ -145,6 +146,12 @@ def rows_of_tape(tape: Tape, paid: Settlements | None) -> Iterator[tuple[Row, I6
     for row, stop in zip(rows_of([tape.history]), cuts, strict=True):
         yield Row(row.ts_ms, row.bars), events[start:stop]
         start = stop
+
+
+def _deaf_note(step: MessageStep, fills: FillSettings) -> tuple[str, ...]:
+    if fills.feed == "book" or not step.hears_book:
+        return ()
+    return ("on_book was never called: fills.feed = trades has no order book",)
 
 
 def _played_note(tape: Tape, fills: FillSettings) -> str:

@@ -70,7 +70,7 @@ def recorded_history(
     DataError
         If depth or trades are not there, or do not last one whole bar together.
     """
-    *depth, trades = (_series(lake, instrument, kind) for kind in _kinds(with_depth))
+    *depth, trades = (_series(lake, instrument, kind, with_depth) for kind in _kinds(with_depth))
     known = [lake.info(key) for key in (*depth, trades)]
     first = max(info.first_ms for info in known if info is not None)
     last = min(info.last_ms for info in known if info is not None)
@@ -119,7 +119,7 @@ def tape_of(lake: Lake, history: History, *, with_depth: bool = True) -> Tape:
         If depth or trades are not there over the whole history.
     """
     name, rules = history.instrument.id, history.instrument
-    keys = [_series(lake, name, kind) for kind in _kinds(with_depth)]
+    keys = [_series(lake, name, kind, with_depth) for kind in _kinds(with_depth)]
     for key in keys:
         info = lake.info(key)
         assert info is not None
@@ -152,12 +152,12 @@ def _words(with_depth: bool) -> str:
     return "depth and trades" if with_depth else "trades"
 
 
-def _series(lake: Lake, instrument: str, kind: SeriesKind) -> SeriesKey:
+def _series(lake: Lake, instrument: str, kind: SeriesKind, with_depth: bool) -> SeriesKey:
     key = series_key(instrument, kind)
     if lake.info(key) is None:
         raise DataError(
-            f"fills.feed = book needs recorded depth and trades of {instrument}; the lake has no "
-            f"{kind} of it (`openalpha data import` takes them)"
+            f"playing messages back needs recorded {_words(with_depth)} of {instrument}; the lake "
+            f"has no {kind} of it (`openalpha data import` takes them)"
         )
     return key
 

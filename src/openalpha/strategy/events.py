@@ -220,10 +220,10 @@ class EventStrategy(ABC):
         """Hear of a fill of one of its orders."""
 
     def on_trade(self, ctx: Context, trade: Trade) -> None:  # noqa: B027 - optional
-        """Hear of a trade on the tape, where the feed has them (`fills.feed = book`)."""
+        """Hear of a trade on the tape, where the feed has them (`trades`, `book`)."""
 
     def on_book(self, ctx: Context, book: Book) -> None:  # noqa: B027 - optional
-        """Hear of a change of the book, where the feed has it (`fills.feed = book`)."""
+        """Hear of a change of the book, where the feed has it (`book`)."""
 
     def on_stop(self, ctx: Context) -> None:  # noqa: B027 - optional
         """Put away, after the last bar."""

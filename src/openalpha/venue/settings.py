@@ -172,8 +172,8 @@ class FillSettings:
     feed: str = field(
         default="bars",
         metadata={
-            "help": "what fills are made of: bars; book: recorded depth and trades of the lake, "
-            "message by message, with queues (event strategies)",
-            "choices": ("bars", "book"),
+            "help": "what fills are made of: bars; trades: recorded trades, one by one; book: "
+            "recorded depth and trades, with queues (both from the lake, for event strategies)",
+            "choices": ("bars", "trades", "book"),
         },
     )
