@@ -26,8 +26,9 @@ from tests.integration.test_gate_parity import Beside
 from tests.integration.test_message_runs import START, played, tape_home
 
 HALF_MS = 20_000
-LOOSE = {"min_order": Decimal(0), "max_order": Decimal(0), "max_trades_per_day": 0, "max_position": Decimal("0.3"),
-         "daily_loss": Decimal(0), "stop": Decimal(0)}  # fmt: skip
+LOOSE = dict.fromkeys(
+    ("min_order", "max_order", "max_trades_per_day", "daily_loss", "stop"), Decimal(0)
+) | {"max_position": Decimal("0.3"), "max_trades_per_day": 0}
 
 RULES = replace(
     perp(), id=instrument_id("moon_linear", "AAAUSDT"), price_decimals=1, qty_decimals=3

@@ -326,5 +326,5 @@ def test_on_trades_alone_a_stop_takes_from_the_print_that_reached_it(tmp_path: P
 
 def test_a_signal_strategy_is_refused_on_trades(tmp_path: Path) -> None:
     home = tape_home(tmp_path, TAPE, BOOK)
-    with pytest.raises(InputError, match="fills.feed = trades is for event strategies"):
+    with pytest.raises(InputError, match=r"fills\.feed = trades is for event strategies"):
         on_trades(home, {}, strategy="ma_cross")

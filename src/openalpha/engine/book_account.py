@@ -47,17 +47,16 @@ class _Desk:
     def submit(self, *order: Any) -> int:
         return self.venue.submit(*order)
 
-    def cancel(
-        self, number: int, ts_ms: int, order_id: int, *, why: int = Reason.CANCELLED_BY_USER
-    ) -> bool:
+    def cancel(self, *which: int, why: int = Reason.CANCELLED_BY_USER) -> bool:
         # The account is the only one there: every order is its own.
+        number, ts_ms, order_id = which
         return bool(drive.request_cancel(self.venue.arena, number, ts_ms, order_id, int(why)))
 
     def amend(self, *which: int, **terms: int) -> bool:
         return self.venue.amend(0, *which, **terms)
 
-    def transfer(self, coin: int, ts_ms: int, amount: int) -> None:
-        self.venue.transfer(0, coin, ts_ms, amount)
+    def transfer(self, *what: int) -> None:
+        self.venue.transfer(0, *what)
 
     def live_orders(self, number: int) -> I64:
         return self.venue.live_orders(number)

@@ -159,8 +159,9 @@ class MessageStep:
             self._venue.advance(end_ms - 1)
         self._since = self.account.counters()
         equity = float(self._venue.equity(0))
-        bars = np.array([row.bars[0] or (0,) * at.BAR_COLS], dtype=np.int64)
-        context.show(max(end_ms, context.now_ms), bars=bars, equity_units=equity)
+        last = np.array([row.bars[0] or (0,) * at.BAR_COLS], dtype=np.int64)
+        now_ms = max(end_ms, context.now_ms)
+        context.show(row, now_ms=now_ms, last=last, equity_units=equity)
         if context.gate is not None:
             context.gate.add(context.now_ms, equity)
         if is_silent:
@@ -311,8 +312,8 @@ class _MessageContext(LiveContext):
         self._balance = account + at.AC_BALANCES
         super().refresh()
 
-    def show(self, now_ms: int, *, bars: I64, equity_units: float) -> None:
-        super().show(now_ms, bars=bars, equity_units=equity_units)
+    def show(self, row: Row, *, now_ms: int, last: I64, equity_units: float) -> None:
+        super().show(row, now_ms=now_ms, last=last, equity_units=equity_units)
         self.told_codes = tuple(self.codes)
 
     @property
