@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from openalpha.core.errors import InputError
 from openalpha.core.messages import Environment
 from openalpha.core.reasons import Reason
 from openalpha.engine.signals import EngineSettings
@@ -297,18 +296,6 @@ def test_beside_a_strategy_of_targets_the_sub_books_add_up(place: Place, home: P
     assert sorted(filled) == list(range(1, len(filled) + 1))
     assert any("cross" in note for note in noted(folder, FrameKind.NOTE)), "what cancelled out"
     assert replay(folder).is_same
-
-
-def test_exits_the_venue_lacks_are_refused_before_a_run_begins(place: Place, home: Path) -> None:
-    home.mkdir(exist_ok=True)
-    path = home / "timed.py"
-    path.write_text(
-        HEAD.replace('name, idea = "told"', 'Params = ExitParams\n    name, idea = "told"').replace(
-            "import StrategyParams", "import ExitParams"
-        )
-    )
-    with pytest.raises(InputError, match="carries a stop alone"):
-        place.begun(1, Asked(str(path), {"take_profit_pct": 2}))
 
 
 def test_on_spot_sales_that_hold_the_coins_make_way_for_the_stop(home: Path) -> None:

@@ -274,11 +274,5 @@ def test_an_account_that_does_not_fit_is_refused_by_every_difference(place, home
     assert "the run's capital is 90000" in str(refused.value)
 
 
-def test_exits_that_no_order_carries_out_are_refused_and_not_left_out(place):
-    asked = Asked("ma_cross", {"fast": 2, "slow": 5, "take_profit_pct": 3})
-    with pytest.raises(InputError, match="ma_cross: at a venue a position has a stop alone"):
-        place.begun(0, asked)
-
-
 def test_books_of_the_twin_are_its_own():
     assert Book(Environment.TWIN, "me") != Book(Environment.PAPER, "me")

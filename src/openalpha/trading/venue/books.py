@@ -23,6 +23,7 @@ from openalpha.trading.orders.record import LiveOrder
 from openalpha.trading.paper.subbooks import Thinker
 from openalpha.trading.run.plan import RunPlan, StrategyPlan
 from openalpha.trading.venue.callbacks import Callbacks, open_callbacks
+from openalpha.trading.venue.exits import TAKE_PROFIT, ExitTerms, Levels
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.layout import I64
 
@@ -44,7 +45,7 @@ _ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class Standing:
-    """The protective stop of a position: the order that is there, what it covers, what it replaces.
+    """An exit of a position at the venue: the order there, what it covers, what it replaces.
 
     `refusals` counts how often in a row the venue took none.
     """
@@ -93,8 +94,9 @@ class VenueBook:
     callbacks: Callbacks | None = None
     held: list[Holding] = field(default_factory=list)
     marks: list[Decimal] = field(default_factory=list)
-    stop_e6: list[int] = field(default_factory=list)
+    exits: list[Levels] = field(default_factory=list)
     stops: list[Standing] = field(default_factory=list)
+    take_profits: list[Standing] = field(default_factory=list)
     fills: int = 0
     capital: Decimal = _ZERO
 
@@ -104,8 +106,9 @@ class VenueBook:
         self.capital = self.cash
         self.held = [Holding(item.kind) for item in self.instruments]
         self.marks = [_ZERO] * count
-        self.stop_e6 = [0] * count
+        self.exits = [Levels() for _ in range(count)]
         self.stops = [Standing() for _ in range(count)]
+        self.take_profits = [Standing() for _ in range(count)]
 
     def number_of(self, instrument: str) -> int:
         """Return which of its instruments one is, -1 for none."""
@@ -135,11 +138,24 @@ class VenueBook:
         whole = held // item.steps[-1].lot_size * item.steps[-1].lot_size
         return whole if whole >= item.min_qty else _ZERO
 
-    def see(self, row: Row) -> None:
-        """Take the closes of a row as the prices of now."""
+    def standing(self, leg: str) -> list[Standing]:
+        """Return what stands at the venue for a leg, one for each instrument."""
+        return self.take_profits if leg == TAKE_PROFIT else self.stops
+
+    def see(self, row: Row, *, close_ms: int = 0) -> None:
+        """Take the closes of a row as the prices of now; trailing stops follow it.
+
+        `close_ms` is when it closed, UTC ms; 0: it was before the run.
+        """
         for number, bar in enumerate(row.bars):
-            if bar is not None:
-                self.marks[number] = from_units(bar[3], self.instruments[number].price_decimals)
+            if bar is None:
+                continue
+            decimals = self.instruments[number].price_decimals
+            high, low, close = (from_units(price, decimals) for price in bar[1:4])
+            self.marks[number] = close
+            if close_ms and self.held[number].qty:
+                side, span = self._side(number), (row.ts_ms, close_ms)
+                self.exits[number].follow(side, high, low, close, span=span)
 
     def decide(self, row: Row) -> tuple[Decided, list[int]]:
         """Decide at the close of a row that was seen; returns decision and targets behind it."""
@@ -175,15 +191,25 @@ class VenueBook:
             is_reduce_only=bool(order[at.O_REDUCE]),
             strategy=self.part.name,
             stop_e6=int(order[at.O_X_STOP]),
+            take_profit_e6=int(order[at.O_X_TP]),
+            trailing_e6=int(order[at.O_X_TRAIL]),
+            activation_e6=int(order[at.O_X_ACTIVATION]),
+            time_exit_ms=int(order[at.O_X_TIME]),
         )
 
-    def take(self, fill: Fill, *, order: int = 0) -> int:
+    def take(self, fill: Fill, *, order: int = 0, exits: ExitTerms | None = None) -> int:
         """Take an execution in; returns the number of its instrument.
 
-        `order` is what its strategy knows the order by, 0 for none of its own.
+        Parameters
+        ----------
+        order : int
+            What its strategy knows the order by, 0 for none of its own.
+        exits : ExitTerms, optional
+            What the order carries; what nobody's order opens gets those of the last one.
         """
         number = self.number_of(fill.instrument)
         item, held = self.instruments[number], self.held[number]
+        before = held.qty
         profit, is_reducing = held.apply(fill.side, qty=fill.qty, price=fill.price)
         if item.kind is Kind.SPOT:
             self.cash -= fill.side * fill.qty * fill.price
@@ -194,30 +220,41 @@ class VenueBook:
         elif item.kind is Kind.SPOT and fill.fee_coin == item.base:
             held.qty -= fill.fee  # a fee in the coin itself leaves less of it
         self.marks[number] = fill.price  # newer than the last close
+        self._attach(number, fill, exits, before=before)
         if self.callbacks is not None:
             own = replace(fill, seq=self.fills, order_id=order, realised_pnl=profit)
             self.callbacks.hear(replace(own, is_reducing=is_reducing))
         self.fills += 1
         return number
 
-    def wanted_stop(self, number: int) -> tuple[Decimal, Decimal]:
-        """Return quantity and trigger of the stop its position should have; zeros for none."""
-        held, share = self.held[number], self.stop_e6[number]
-        qty = abs(self.tradable(number))
-        if not qty or not share:
-            return _ZERO, _ZERO
-        away = held.avg_price * share / 1_000_000
-        level = held.avg_price - away if held.qty > 0 else held.avg_price + away
-        tick = self.instruments[number].steps[-1].tick_size
-        return qty, (level / tick).to_integral_value() * tick
+    def _attach(self, number: int, fill: Fill, exits: ExitTerms | None, *, before: Decimal) -> None:
+        """Give a position that a fill opened or added to its exits; a closed one has none."""
+        levels, held = self.exits[number], self.held[number]
+        if exits is not None:
+            levels.terms = exits
+        if not held.qty:
+            levels.clear()
+        elif before * held.qty <= 0 or abs(held.qty) > abs(before):
+            tick = self.instruments[number].steps[-1].tick_size
+            levels.attach(self._side(number), held.avg_price, tick=tick, filled_ms=int(fill.ts_ms))
 
-    def is_past_stop(self, number: int) -> bool:
-        """Say whether the last price is beyond its position's stop."""
-        qty, level = self.wanted_stop(number)
+    def _side(self, number: int) -> int:
+        return 1 if self.held[number].qty > 0 else -1
+
+    def wanted(self, number: int, leg: str) -> tuple[Decimal, Decimal]:
+        """Return quantity and trigger of an exit its position should have; zeros for none."""
+        qty = abs(self.tradable(number))
+        level = self.exits[number].level(leg, self._side(number))
+        return (qty, level) if qty and level else (_ZERO, _ZERO)
+
+    def is_past(self, number: int, leg: str) -> bool:
+        """Say whether the last price has reached an exit of its position."""
+        qty, level = self.wanted(number, leg)
         mark = self.marks[number]
         if not qty or not mark:
             return False
-        return mark <= level if self.held[number].qty > 0 else mark >= level
+        is_high = (leg == TAKE_PROFIT) == (self.held[number].qty > 0)
+        return mark >= level if is_high else mark <= level
 
     def closing(self, ts_ms: int) -> list[tuple[str, OrderIntent]]:
         """Return the intents that close all it holds."""
@@ -277,15 +314,9 @@ def open_venue_book(plan: RunPlan, part: StrategyPlan, *, folder: Path | None = 
         called = open_callbacks(cls(params), plan, part=part, instruments=instruments)
         return VenueBook(part, tuple(instruments), plan.capital_of(part), callbacks=called)
     strategy: SignalStrategy = cls()
-    exits = strategy.exits(params)
-    if exits.take_profit_e6 or exits.trailing_e6 or exits.time_exit_bars:
-        raise InputError(
-            f"{part.name}: at a venue a position has a stop alone so far; leave take-profit, "
-            "trailing stop and time exit out, or close by the target"
-        )
     step = SignalStep(
         instruments,
-        exits=exits,
+        exits=strategy.exits(params),
         timeframe_ms=plan.timeframe_ms,
         capital=plan.capital_of(part),
         settings=plan.settings,

@@ -22,6 +22,7 @@ from openalpha.trading.orders.side import Change
 from openalpha.trading.venue.books import VenueBook
 from openalpha.trading.venue.callbacks import Callbacks
 from openalpha.trading.venue.changes import change_note, judge_change
+from openalpha.trading.venue.exits import STOP
 from openalpha.trading.venue.state import Part, Want, Work
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.setup import OrderRequest
@@ -129,7 +130,7 @@ class CallbackHand:
             return context.refuse(which, Reason.PAUSED)
         if self._desk.is_paused and not intent.is_reduce_only:
             return context.refuse(which, Reason.PAUSED)
-        if item.kind is Kind.SPOT and intent.side is Side.SELL and self._book.is_past_stop(which):
+        if item.kind is Kind.SPOT and intent.side is Side.SELL and self._book.is_past(which, STOP):
             return context.refuse(which, Reason.RISK_REFUSED)  # its coins are about to be sold
         if intent.qty < item.min_qty:
             return context.refuse(which, Reason.BELOW_MIN_QTY)
@@ -154,8 +155,6 @@ class CallbackHand:
         one.last_id += 1
         one.context.codes[which] = int(Reason.ORDERED)
         if intent.limit_price is None and intent.trigger_price is None:
-            if verdict.intent.stop_e6:
-                self._book.stop_e6[which] = verdict.intent.stop_e6
             work.wants.append(Want(self._number, which, "order", verdict, one.last_id))
         else:
             desk.orders.send(work, verdict, number=self._number, leg="order", order=one.last_id)
@@ -174,6 +173,10 @@ class CallbackHand:
             time_in_force=TimeInForce(made.tif),
             is_reduce_only=made.reduce_only or (item.kind is Kind.SPOT and side is Side.SELL),
             stop_e6=made.stop_e6,
+            take_profit_e6=made.take_profit_e6,
+            trailing_e6=made.trailing_e6,
+            activation_e6=made.activation_e6,
+            time_exit_ms=made.time_exit_ms,
         )
 
     def _plain(self, which: int, side: Side, qty: Decimal) -> OrderIntent:

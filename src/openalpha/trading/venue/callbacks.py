@@ -187,7 +187,6 @@ class VenueContext(SeenBar, ContextBase):
             return self.refuse(number, Reason.BELOW_LOT)
         if self.index < self.silent_bars:
             return self.refuse(number, Reason.WARM_UP)
-        _check_exits(made)
         return hand.place(number, made)
 
 
@@ -237,7 +236,6 @@ def open_callbacks(
     """
     check_event_run(instruments, plan.capital_of(part), settings=plan.settings)
     exits = strategy.params.exits()
-    _check_exits(exits)
     context = VenueContext(
         part.keys,
         instruments,
@@ -246,16 +244,6 @@ def open_callbacks(
         silent_bars=max(strategy.warm_up_bars(strategy.params), 1) - 1,
     )
     return Callbacks(strategy, context)
-
-
-def _check_exits(made: OrderRequest | Exits) -> None:
-    """Refuse exits that no order of the venue carries out."""
-    timed = made.time_exit_bars if isinstance(made, Exits) else made.time_exit_ms
-    if made.take_profit_e6 or made.trailing_e6 or timed:
-        raise InputError(
-            "at a venue an entry of an event strategy carries a stop alone; place its take-profit "
-            "as an order, and close by time in on_bar"
-        )
 
 
 def _steps(item: Instrument) -> tuple[tuple[int, int, int]]:

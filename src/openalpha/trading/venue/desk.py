@@ -206,7 +206,7 @@ class VenueDesk:
         decisions: dict[int, tuple[Decided, list[int]]] = {}
         for number, book in enumerate(self.books):
             part = part_of(row, book.part.numbers)
-            book.see(part)
+            book.see(part, close_ms=close_ms)
             if book.mind is not None and any(bar is not None for bar in part.bars):
                 decided, targets = decisions[number] = book.decide(part)
                 work.note(
@@ -236,7 +236,7 @@ class VenueDesk:
                 legs = self.worked.sifted(work, legs, number=number, targets=targets)
                 self.orders.decide(work, legs, number=number, is_paused=is_paused)
             self.allocation.look(work, close_ms)
-            self.stops.look(work)
+            self.stops.look(work, close_ms)
         self._call(work, row)
 
     def _call(self, work: Work, row: Row) -> None:

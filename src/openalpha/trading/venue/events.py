@@ -103,16 +103,20 @@ class VenueEvents:
             ts=fill.ts_ms,
         )
         shares = [
-            (part.book, part.order, one) for part, one in self._orders.share(event.link_id, fill)
+            (part.book, part.order, part.exits, one)
+            for part, one in self._orders.share(event.link_id, fill)
         ]
         chosen = self._orders.chosen(event)
         work.chosen += [chosen] if chosen is not None else []
         work.moved.add(str(fill.instrument))
-        for number, order, one in shares or [(n, 0, one) for n, one in self._of_nobody(fill)]:
+        nobodys = (
+            [] if shares else [(number, 0, None, one) for number, one in self._of_nobody(fill)]
+        )
+        for number, order, exits, one in shares or nobodys:
             book = self._books[number]
             self._risk.gauges.filled(book.part.name, one)
             if book.number_of(one.instrument) >= 0:
-                book.take(one, order=order)
+                book.take(one, order=order, exits=exits)
 
     def _of_nobody(self, fill: Fill) -> list[tuple[int, Fill]]:
         """Give an execution of no order of ours to those whose position it closes, then to people.

@@ -199,7 +199,7 @@ class ManualDesk:
         return [
             order
             for order in self._side.record.open_orders()
-            if not self._stops.is_stop(order.link_id)
+            if not self._stops.is_exit(order.link_id)
         ]
 
     def _named(self, wish: Mapping[str, Any]) -> LiveOrder:
@@ -214,8 +214,8 @@ class ManualDesk:
                 f"{len(found) or 'no'} open orders begin with '{link}'; `openalpha orders` shows "
                 "them"
             )
-        if self._stops.is_stop(found[0].link_id):
-            raise InputError("this stop protects a position: close the position instead")
+        if self._stops.is_exit(found[0].link_id):
+            raise InputError("this is the exit of a position: close the position instead")
         return found[0]
 
 

@@ -6,13 +6,14 @@ those on the larger side, each in proportion to what it still wants.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 
 from openalpha.core.instruments import Instrument, Kind
 from openalpha.core.messages import Fill, OrderIntent
 from openalpha.core.orders import Leg, Role, Side
 from openalpha.core.reasons import Reason
+from openalpha.trading.venue.exits import ExitTerms
 from openalpha.trading.venue.state import Part, Want
 
 __all__ = ["Crossed", "NetOrder", "inner_fill", "netted", "share_out"]
@@ -28,6 +29,7 @@ class Crossed:
     side: Side
     qty: Decimal
     order: int = 0
+    exits: ExitTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,12 @@ def netted(
     parts: list[Part] = []
     side = Side.BUY if sums[Side.BUY] >= sums[Side.SELL] else Side.SELL
     for one in (Side.BUY, Side.SELL):
-        mine = [Part(w.book, w.which, w.leg, w.qty, order=w.order) for w in wants if w.side is one]
+        mine = [_part(want) for want in wants if want.side is one]
         given = share_out(mine, crossing, lot=lot) if crossing else []
-        crossed += [Crossed(part.book, one, qty, part.order) for part, qty in given]
+        crossed += [Crossed(part.book, one, qty, part.order, part.exits) for part, qty in given]
         if one is side:
             parts = [
-                Part(part.book, part.which, part.leg, part.qty - part.got, order=part.order)
+                replace(part, qty=part.qty - part.got, got=_ZERO)
                 for part in mine
                 if part.qty > part.got
             ]
@@ -79,6 +81,11 @@ def netted(
     left = sum((part.qty for part in parts), _ZERO)
     orders = _orders(side, left, parts=parts, position=position, item=item) if left else []
     return crossed, orders, rest
+
+
+def _part(want: Want) -> Part:
+    exits = ExitTerms.of(want.approved.intent)
+    return Part(want.book, want.which, want.leg, want.qty, order=want.order, exits=exits)
 
 
 def _orders(
@@ -102,7 +109,7 @@ def _orders(
 
 
 def _scaled(parts: Sequence[Part], qty: Decimal, *, of: Decimal) -> tuple[Part, ...]:
-    return tuple(Part(p.book, p.which, p.leg, p.qty * qty / of, order=p.order) for p in parts)
+    return tuple(replace(part, qty=part.qty * qty / of) for part in parts)
 
 
 def share_out(parts: Sequence[Part], qty: Decimal, *, lot: Decimal) -> list[tuple[Part, Decimal]]:

@@ -18,6 +18,7 @@ from openalpha.trading.orders.events import VenueFill
 from openalpha.trading.orders.link_id import Cause, link_id
 from openalpha.trading.orders.side import PlacedOrder
 from openalpha.trading.venue.books import VenueBook, stands
+from openalpha.trading.venue.exits import LEGS, TIME_EXIT, ExitTerms
 from openalpha.trading.venue.halts import Halts
 from openalpha.trading.venue.netting import Crossed, inner_fill, netted, share_out
 from openalpha.trading.venue.risk import VenueRisk
@@ -108,7 +109,7 @@ class VenueOrders:
         book = self._books[number]
         for leg, intent in legs:
             which = book.number_of(intent.instrument)
-            if self._is_under_way(intent.instrument, is_exit=leg == "close"):
+            if self.is_under_way(intent.instrument, is_exit=leg == "close"):
                 book.undecide(which)
                 continue
             verdict = self.judge(number, intent, wants=work.wants, by_risk=by_risk)
@@ -120,8 +121,6 @@ class VenueOrders:
                 if not refused or leg == "close":
                     book.undecide(which)
                 continue
-            if leg == "entry":
-                book.stop_e6[which] = verdict.intent.stop_e6
             work.wants.append(Want(number, which, leg, verdict))
 
     def net(self, work: Work) -> None:
@@ -170,12 +169,13 @@ class VenueOrders:
         reduce than the sub-book has.
         """
         intent, which = approved.intent, self._books[number].number_of(approved.intent.instrument)
+        exits = ExitTerms.of(intent)
         against = -self.position(intent.instrument) * intent.side
         is_spot = self._books[number].instruments[which].kind is Kind.SPOT
         if intent.is_reduce_only and intent.qty > against and not is_spot:
             signed = intent.qty * intent.side
             approved = self._risk.gate.netted([approved], signed=signed, is_reduce_only=False)
-        part = Part(number, which, leg, intent.qty, order=order)
+        part = Part(number, which, leg, intent.qty, order=order, exits=exits)
         return self._send(work, approved, parts=[part], leg=leg, parent=parent)
 
     def position(self, instrument: str) -> Decimal:
@@ -222,9 +222,8 @@ class VenueOrders:
 
     def _first_stop(self, intent: OrderIntent, parts: Sequence[Part]) -> Decimal | None:
         """Return the stop that goes with an entry: the widest of those who share it."""
-        books = [(self._books[part.book], part.which) for part in parts]
-        share = max(book.stop_e6[which] for book, which in books)
-        book, which = books[0]
+        share = max(0 if part.exits is None else part.exits.stop_e6 for part in parts)
+        book, which = self._books[parts[0].book], parts[0].which
         item = book.instruments[which]
         price = intent.limit_price or book.marks[which]
         is_entry = not intent.is_reduce_only and intent.trigger_price is None
@@ -240,7 +239,8 @@ class VenueOrders:
         legs = [[one.book, int(one.side), f"{one.qty:f}"] for one in crossed]
         work.note(FrameKind.NOTE, cross=legs, instrument=intent.instrument, price=f"{price:f}")
         for one in crossed:
-            self._books[one.book].take(inner_fill(intent, one, price=price), order=one.order)
+            fill = inner_fill(intent, one, price=price)
+            self._books[one.book].take(fill, order=one.order, exits=one.exits)
 
     def opening(self, wants: Sequence[Want]) -> dict[tuple[str, str], tuple[Decimal, Decimal]]:
         """Return what orders and wants may still open: (sub-book, instrument) -> (bought, sold)."""
@@ -255,7 +255,7 @@ class VenueOrders:
             if parts and self._place_of(parts[0])[1] == instrument
         )
 
-    def _is_under_way(self, instrument: str, *, is_exit: bool) -> bool:
+    def is_under_way(self, instrument: str, *, is_exit: bool) -> bool:
         """Say whether an order of before may change what is held of an instrument any moment.
 
         No exit waits for a piece of a worked entry: what it still fills is closed after it.
@@ -290,14 +290,14 @@ class VenueOrders:
         unique = work.leg(leg, name=strategy, instrument=intent.instrument)
         name = link_id(Cause(self._run_id, strategy, work.seq, intent.instrument, unique))
         self.parts[name] = parts
-        if leg == "order" and intent.stop_e6:
-            self._books[parts[0].book].stop_e6[parts[0].which] = intent.stop_e6
         if intent.lots:
             self._lots[name] = intent
         more: dict[str, Any] = (
             {} if len(parts) == 1 else {"parts": [[p.book, p.leg, f"{p.qty:.8f}"] for p in parts]}
         )
         more |= {"parent": parent} if parent else {}
+        exit_ = leg if leg in LEGS or len(parts) > 1 else intent.tag
+        more |= {"exit": exit_} if exit_ in (*LEGS, TIME_EXIT) else {}
         work.note(FrameKind.INTENT, book=parts[0].book, link=name, order=_row(intent), **more)
         return PlacedOrder(approved, name)
 
@@ -347,7 +347,7 @@ class VenueOrders:
             is_spot_sale = order.category == "spot" and order.side is Side.SELL
             for part in parts:
                 place_, qty = self._place_of(part), left * part.qty / wanted
-                if part.leg == "stop" or (is_spot_sale and order.trigger_price is not None):
+                if part.leg in LEGS or (is_spot_sale and order.trigger_price is not None):
                     continue  # it waits for a price; what is sold before shrinks it
                 if part.leg == "close" or order.is_reduce_only or is_spot_sale:
                     found.close(place_, qty)

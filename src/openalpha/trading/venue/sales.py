@@ -18,6 +18,7 @@ from openalpha.trading.bybit.side import BybitSide
 from openalpha.trading.orders.record import LiveOrder, Pending
 from openalpha.trading.orders.side import PlacedOrder
 from openalpha.trading.venue.books import VenueBook
+from openalpha.trading.venue.exits import STOP
 from openalpha.trading.venue.state import Part, Work
 
 __all__ = ["Sale", "SpotSales"]
@@ -128,7 +129,7 @@ class SpotSales:
     def _stops(self, part: Part, of: _Parts) -> Iterator[LiveOrder]:
         for order in self._side.record.unsettled():
             for one in of.get(order.link_id, ()):
-                if one.leg == "stop" and (one.book, one.which) == (part.book, part.which):
+                if one.leg == STOP and (one.book, one.which) == (part.book, part.which):
                     yield order
 
     def _is_spot(self, part: Part) -> bool:

@@ -11,6 +11,7 @@ from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.trading.orders.events import VenueFill
 from openalpha.trading.orders.side import AccountState, Request
 from openalpha.trading.run.notes import Output
+from openalpha.trading.venue.exits import ExitTerms
 
 __all__ = [
     "WORKED",
@@ -117,13 +118,15 @@ class Part:
     which : int
         Number of the instrument in the sub-book.
     leg : str
-        What it is to it: entry, close, stop, order.
+        What it is to it: entry, close, order, or an exit of its position.
     qty : Decimal
         What it wanted of the order.
     got : Decimal
         What it was given of its executions so far.
     order : int
         As of its `Want`.
+    exits : ExitTerms or None
+        What is opened by it carries; None: it only closes.
     """
 
     book: int
@@ -132,6 +135,7 @@ class Part:
     qty: Decimal
     got: Decimal = _ZERO
     order: int = 0
+    exits: ExitTerms | None = None
 
 
 @dataclass(slots=True)

@@ -1,5 +1,13 @@
-"""Protective stops of a run's positions: each covers its position whole, none is ever without."""
+"""Exits of a run's positions at the venue: each covers its position whole, none lacks its stop.
 
+A position has up to two orders there, both conditional and reducing only: its stop (fixed or
+trailing, whichever is nearer) and its take-profit. When one fills the other is cut to what is left.
+What no order of the venue carries out is looked at once a bar and closed at the market: a time that
+is over, a take-profit on spot (both orders could sell the coins there), and what sub-books hold
+against each other.
+"""
+
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -13,6 +21,7 @@ from openalpha.trading.bybit.stops import Exits
 from openalpha.trading.orders.record import instrument_of
 from openalpha.trading.orders.side import Change, Incident
 from openalpha.trading.venue.books import Standing, VenueBook
+from openalpha.trading.venue.exits import LEGS, STOP, TAKE_PROFIT, TIME_EXIT
 from openalpha.trading.venue.netting import share_out
 from openalpha.trading.venue.orders import VenueOrders
 from openalpha.trading.venue.risk import VenueRisk
@@ -21,12 +30,13 @@ from openalpha.trading.venue.state import Part, Work
 __all__ = ["Protection"]
 
 _ZERO = Decimal(0)
+_WORDS = {STOP: "stop", TAKE_PROFIT: "take-profit"}
 _TRIES = 3
-"""Stops the venue may refuse in a row before it is tried but once a bar."""
+"""Times in a row the venue may refuse an exit before it is tried but once a bar."""
 
 
 class Protection:
-    """Keeps a stop at the venue for what every sub-book holds.
+    """Keeps stop and take-profit at the venue for what every sub-book holds.
 
     Parameters
     ----------
@@ -51,21 +61,27 @@ class Protection:
         self._risk, self._incidents = risk, incidents
         self._later: set[str] = set()
 
-    def is_stop(self, link: str) -> bool:
-        """Say whether an order is the stop of a position."""
-        return any(stop.link_id == link for book in self._books for stop in book.stops)
+    def is_exit(self, link: str) -> bool:
+        """Say whether an order is the stop or the take-profit of a position."""
+        return any(True for _ in self._of(link))
+
+    def _of(self, link: str) -> Iterator[tuple[int, int, str, Standing]]:
+        """Yield the exit an order is: sub-book, instrument, leg, and what is known of it."""
+        for number, book in enumerate(self._books):
+            for leg in LEGS:
+                for which, one in enumerate(book.standing(leg)):
+                    if one.link_id == link:
+                        yield number, which, leg, one
 
     def confirmed(self, link: str) -> None:
         """Take in that the venue has an order."""
-        for book in self._books:
-            for stop in book.stops:
-                if stop.link_id == link:
-                    stop.before = None
-                    self._as_it_is(stop)
+        for _, _, _, one in self._of(link):
+            one.before = None
+            self._as_it_is(one)
         self._drop_first_stops()
 
     def _as_it_is(self, stop: Standing) -> None:
-        """Take a stop for what the venue shows of it: a change of it may have been refused."""
+        """Take an exit for what the venue shows of it: a change of it may have been refused."""
         order = self._side.record.find(link_id=stop.link_id)
         if order is None or order.wish or order.is_lost:
             return
@@ -102,24 +118,20 @@ class Protection:
                 self._side.protect(category, item.symbol, exits=Exits())
 
     def ended(self, work: Work, link: str, *, is_refused: bool) -> None:
-        """Take in that an order is no more; the stop of a position is placed anew.
+        """Take in that an order is no more; the exit of a position is placed anew.
 
         Where the venue refused it, the one it was to replace stands still.
         """
-        for number, book in enumerate(self._books):
-            for which, stop in enumerate(book.stops):
-                if stop.link_id != link:
-                    continue
-                if is_refused:
-                    self._free_coins(work, number=number, which=which)
-                old = stop.before
-                order = None if old is None else self._side.record.find(link_id=old.link_id)
-                left = (
-                    old if old is not None and order is not None and order.is_open else Standing()
-                )
-                left.before, left.refusals = None, stop.refusals + 1 if is_refused else 0
-                book.stops[which] = left
-                work.moved.add(str(book.instruments[which].id))
+        for number, which, leg, one in list(self._of(link)):
+            book = self._books[number]
+            if is_refused and leg == STOP:
+                self._free_coins(work, number=number, which=which)
+            old = one.before
+            order = None if old is None else self._side.record.find(link_id=old.link_id)
+            left = old if old is not None and order is not None and order.is_open else Standing()
+            left.before, left.refusals = None, one.refusals + 1 if is_refused else 0
+            book.standing(leg)[which] = left
+            work.moved.add(str(book.instruments[which].id))
         self._drop_first_stops()
 
     def _free_coins(self, work: Work, *, number: int, which: int) -> None:
@@ -127,29 +139,39 @@ class Protection:
 
         Once they are gone, what is past its stop is closed at the market.
         """
-        book, record = self._books[number], self._side.record
-        stop = record.find(link_id=book.stops[which].link_id)
+        book = self._books[number]
+        stop = self._side.record.find(link_id=book.stops[which].link_id)
         if book.instruments[which].kind is not Kind.SPOT or stop is None or not stop.is_acked:
             return
-        sales = [
-            order.link_id
-            for order in record.open_orders()
-            if order.side is Side.SELL and order.trigger_price is None
-            for part in self._orders.parts.get(order.link_id, ())
-            if (part.book, part.which) == (number, which)
-        ]
-        if sales:
-            work.note(FrameKind.INTENT, book=number, cancel=sales, by="its stop")
-            work.requests += self._side.cancel(sales)
+        if self._make_way(work, number=number, which=which, leg=STOP):
             # It was taken and then refused: its price has been reached.
             book.marks[which] = min(book.marks[which], stop.trigger_price or book.marks[which])
 
+    def _make_way(self, work: Work, *, number: int, which: int, leg: str) -> bool:
+        """Call back the orders of a sub-book that rest and would close what an exit closes."""
+        against = Side.SELL if self._books[number].held[which].qty > 0 else Side.BUY
+        is_spot = self._books[number].instruments[which].kind is Kind.SPOT
+        found = [
+            order.link_id
+            for order in self._side.record.open_orders()
+            if order.side is against and (order.is_reduce_only or is_spot)
+            if (order.limit_price or order.trigger_price) and not order.wants_cancel
+            for part in self._orders.parts.get(order.link_id, ())
+            if (part.book, part.which) == (number, which) and part.leg not in LEGS
+            if not (is_spot and order.trigger_price is not None)
+        ]
+        if found:
+            work.note(FrameKind.INTENT, book=number, cancel=found, by=f"its {leg}")
+            work.requests += self._side.cancel(found)
+        return bool(found)
+
     def settle(self, work: Work) -> None:
-        """Let the stops of every instrument that moved cover what the account holds of it.
+        """Let the exits of every instrument that moved cover what the account holds of it.
 
         While an order that several share is under way theirs stay as they are; while the venue says
         that more has traded than its executions tell, so do those of that instrument: what is held
-        is not known, and the executions are asked for.
+        is not known, and the executions are asked for. An exit that was reached and could not be
+        carried out is tried again.
         """
         moved, work.moved = sorted(work.moved | self._later), set()
         behind = {
@@ -160,28 +182,63 @@ class Protection:
         self._later = {name for name in moved if name in behind or self._orders.is_netting(name)}
         for name in moved:
             for number, which, qty in self._covers(name) if name not in self._later else ():
-                self._keep(work, number=number, which=which, qty=qty)
+                for leg in LEGS:
+                    self._keep(work, number, which, leg=leg, qty=qty)
+                if reached := self._books[number].exits[which].reached:
+                    self._close(work, number=number, which=which, leg=reached)
 
-    def look(self, work: Work) -> None:
-        """Try again, once a bar, what the venue refused; close what is past its stop."""
+    def look(self, work: Work, close_ms: int) -> None:
+        """Try again, once a bar, what the venue refused; close what no order of it closes.
+
+        That is what is past an exit while none stands at the venue for all of it, and what was held
+        as long as it may be.
+
+        Parameters
+        ----------
+        close_ms : int
+            The bar's close, UTC ms.
+        """
         for number, book in enumerate(self._books):
             for which, item in enumerate(book.instruments):
-                if book.stops[which].refusals:
-                    book.stops[which].refusals = min(book.stops[which].refusals, _TRIES - 1)
-                    work.moved.add(str(item.id))
-                whole = abs(book.tradable(which))
-                if whole and book.stops[which].qty < whole and book.is_past_stop(which):
-                    self._close(work, number=number, which=which)
+                for leg in LEGS:
+                    one = book.standing(leg)[which]
+                    if one.refusals:
+                        one.refusals = min(one.refusals, _TRIES - 1)
+                        work.moved.add(str(item.id))
+                    qty, level = book.wanted(which, leg)
+                    if one.trigger != level:  # a trailing stop moved
+                        work.moved.add(str(item.id))
+                    if self._left(one) < qty and book.is_past(which, leg):
+                        book.exits[which].reached = book.exits[which].reached or leg
+                levels = book.exits[which]
+                if levels.due_ms and close_ms >= levels.due_ms:
+                    levels.reached = levels.reached or TIME_EXIT
+                if levels.reached:
+                    self._close(work, number=number, which=which, leg=levels.reached)
 
-    def _close(self, work: Work, *, number: int, which: int) -> None:
-        """Close what is past its stop while none stands at the venue for all of it.
+    def _close(self, work: Work, *, number: int, which: int, leg: str) -> None:
+        """Close at the market what an exit was reached of, once nothing else is about to.
 
-        Where sub-books hold against each other the venue can only reduce the account's net.
+        Where sub-books hold against each other the venue can only reduce the account's net. Orders
+        of its own that would close it are called back before.
         """
         book = self._books[number]
         name = book.instruments[which].id
-        legs = [leg for leg in book.closing(self._side.now_ms) if leg[1].instrument == name]
+        if self._orders.is_under_way(name, is_exit=True) or _is_closing(work, number, which):
+            return  # it is looked at again when that has ended
+        if self._make_way(work, number=number, which=which, leg=leg):
+            return
+        legs = [
+            (how, replace(intent, tag=leg))
+            for how, intent in book.closing(self._side.now_ms)
+            if intent.instrument == name
+        ]
         self._orders.decide(work, legs, number=number, by_risk=True)
+
+    def _left(self, one: Standing) -> Decimal:
+        """Return what an exit at the venue still covers."""
+        order = self._side.record.find(link_id=one.link_id) if one.link_id else None
+        return one.qty if order is None else one.qty - order.filled_qty
 
     def _is_shared(self, instrument: str) -> bool:
         holds = [
@@ -192,7 +249,7 @@ class Protection:
         return min(holds) < 0 < max(holds)
 
     def _covers(self, instrument: str) -> list[tuple[int, int, Decimal]]:
-        """Return how much of each sub-book's position its stop can cover at the venue.
+        """Return how much of each sub-book's position its exits can cover at the venue.
 
         All of it; where some hold against others, the account's net, shared by those on its side.
         """
@@ -204,11 +261,11 @@ class Protection:
         net = self._orders.position(instrument)
         if not self._is_shared(instrument):
             return [
-                (number, which, self._orders.covered(number, which, qty=book.wanted_stop(which)[0]))
+                (number, which, self._orders.covered(number, which, qty=abs(book.tradable(which))))
                 for number, which, book in rows
             ]
         parts = {
-            number: Part(number, which, "stop", abs(book.held[which].qty))
+            number: Part(number, which, STOP, abs(book.held[which].qty))
             for number, which, book in rows
             if book.held[which].qty * net > 0
         }
@@ -217,32 +274,33 @@ class Protection:
         covered = {part.book: qty for part, qty in given}
         return [(number, which, covered.get(number, _ZERO)) for number, which, _ in rows]
 
-    def _keep(self, work: Work, *, number: int, which: int, qty: Decimal) -> None:
-        """Let a position's stop cover so much of it; it is never without one meanwhile."""
+    def _keep(self, work: Work, number: int, which: int, *, leg: str, qty: Decimal) -> None:
+        """Let a position's exit cover so much of it; it is never without its stop meanwhile."""
         book = self._books[number]
-        old, trigger = book.stops[which], book.wanted_stop(which)[1]
-        if not trigger or not qty:
-            qty = trigger = _ZERO
-        if (old.qty, old.trigger) == (qty, trigger):
+        old, trigger = book.standing(leg)[which], book.wanted(which, leg)[1]
+        is_spot = book.instruments[which].kind is Kind.SPOT
+        if not trigger or not qty or (is_spot and leg == TAKE_PROFIT):
+            qty = trigger = _ZERO  # on spot both could sell the coins: a take-profit is watched
+        if (self._left(old), old.trigger) == (qty, trigger):
             return
         if not qty:
-            book.stops[which] = Standing()
+            book.standing(leg)[which] = Standing()
             if old.link_id:
                 work.requests += self._side.cancel([old.link_id])
             return
-        if book.is_past_stop(which):
-            self._close(work, number=number, which=which)
+        if book.is_past(which, leg):
+            self._close(work, number=number, which=which, leg=leg)
             return
         if old.refusals >= _TRIES:
             return  # once a bar
-        self._place(work, number, which, qty=qty, trigger=trigger)
+        self._place(work, number, which, leg=leg, qty=qty, trigger=trigger)
 
     def _place(
-        self, work: Work, number: int, which: int, *, qty: Decimal, trigger: Decimal
+        self, work: Work, number: int, which: int, *, leg: str, qty: Decimal, trigger: Decimal
     ) -> None:
-        """Place a position's stop, or move the one that stands."""
+        """Place an exit of a position, or move the one that stands."""
         book = self._books[number]
-        old = book.stops[which]
+        old = book.standing(leg)[which]
         if old.link_id and book.instruments[which].kind is Kind.SPOT:
             # Two stops side by side would sell twice there: nothing on spot reduces only.
             book.stops[which] = Standing(old.link_id, qty, trigger, None, old.refusals)
@@ -255,30 +313,39 @@ class Protection:
             side=Side.SELL if book.held[which].qty > 0 else Side.BUY,
             qty=qty,
             trigger_price=trigger,
-            trigger_kind=TriggerKind.STOP,
+            trigger_kind=TriggerKind.STOP if leg == STOP else TriggerKind.TAKE_PROFIT,
             is_reduce_only=True,
             strategy=book.part.name,
         )
-        verdict = self._risk.judge(intent, self._side.now_ms)
+        verdict = self._risk.judge(intent, self._side.now_ms, by_risk=True)
         if isinstance(verdict, Refusal):
-            words = f"{intent.instrument} stands without a stop: {verdict.words}"
-            self._naked(work, words)
+            words = f"{intent.instrument} stands without a {_WORDS[leg]}: {verdict.words}"
+            self._lacking(work, leg, words)
             return
-        part = Part(number, which, "stop", qty)
-        placed = self._orders.named(work, verdict, parts=[part], leg="stop")
+        part = Part(number, which, leg, qty)
+        placed = self._orders.named(work, verdict, parts=[part], leg=leg)
         before = replace(old, before=None) if old.link_id else None
-        book.stops[which] = Standing(placed.link_id, qty, trigger, before, old.refusals)
+        book.standing(leg)[which] = Standing(placed.link_id, qty, trigger, before, old.refusals)
         if old.refusals == _TRIES - 1:
-            self._naked(work, f"the venue refuses the stop of {intent.instrument} again and again")
+            words = f"the venue refuses the {_WORDS[leg]} of {intent.instrument} again and again"
+            self._lacking(work, leg, words)
         if old.link_id:
             # The old one goes only once the venue has the new one.
             work.requests += self._side.replace(placed, old=old.link_id)
         else:
             work.requests += self._side.send([placed])
 
-    def _naked(self, work: Work, words: str) -> None:
-        """Say once that a position stands without its stop."""
+    def _lacking(self, work: Work, leg: str, words: str) -> None:
+        """Say once that a position stands without an exit."""
         if not any(one.words == words for one in self._incidents):
-            self._incidents.append(Incident("no_stop", words, self._side.now_ms))
-            work.note(FrameKind.NOTE, incident="no_stop", words=words)
+            self._incidents.append(Incident(f"no_{leg}", words, self._side.now_ms))
+            work.note(FrameKind.NOTE, incident=f"no_{leg}", words=words)
             work.notices.append(words)
+
+
+def _is_closing(work: Work, number: int, which: int) -> bool:
+    """Say whether a sub-book's position is about to be closed by what was decided just now."""
+    return any(
+        (want.book, want.which) == (number, which) and want.approved.intent.is_reduce_only
+        for want in work.wants
+    )
