@@ -390,7 +390,7 @@ class BybitSide:
             order.replaces = ""
         elif order.replaces and not order.is_open:
             old = self.record.find(link_id=order.replaces)
-            if old is not None and old.is_open:
+            if order.status is OrderStatus.REJECTED and old is not None and old.is_open:
                 self._say("not_replaced", f"{order.link_id} was not taken; {order.replaces} stays")
             order.replaces = ""
         where = (order.link_id, order.shown, order.filled_qty, self.now_ms)

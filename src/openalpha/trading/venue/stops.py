@@ -224,7 +224,7 @@ class Protection:
         """
         book = self._books[number]
         name = book.instruments[which].id
-        if self._orders.is_under_way(name, is_exit=True) or _is_closing(work, number, which):
+        if self._is_moving(work, number=number, which=which):
             return  # it is looked at again when that has ended
         if self._make_way(work, number=number, which=which, leg=leg):
             return
@@ -234,6 +234,14 @@ class Protection:
             if intent.instrument == name
         ]
         self._orders.decide(work, legs, number=number, by_risk=True)
+
+    def _is_moving(self, work: Work, *, number: int, which: int) -> bool:
+        """Say whether a position is about to change: an order is under way, or decided just now."""
+        name = str(self._books[number].instruments[which].id)
+        return self._orders.is_under_way(name, is_exit=True) or any(
+            (want.book, want.which) == (number, which) and want.approved.intent.is_reduce_only
+            for want in work.wants
+        )
 
     def _left(self, one: Standing) -> Decimal:
         """Return what an exit at the venue still covers."""
@@ -285,14 +293,16 @@ class Protection:
             return
         if not qty:
             book.standing(leg)[which] = Standing()
-            if old.link_id:
-                work.requests += self._side.cancel([old.link_id])
+            both = [one.link_id for one in (old, old.before) if one is not None and one.link_id]
+            work.requests += self._side.cancel(both)
             return
         if book.is_past(which, leg):
             self._close(work, number=number, which=which, leg=leg)
             return
         if old.refusals >= _TRIES:
             return  # once a bar
+        if leg == TAKE_PROFIT and self._is_moving(work, number=number, which=which):
+            return  # the stop protects what is held meanwhile
         self._place(work, number, which, leg=leg, qty=qty, trigger=trigger)
 
     def _place(
@@ -341,11 +351,3 @@ class Protection:
             self._incidents.append(Incident(f"no_{leg}", words, self._side.now_ms))
             work.note(FrameKind.NOTE, incident=f"no_{leg}", words=words)
             work.notices.append(words)
-
-
-def _is_closing(work: Work, number: int, which: int) -> bool:
-    """Say whether a sub-book's position is about to be closed by what was decided just now."""
-    return any(
-        (want.book, want.which) == (number, which) and want.approved.intent.is_reduce_only
-        for want in work.wants
-    )

@@ -1,0 +1,240 @@
+"""Exits of positions at the real twin: both stand, one fills, the other goes; none flips it."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from openalpha.trading.analysis.replay import replay
+from openalpha.trading.run.commands import Command
+from openalpha.trading.venue.driver import VenueDriver
+from tests.fakes.twin import LINEAR, admin
+from tests.integration.trading.test_venue_callbacks import asked, strategy_of
+from tests.integration.trading.test_venue_runs import Place, held, placed
+
+D = Decimal
+NEEDS = "from openalpha.strategy.params import Exits\n"
+BOTH = "Exits(stop_e6=20_000, take_profit_e6=30_000)"
+
+
+@pytest.fixture
+def place(home: Path) -> Iterator[Place]:
+    with placed(home) as one:
+        admin(one.exchange, "/twin/market", **LINEAR, event="still")
+        yield one
+
+
+def deeds(**by_bar: str) -> str:
+    """A strategy that does one thing a bar, said as the body of a callback."""
+    return "".join(
+        f"\n    def {name}(self, ctx):\n        {body}\n" for name, body in by_bar.items()
+    )
+
+
+def led(place: Place, **by_bar: str) -> VenueDriver:
+    """The driver of such a strategy, begun."""
+    one = asked(place.home, deeds(**by_bar))
+    path = Path(one.ref)
+    path.write_text(NEEDS + path.read_text())
+    driver = place.driver(place.begun(0, one), None)
+    driver.start()
+    return driver
+
+
+def waiting(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
+    """The exits at the exchange, quantity and trigger; each only reduces, each is there once."""
+    rows = place.client.get("/v5/order/realtime", **LINEAR, orderFilter="StopOrder")["list"]
+    found: dict[str, tuple[Decimal, Decimal]] = {}
+    for row in rows:
+        is_sale, rises = row["side"] == "Sell", row["triggerDirection"] == 1
+        assert row["reduceOnly"] and row["orderType"] == "Market"
+        assert is_sale == (held(place) > 0)
+        leg = "take_profit" if is_sale == rises else "stop"
+        assert leg not in found
+        found[leg] = (D(row["qty"]), D(row["triggerPrice"]))
+    return found
+
+
+def until(driver: VenueDriver, index: int) -> None:
+    """Lead it to a bar of the strategy, and let what follows happen."""
+    context = driver.desk.books[0].callbacks.context
+    while context.index < index:
+        driver.turns.step()
+    driver.turns.settle()
+
+
+def moved(place: Place, driver: VenueDriver, size: float, *, depth: float = 1) -> None:
+    """Let the price jump, the book having so much of its depth, and a bar close."""
+    admin(place.exchange, "/twin/market", **LINEAR, event="calm")
+    admin(place.exchange, "/twin/market", **LINEAR, event="thin", size=str(depth))
+    admin(place.exchange, "/twin/market", **LINEAR, event="gap", size=str(size))
+    driver.clock.wait(10_000)
+    admin(place.exchange, "/twin/market", **LINEAR, event="still")
+    until(driver, driver.desk.books[0].callbacks.context.index + 1)
+
+
+def closed(driver: VenueDriver) -> None:
+    driver._log.close()
+    assert driver.desk.incidents == [], driver.desk.incidents
+    assert replay(driver.folder).is_same
+
+
+def entry(driver: VenueDriver) -> Decimal:
+    return driver.desk.books[0].held[0].avg_price
+
+
+@pytest.mark.parametrize(("size", "side"), [(0.04, "buy"), (-0.03, "buy"), (0.03, "sell")])
+def test_what_is_reached_closes_the_position_and_the_other_goes(
+    place: Place, size: float, side: str
+) -> None:
+    driver = led(place, at_0=f"ctx.{side}(0.01, exits={BOTH})")
+    until(driver, 1)
+    price, sign = entry(driver), 1 if side == "buy" else -1
+    exits = waiting(place)
+    assert [exits[leg][0] for leg in ("stop", "take_profit")] == [D("0.01")] * 2
+    assert exits["stop"][1] == pytest.approx(price * (1 - sign * D("0.02")), rel=D("0.00001"))
+    assert exits["take_profit"][1] == pytest.approx(
+        price * (1 + sign * D("0.03")), rel=D("0.00001")
+    )
+    moved(place, driver, size)
+    assert held(place) == 0
+    assert waiting(place) == {}
+    assert [fill[0] for fill in strategy_of(driver).seen.fills] == [1, 0], "told as nobody's order"
+    closed(driver)
+
+
+def test_both_follow_a_position_that_grows_shrinks_and_flips(place: Place) -> None:
+    driver = led(
+        place,
+        at_0=f"ctx.buy(0.01, exits={BOTH})",
+        at_2=f"ctx.buy(0.01, exits={BOTH})",
+        at_4="ctx.sell(0.015, reduce_only=True)",
+        at_6=f"ctx.close_position(); ctx.sell(0.02, exits={BOTH})",
+    )
+    until(driver, 1)
+    first = waiting(place)
+    moved(place, driver, 0.01)
+    until(driver, 3)
+    grown = waiting(place)
+    assert {qty for qty, _ in grown.values()} == {D("0.02")}
+    assert all(grown[leg][1] > first[leg][1] for leg in grown), "by the average price"
+    until(driver, 5)
+    assert {qty for qty, _ in waiting(place).values()} == {held(place)} == {D("0.005")}
+    until(driver, 7)
+    assert held(place) == D("-0.02")
+    turned = waiting(place)
+    assert {qty for qty, _ in turned.values()} == {D("0.02")}
+    assert turned["stop"][1] > entry(driver) > turned["take_profit"][1]
+    closed(driver)
+
+
+def test_each_order_carries_its_own(place: Place) -> None:
+    wide = "Exits(stop_e6=25_000, take_profit_e6=90_000)"
+    driver = led(
+        place,
+        at_0=f"ctx.buy(0.01, exits={BOTH}); ctx.buy(0.01, limit=ctx.close * 0.985, exits={wide})",
+    )
+    until(driver, 1)
+    before = waiting(place)
+    assert before["take_profit"][1] == pytest.approx(entry(driver) * D("1.03"), rel=D("0.00001"))
+    moved(place, driver, -0.017)
+    after = waiting(place)
+    assert held(place) == D("0.02")
+    assert after["take_profit"][1] == pytest.approx(entry(driver) * D("1.09"), rel=D("0.00001"))
+    assert after["stop"][1] == pytest.approx(entry(driver) * D("0.975"), rel=D("0.00001"))
+    closed(driver)
+
+
+def test_a_trailing_stop_moves_in_favour_alone_and_then_closes(place: Place) -> None:
+    driver = led(place, at_0="ctx.buy(0.01, exits=Exits(stop_e6=25_000, trailing_e6=20_000))")
+    until(driver, 1)
+    seen = [waiting(place)["stop"][1]]
+    for size in (0.01, -0.01, 0.02):
+        moved(place, driver, size)
+        seen.append(waiting(place)["stop"][1])
+        assert waiting(place)["stop"][0] == held(place)
+    assert seen[0] < seen[1] == seen[2] < seen[3]
+    moved(place, driver, -0.03)
+    assert held(place) == 0
+    assert waiting(place) == {}
+    closed(driver)
+
+
+def test_a_trailing_stop_that_died_goes_on_where_it_was(place: Place, home: Path) -> None:
+    driver = led(place, at_0="ctx.buy(0.01, exits=Exits(trailing_e6=20_000))")
+    until(driver, 1)
+    moved(place, driver, 0.02)
+    before = waiting(place)["stop"]
+    moved(place, driver, -0.005)
+    driver._log.close()
+    again = place.driver(driver.folder, None)
+    again.start()
+    until(again, 5)
+    assert waiting(place)["stop"] == before
+    closed(again)
+
+
+def test_what_was_held_as_long_as_it_may_be_is_closed(place: Place) -> None:
+    driver = led(place, at_0="ctx.buy(0.01, exits=Exits(time_exit_bars=3))")
+    until(driver, 2)
+    assert held(place) == D("0.01")
+    until(driver, 3)
+    assert held(place) == 0
+    assert waiting(place) == {}
+    closed(driver)
+
+
+def test_orders_of_its_own_that_would_close_it_make_way_for_the_time_exit(place: Place) -> None:
+    driver = led(
+        place,
+        at_0="ctx.buy(0.01, exits=Exits(time_exit_bars=3))",
+        at_1="ctx.sell(0.01, limit=ctx.close * 1.05, reduce_only=True)",
+    )
+    until(driver, 3)
+    assert held(place) == 0
+    assert driver.desk.callbacks.open_of(0) == []
+    closed(driver)
+
+
+def test_what_fills_in_part_never_leaves_more_covered_than_is_held(place: Place) -> None:
+    driver = led(place, at_0=f"ctx.buy(0.06, exits={BOTH})")
+    until(driver, 1)
+    assert {qty for qty, _ in waiting(place).values()} == {held(place)} == {D("0.06")}
+    act = driver.turns._carrier.carry_out
+
+    def looked(request: Any) -> bytes:
+        assert held(place) >= 0, "it never turns over"
+        return act(request)
+
+    driver.turns._carrier = SimpleNamespace(carry_out=looked)
+    (profit,) = driver.desk.books[0].take_profits
+    moved(place, driver, 0.04, depth=0.0002)
+    first = driver.desk.side.record.find(link_id=profit.link_id)
+    assert 0 < first.filled_qty < first.qty, "the book had less than its quantity"
+    assert held(place) == 0
+    assert waiting(place) == {}
+    assert sum(fill[2] for fill in strategy_of(driver).seen.fills[1:]) == pytest.approx(0.06)
+    closed(driver)
+
+
+def test_stop_keeps_both_at_the_exchange(place: Place) -> None:
+    driver = led(place, at_0=f"ctx.buy(0.01, exits={BOTH})")
+    until(driver, 1)
+    before = waiting(place)
+    driver.command(Command("STOP", "home time"))
+    driver.turns.settle()
+    assert waiting(place) == before
+    assert set(before) == {"stop", "take_profit"}
+    closed(driver)
+
+
+def test_a_person_cannot_take_an_exit_away(place: Place) -> None:
+    driver = led(place, at_0=f"ctx.buy(0.01, exits={BOTH})")
+    until(driver, 1)
+    link = driver.desk.books[0].take_profits[0].link_id
+    answer = driver.command(Command("CANCEL", "no", wish={"by": "ann", "link": link}))
+    assert "the exit of a position" in answer["words"]
+    assert set(waiting(place)) == {"stop", "take_profit"}
