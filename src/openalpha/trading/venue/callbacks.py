@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Protocol
 
-from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument
 from openalpha.core.messages import Fill
 from openalpha.core.reasons import Reason
