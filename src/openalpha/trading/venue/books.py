@@ -155,7 +155,7 @@ class VenueBook:
             self.marks[number] = close
             if close_ms and self.held[number].qty:
                 side, span = self._side(number), (row.ts_ms, close_ms)
-                self.exits[number].follow(side, high, low, close, span=span)
+                self.exits[number].follow(side, (high, low, close), span=span)
 
     def decide(self, row: Row) -> tuple[Decided, list[int]]:
         """Decide at the close of a row that was seen; returns decision and targets behind it."""

@@ -123,7 +123,7 @@ class Levels:
         self.since_ms = self.filled_ms = self.due_ms = 0
 
     def follow(
-        self, side: int, high: Decimal, low: Decimal, close: Decimal, *, span: tuple[int, int]
+        self, side: int, bar: tuple[Decimal, Decimal, Decimal], *, span: tuple[int, int]
     ) -> None:
         """Let the trailing stop follow a bar that has closed.
 
@@ -132,6 +132,8 @@ class Levels:
 
         Parameters
         ----------
+        bar : tuple of Decimal
+            Its high, low and close.
         span : tuple of int
             The bar's opening and its close, UTC ms.
         """
@@ -139,6 +141,7 @@ class Levels:
         if not self.distance or closed_ms <= self.filled_ms:
             return
         is_whole = opened_ms >= self.filled_ms or opened_ms == self.since_ms
+        high, low, close = bar
         price = (high if side > 0 else low) if is_whole else close
         if not self.is_active:
             if (price - self.activation) * side >= 0:
