@@ -48,7 +48,7 @@ def test_levels_are_measured_from_the_average_price_and_rounded_away_from_it(
 def followed(levels: Levels, side: int, *bars: tuple[int, str, str, str]) -> str:
     for number, high, low, close in bars:
         opened = START_MS + number * MINUTE_MS
-        levels.follow(side, D(high), D(low), D(close), span=(opened, opened + MINUTE_MS))
+        levels.follow(side, (D(high), D(low), D(close)), span=(opened, opened + MINUTE_MS))
     return f"{levels.level(STOP, side).normalize():f}"
 
 
@@ -178,10 +178,10 @@ def test_they_stand_where_the_kernel_has_them_after_every_bar(seed: int) -> None
                     span[0],
                 )
                 levels.attach(side, entry, tick=item.steps[-1].tick_size, filled_ms=span[0])
-        high_, low_, close = (
+        top, bottom, close = (
             from_units(units, item.price_decimals) for units in (high, low, price)
         )
-        levels.follow(side, high_, low_, close, span=span)
+        levels.follow(side, (top, bottom, close), span=span)
         theirs = of_kernel(step)
         for name, units in theirs.items():
             mine = getattr(levels, name)
