@@ -47,19 +47,25 @@ class Beside:
         self.ladder = Ladder(self.limits, settings, start=Decimal(10_000))
         self.seen = 0
 
-    def ask(self, backtest: Any, number: int, *, side: int, qty: int, price: int, row: int) -> None:
+    def ask(
+        self, backtest: Any, number: int, *, side: int, qty: int, row: int, **prices: int
+    ) -> None:
         for at_row in range(self.seen, row + 1):
             equity = from_units(int(backtest._equity[at_row]), CASH)
             self.ladder.observe(Reading(ts_ms=int(backtest._close_ms[at_row]), equity=equity))
         self.seen = row + 1
-        view = self.view(backtest, row)
         rules = self.instruments[number]
+        price, trigger, last = (
+            from_units(prices[name], rules.price_decimals) for name in ("limit", "trigger", "last")
+        )
+        view = self.view(backtest, row, price=last)
         intent = OrderIntent(
             view.ts_ms,
             rules.id,
             Side(side),
             from_units(qty, rules.qty_decimals),
-            limit_price=from_units(price, rules.price_decimals),
+            limit_price=price or None,
+            trigger_price=trigger or None,
         )
         told = said([self.gate.judge(intent, view)])[0]
         is_exit = view.books[number].reach(intent.side) + intent.qty <= 0
@@ -69,7 +75,7 @@ class Beside:
             told = Reason.NONE
         self.answers.append((told, Reason.NONE))
 
-    def view(self, backtest: Any, row: int) -> AccountView:
+    def view(self, backtest: Any, row: int, *, price: Decimal) -> AccountView:
         machine, books, markets = backtest._machine, [], {}
         for number, rules in enumerate(self.instruments):
             rows = machine.live_orders(number)
@@ -80,7 +86,7 @@ class Beside:
             books.append(
                 SubBook("", rules.id, *(from_units(int(n), rules.qty_decimals) for n in qty))
             )
-            markets[rules.id] = MarketNow(rules, Decimal(1), int(backtest._close_ms[row]))
+            markets[rules.id] = MarketNow(rules, price, int(backtest._close_ms[row]))
         equity = from_units(int(backtest._equity[row]), CASH)
         now_ms = int(backtest._close_ms[row])
         return AccountView(
@@ -120,9 +126,9 @@ def answers_of(seed: int) -> list[tuple[Reason, Reason]]:
     beside = Beside(Limits(**WIDE | chosen), instruments)
     asked = BacktestGate.refusal
 
-    def both(self: Any, number: int, *, side: int, qty: int, price: int, row: int) -> Reason:
-        beside.ask(self, number, side=side, qty=qty, price=price, row=row)
-        told = asked(self, number, side=side, qty=qty, price=price, row=row)
+    def both(self: Any, number: int, **order: int) -> Reason:
+        beside.ask(self, number, **order)
+        told = asked(self, number, **order)
         beside.answers[-1] = (beside.answers[-1][0], told)
         return told
 

@@ -197,7 +197,8 @@ class EventContext(ContextBase):
             return
         more = lots - int(row[at.O_QTY])
         if more > 0 and not row[at.O_REDUCE]:
-            reason = self._judged(number, side, more, price or level or int(row[at.O_LIMIT]))
+            kept = price or int(row[at.O_LIMIT])
+            reason = self._judged(number, side, more, limit=kept, trigger=level)
             if reason is not Reason.NONE:
                 self._refuse(number, reason)
                 return
@@ -252,18 +253,28 @@ class EventContext(ContextBase):
             return Reason.WARM_UP
         if made.reduce_only:
             return Reason.NONE
-        reason = self._judged(number, made.side, made.qty, made.limit or made.trigger)
+        limit, trigger = made.limit, made.trigger
+        reason = self._judged(number, made.side, made.qty, limit=limit, trigger=trigger)
         if self.gate is not None and self.gate.stop_e6:
             made.stop_e6 = min(self.gate.stop_e6, made.stop_e6 or self.gate.stop_e6)
         return reason
 
-    def _judged(self, number: int, side: int, qty: int, price: int) -> Reason:
+    def _judged(self, number: int, side: int, qty: int, *, limit: int, trigger: int) -> Reason:
         if self.gate is None:
             return Reason.NONE
-        price = price or int(self._grid.bars[number, self.index, at.B_CLOSE])
-        if price == 0:
-            return Reason.MISSING_BAR
-        return self.gate.refusal(number, side=side, qty=qty, price=price, row=self.index)
+        return self.gate.refusal(
+            number,
+            side=side,
+            qty=qty,
+            limit=limit,
+            trigger=trigger,
+            last=self._last_price(number),
+            row=self.index,
+        )
+
+    def _last_price(self, number: int) -> int:
+        """Return an instrument's close in price units, 0 where it has no bar yet."""
+        return int(self._grid.bars[number, self.index, at.B_CLOSE])
 
     def _refuse(self, number: int, reason: Reason) -> int:
         self.refusals[reason] = self.refusals.get(reason, 0) + 1

@@ -53,16 +53,23 @@ class Judge(ABC):
     def _stopped(self, row: int) -> Reason:
         """Return the reason why nothing may be opened at all, or NONE."""
 
-    def refusal(self, number: int, *, side: int, qty: int, price: int, row: int) -> Reason:
+    def refusal(
+        self, number: int, *, side: int, qty: int, limit: int, trigger: int, last: int, row: int
+    ) -> Reason:
         """Return why an order of instrument `number` may not be sent at a row's close, or NONE.
 
         Parameters
         ----------
-        side, qty, price : int
-            The order's, in units; where it names no price, the last.
+        side, qty, limit, trigger : int
+            The order's, in units; 0: it has no such price.
+        last : int
+            The last price, in units; 0: there is none yet.
         row : int
             The bar just closed.
         """
+        price = self._price(number, side, limit=limit, trigger=trigger, last=last)
+        if price == 0:
+            return Reason.MISSING_BAR
         after = self._size_after(number, side, qty)
         if after <= 0:
             return Reason.NONE
@@ -87,6 +94,17 @@ class Judge(ABC):
         opening = rows[(rows[:, at.O_SIDE] == side) & (rows[:, at.O_REDUCE] == 0)]
         pending = int((opening[:, at.O_QTY] - opening[:, at.O_FILLED]).sum())
         return self._machine.position(number)[0] * side + pending + qty
+
+    def _price(self, number: int, side: int, *, limit: int, trigger: int, last: int) -> int:
+        """Return the price an order is valued at: of those it may fill at the one worth most.
+
+        A limit that the market has passed already fills at the market.
+        """
+        prices = [price for price in (limit, trigger) if price] or [last]
+        if limit and last and not trigger and limit * side > last * side:
+            prices.append(last)
+        is_inverse = self._machine.instruments[number].kind == at.INVERSE
+        return min(prices) if is_inverse else max(prices)
 
     def _worth(self, number: int, qty: int, price: int) -> int:
         setup = self._machine.instruments[number]

@@ -111,14 +111,6 @@ class LiveContext(SeenBar, EventContext):
             return Reason.PAUSED
         return reason
 
-    def _judged(self, number: int, side: int, qty: int, price: int) -> Reason:
-        if self.gate is None:
-            return Reason.NONE
-        price = price or self._last_price(number)
-        if price == 0:
-            return Reason.MISSING_BAR
-        return self.gate.refusal(number, side=side, qty=qty, price=price, row=self.index)
-
     def _last_price(self, number: int) -> int:
         """Return the price an order that names none is measured by, 0 where none is known."""
         return int(self._last[number, at.B_CLOSE])

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from openalpha.core.clock import DAY_MS
+from openalpha.core.instruments import Kind
 from openalpha.core.messages import ApprovedIntent, OrderIntent
 from openalpha.core.orders import Leg, Side, TriggerKind
 from openalpha.core.reasons import Reason, explain
@@ -252,7 +253,7 @@ class _Asked:
         market = view.markets.get(intent.instrument)
         if market is None:
             return None
-        price = intent.limit_price or intent.trigger_price or market.price
+        price = _price(intent, market)
         if price <= 0:
             return None
         rows = [
@@ -315,6 +316,20 @@ class _Asked:
             if size and market is not None:
                 price = self.price if name == self.intent.instrument else market.price
                 yield market.worth(size, price, decimals=self.view.cash_decimals)
+
+
+def _price(intent: OrderIntent, market: MarketNow) -> Decimal:
+    """Return the price an order is valued at: of those it may fill at the one worth most.
+
+    A limit that the market has passed already fills at the market.
+    """
+    limit, last = intent.limit_price, market.price
+    own = [price for price in (limit, intent.trigger_price) if price is not None]
+    if limit is not None and intent.trigger_price is None and last > 0:
+        is_passed = limit > last if intent.side is Side.BUY else limit < last
+        own += [last] if is_passed else []
+    prices = own or [last]
+    return min(prices) if market.instrument.kind is Kind.INVERSE else max(prices)
 
 
 def _reach(books: Iterable[SubBook], side: Side) -> Decimal:

@@ -82,6 +82,33 @@ def test_a_limit_price_and_an_inverse_contract_are_valued_by_their_rules() -> No
     assert said(answers) == [NONE, RISK]
 
 
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        # The market stands at 100: a sale at 40 or better fills there, and is worth that.
+        (sell("10.001", limit_price=Decimal(40)), RISK),
+        (sell("10", limit_price=Decimal(40)), NONE),
+        (buy("9", limit_price=Decimal(110)), NONE),
+        (buy("9.1", limit_price=Decimal(110)), RISK),
+        (buy("20", limit_price=Decimal(50)), NONE),
+        # One that waits for its trigger fills no earlier, and may fill at either price.
+        (sell("12", trigger_price=Decimal(80)), NONE),
+        (sell("12", trigger_price=Decimal(80), limit_price=Decimal(40)), NONE),
+        (sell("12.6", trigger_price=Decimal(80), limit_price=Decimal(40)), RISK),
+    ],
+)
+def test_an_order_is_worth_what_it_may_fill_at(order: OrderIntent, reason: Reason) -> None:
+    assert said([gate(max_order=Decimal(1000)).judge(order, view())]) == [reason]
+
+
+def test_a_contract_of_dollars_is_worth_most_at_the_lowest_price_it_may_fill_at() -> None:
+    usd, seen = inverse(), view()
+    market = replace(seen.markets[BTC.id], instrument=usd, settle_value=Decimal(20_000))
+    seen = replace(seen, markets={usd.id: replace(market, price=Decimal(20_000))})
+    dear = buy("1001", of=usd, limit_price=Decimal(40_000))
+    assert said([gate(max_order=Decimal(1000)).judge(dear, seen)]) == [RISK]
+
+
 def test_an_exit_is_measured_by_no_limit() -> None:
     tight = gate(min_order=Decimal(5000), max_trades_per_day=1)
     seen = view(held("ma", "5"), equity=Decimal(-1), free=Decimal(0), seen_ms=0)
