@@ -28,7 +28,17 @@ from openalpha.trading.safety.emergency_holdings import keep_bought, read_bought
 from openalpha.trading.venue.driver import VenueDriver
 from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 from tests.fakes.live_runs import books
-from tests.fakes.twin import BTC, BTC_SPOT, SPOT, START_MS, Client, new_exchange, served
+from tests.fakes.twin import (
+    BTC,
+    BTC_SPOT,
+    SPOT,
+    START_MS,
+    Client,
+    admin,
+    new_exchange,
+    served,
+    wait,
+)
 from tests.integration.trading.test_venue_runs import FAST, MINUTE_MS, Place
 
 SPOT_ID, LINEAR_ID = "bybit_spot:BTCUSDT", "bybit_linear:BTCUSDT"
@@ -152,6 +162,43 @@ def test_an_order_that_rests_is_changed_and_cancelled(place, home):
         assert rows == []
         assert said(driver, "CANCEL", link=link)["refused"] == "not_understood"
     assert replay(folder).is_same
+
+
+def test_an_entry_beyond_the_market_is_not_stopped_as_it_fills(place, home):
+    """A limit through the market fills at the market: its stop is measured from there."""
+    driver = opened(place, begun(place, on=LINEAR_ID), None)
+    for side, limit in (("buy", "65000"), ("sell", "55000")):
+        wish = {"instrument": LINEAR_ID, "side": side, "qty": "0.01"}
+        assert said(driver, "ORDER", **wish, limit=limit)["link"]
+        turned(driver)
+        (book,) = driver.desk.books
+        assert abs(book.held[0].qty) == Decimal("0.01") and book.fills % 2, "it is held"
+        assert said(driver, "CLOSE")["closing"]
+        assert not book.held[0].qty
+
+
+def test_an_entry_that_waits_for_its_price_brings_its_stop(place, home):
+    """Should it fill while nobody listens, the position has its stop; changed, the stop moves."""
+    driver = opened(place, begun(place, on=LINEAR_ID), None)
+    wish = {"instrument": LINEAR_ID, "qty": "0.01"}
+    stops = {}
+    for side, trigger, moved in (("buy", "65000", "66000"), ("sell", "55000", "54000")):
+        link = said(driver, "ORDER", **wish, side=side, trigger=trigger)["link"]
+        said(driver, "AMEND", link=link, trigger=moved)
+        stops[side] = moved
+    resting = said(driver, "ORDER", **wish, side="buy", limit="50000")["link"]
+    said(driver, "AMEND", link=resting, limit="51000")
+    rows = place.client.get("/v5/order/realtime", category="linear", symbol="BTCUSDT")["list"]
+    away = Decimal("0.03")
+    shown = {(row["side"], row["triggerPrice"]): Decimal(row["stopLoss"]) for row in rows}
+    assert shown[("Buy", "66000.0")] == 65_000 * (1 - away) + 1_000
+    assert shown[("Sell", "54000.0")] == 55_000 * (1 + away) - 1_000
+    assert next(stop for (_, trigger), stop in shown.items() if not trigger) == 49_500
+    place.client.post("/v5/order/cancel", category="linear", symbol="BTCUSDT", orderLinkId=resting)
+    admin(place.exchange, "/twin/market", symbol="BTCUSDT", event="gap", size="0.115")
+    wait(place.exchange, 30_000)
+    assert place.client.position()["side"] == "Buy"
+    assert Decimal(place.client.position()["stopLoss"]) == 65_000 * (1 - away) + 1_000
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def cancel_foreign(category: str, symbol: str, *, order_id: str) -> Request:
 def amend_order(order: LiveOrder, wish: Mapping[str, Decimal]) -> Request:
     """Return the request that gives an order new terms."""
     changes = {_AMENDED[name]: plain(value) for name, value in wish.items()}
-    params = {"category": order.category, **_named(order), **changes}
+    params = {"category": order.category, **_named(order), **changes, **_moved_stop(order, wish)}
     return Request(RequestKind.AMEND, params, (order.link_id,))
 
 
@@ -113,6 +113,15 @@ def wish_of(change: Change, order: LiveOrder) -> dict[str, Decimal]:
         for name, (new, old) in wanted.items()
         if new is not None and new != order.wish.get(name, old)
     }
+
+
+def _moved_stop(order: LiveOrder, wish: Mapping[str, Decimal]) -> dict[str, str]:
+    """Return the stop that an entry brings, as far from its new price as it was from its first."""
+    sent, name = order.params, "triggerPrice" if order.limit_price is None else "price"
+    new = wish.get("trigger_price" if order.limit_price is None else "limit_price")
+    if new is None or "stopLoss" not in sent or name not in sent:
+        return {}
+    return {"stopLoss": plain(Decimal(sent["stopLoss"]) + new - Decimal(sent[name]))}
 
 
 def _named(order: LiveOrder) -> dict[str, Any]:

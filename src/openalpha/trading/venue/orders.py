@@ -221,14 +221,20 @@ class VenueOrders:
         return self.sales.covered(number, which, qty=qty, of=self.parts)
 
     def _first_stop(self, intent: OrderIntent, parts: Sequence[Part]) -> Decimal | None:
-        """Return the stop that goes with an entry: the widest of those who share it."""
+        """Return the stop that goes with an entry: the widest of those who share it.
+
+        It is measured from where the entry fills: at its trigger or else the market, and at its
+        limit unless that is passed already. A stop beyond the market would close it at once.
+        """
         share = max(0 if part.exits is None else part.exits.stop_e6 for part in parts)
         book, which = self._books[parts[0].book], parts[0].which
         item = book.instruments[which]
-        price = intent.limit_price or book.marks[which]
-        is_entry = not intent.is_reduce_only and intent.trigger_price is None
-        if not (is_entry and share and price) or item.kind is Kind.SPOT:
+        prices = [
+            one for one in (intent.trigger_price or book.marks[which], intent.limit_price) if one
+        ]
+        if intent.is_reduce_only or not (share and prices) or item.kind is Kind.SPOT:
             return None
+        price = min(prices) if intent.side is Side.BUY else max(prices)
         away, tick = price * share / 1_000_000, item.steps[-1].tick_size
         return ((price - intent.side * away) / tick).to_integral_value() * tick
 

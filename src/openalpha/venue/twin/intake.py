@@ -175,7 +175,7 @@ def _read_exits(order: Order, params: dict[str, Any], listing: Listing) -> None:
             raise Refused(10001, f"params error: {name}TriggerBy invalid")
     order.tp_limit = _exit_limit(order, params, listing, name="tp")
     order.sl_limit = _exit_limit(order, params, listing, name="sl")
-    base = order.limit or order.last_on_created
+    base = order.limit or order.trigger or order.last_on_created
     if order.take_profit and (order.take_profit - base) * order.side <= 0:
         raise Refused(10001, "TakeProfit is on the wrong side of the base price")
     if order.stop_loss and (order.stop_loss - base) * order.side >= 0:
