@@ -49,6 +49,8 @@ def waiting(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
     rows = place.client.get("/v5/order/realtime", **LINEAR, orderFilter="StopOrder")["list"]
     found: dict[str, tuple[Decimal, Decimal]] = {}
     for row in rows:
+        if not row["orderLinkId"]:
+            continue  # the first stop, which an entry that rests still brings
         is_sale, rises = row["side"] == "Sell", row["triggerDirection"] == 1
         assert row["reduceOnly"] and row["orderType"] == "Market"
         assert is_sale == (held(place) > 0)
