@@ -126,6 +126,7 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
     hear = Announcer(screen.remark, alerts, environment)
     hear(f"a run begins, or goes on after a restart: {folder.id}")
     with (
+        closing(post),
         closing(alerts),
         open_books(loaded) as ledger,
         HttpTransport(timeout_s=timeout_s, total_s=2 * timeout_s) as network,
@@ -161,7 +162,7 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
             with _listening(driver, key, market, watches_dcp=watches_dcp):
                 if not _lead_once(screen, driver):
                     break
-    post.end(SystemClock().now_ms())
+        post.end(SystemClock().now_ms())
 
 
 async def led(driver: "Driver | VenueDriver") -> None:

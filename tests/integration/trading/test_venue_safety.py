@@ -2,19 +2,29 @@
 
 import asyncio
 import json
+import os
+import signal
+import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from openalpha.cli.conventions import Screen
+from openalpha.cli.run_venue import lead_at_venue
+from openalpha.core.errors import VenueUnavailable
 from openalpha.risk.limits import Limits
 from openalpha.risk.memory import RiskMemory
 from openalpha.risk.view import Stage
+from openalpha.settings import load_settings
+from openalpha.store.exchange_key import ExchangeKey
+from openalpha.store.keys import Vault
 from openalpha.store.run_log import FrameKind, read
 from openalpha.trading.analysis.replay import replay
 from openalpha.trading.safety.emergency_lock import Lock, lock, locked
 from openalpha.trading.safety.emergency_post import SafetyPost
+from openalpha.trading.safety.emergency_watch import STOP_SIGNAL
 from openalpha.trading.venue.driver import VenueDriver
 from openalpha.trading.venue.risk import VenueRisk
 from tests.integration.trading.test_venue_runs import Place, held, placed
@@ -100,3 +110,27 @@ def test_a_lock_that_comes_while_it_runs_stops_every_order(place: Place, home: P
     sent = [intent["order"] for intent in intents if "order" in intent]
     assert all(order["reduce_only"] and "trigger" in order for order in sent), "stops at most"
     assert replay(driver.folder).is_same
+
+
+def test_a_leading_that_fails_leaves_nothing_open_and_is_missed(place: Place, home: Path) -> None:
+    """One process leads a run again and again: each try gives its heart and its watch back."""
+    folder = place.begun(5)
+    Vault(home, environ={}, source="file").put(
+        "twin", ExchangeKey(place.key.api_key, place.key.secret, "http://127.0.0.1:9")
+    )
+    loaded = load_settings(environ=os.environ)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        for _ in range(2):
+            with pytest.raises(VenueUnavailable):
+                lead_at_venue(Screen(is_quiet=True), loaded, folder)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(STOP_SIGNAL, signal.SIG_DFL)
+    assert [path for path in open_files() if path.startswith(str(home))] == []
+    assert [one.name for one in threading.enumerate() if one.name == "emergency"] == []
+
+
+def open_files() -> list[str]:
+    """What this process has open."""
+    return [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]

@@ -34,6 +34,19 @@ def test_one_that_ended_is_not_missed_and_one_that_comes_back_is(tmp_path: Path)
     assert [ear.silent_ms(10**6), ear.silent_ms(10**6 + 5)] == [0, 5]
 
 
+def test_one_that_fell_silent_is_missed_unless_it_ended(tmp_path: Path) -> None:
+    heart, ear = Heartbeat(tmp_path, "twin"), Listener(tmp_path, "twin", role="trader")
+    heart.beat(1)
+    ear.silent_ms(0)
+    heart.close()
+    heart.close()
+    assert ear.silent_ms(900) == 900
+    heart = Heartbeat(tmp_path, "twin")
+    heart.end(2)
+    heart.close()
+    assert ear.silent_ms(1_800) is None
+
+
 def test_roles_and_environments_are_apart(tmp_path: Path) -> None:
     Heartbeat(tmp_path, "twin", role="guardian").beat(1)
     assert read_beat(tmp_path, "twin") is None

@@ -53,9 +53,10 @@ class EmergencyWatch:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching; safe to repeat, and where it never began."""
         self._is_closed.set()
-        self._thread.join(timeout=10 * self._poll_s + 1)
+        if self._thread.is_alive():
+            self._thread.join(timeout=10 * self._poll_s + 1)
 
     def _on_signal(self, number: int, frame: object) -> None:
         # Reached only when a thread that does not block the signal was given it.

@@ -68,8 +68,16 @@ class Heartbeat:
 
     def end(self, ts_ms: int) -> None:
         """Say that this process ends of its own accord, its orders in the state it wants."""
-        self._say(ts_ms, ENDED)
-        os.close(self._handle)
+        try:
+            self._say(ts_ms, ENDED)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Fall silent, as by a death: whoever listens will miss it; safe to repeat."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
     def _say(self, ts_ms: int, state: str) -> None:
         self._seq += 1
