@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from decimal import Decimal
 from typing import Protocol
 
@@ -12,7 +11,7 @@ from openalpha.core.errors import InputError, NotSent, VenueUnavailable
 from openalpha.core.instruments import Instrument, InstrumentId
 from openalpha.core.units import to_units
 from openalpha.engine.rows import BarUnits, Row
-from openalpha.net import Request, Transport
+from openalpha.net import Request, Response, Transport
 from openalpha.store.frames import canonical_json
 from openalpha.venue.bybit.answers import NO_SUCH_SYMBOL, BybitRefused
 from openalpha.venue.bybit.channel import Call, Channel
@@ -37,6 +36,8 @@ _LONGEST_MS = 3_600_000
 """A twin moves its market for so long in one answer at most."""
 _RESTART_TRIES, _RESTART_WAIT_S = 50, 0.2
 """How long a twin that is being started again is waited for."""
+_MOST_LOSSES = 3
+"""How many answers of a twin may be lost one after the other."""
 
 
 class VenueClock(Protocol):
@@ -88,7 +89,7 @@ class LockstepClock:
     def __init__(self, transport: Transport, url: str) -> None:
         self._transport, self._url = transport, url
         self._now_ms = 0
-        self._move(0)
+        self._take(self._ask(0))
 
     def now_ms(self) -> int:
         """Return the twin's time when it was last moved, in UTC ms."""
@@ -102,27 +103,42 @@ class LockstepClock:
         VenueUnavailable
             If the twin does not answer, or runs on the wall clock.
         """
-        left_ms = max(by_ms, 0)
-        while left_ms > _LONGEST_MS:
-            self._move_once_there(_LONGEST_MS)
-            left_ms -= _LONGEST_MS
-        self._move_once_there(left_ms)
+        until_ms = self._now_ms + max(by_ms, 0)
+        while until_ms - self._now_ms > _LONGEST_MS:
+            self._move_once(_LONGEST_MS)
+        self._move_once(until_ms - self._now_ms)
 
-    def _move_once_there(self, by_ms: int) -> None:
-        """Move it once the twin, which was there before, takes connections again."""
+    def _move_once(self, by_ms: int) -> None:
+        """Move it by so much, waiting for a twin that is being started again.
+
+        Where an answer is lost it may have moved, wholly or in part: it is asked how late it is,
+        and moved by the rest.
+        """
+        until_ms, losses, is_known = self._now_ms + by_ms, 0, True
         for _ in range(_RESTART_TRIES):
-            with suppress(NotSent):
-                return self._move(by_ms)
-            time.sleep(_RESTART_WAIT_S)
-        return self._move(by_ms)
+            try:
+                answer = self._ask(until_ms - self._now_ms if is_known else 0)
+            except NotSent:
+                time.sleep(_RESTART_WAIT_S)
+            except VenueUnavailable:
+                losses, is_known = losses + 1, False
+                if losses > _MOST_LOSSES:
+                    raise
+            else:
+                self._take(answer)
+                if is_known or self._now_ms >= until_ms:
+                    return
+                losses, is_known = 0, True
+        raise NotSent(f"nobody listens at {self._url}: the twin was not started again")
 
-    def _move(self, by_ms: int) -> None:
+    def _ask(self, by_ms: int) -> Response:
         body = json.dumps({"advance_ms": str(by_ms)}).encode()
         headers = {"Content-Type": "application/json"}
-        request = Request(f"{self._url}/twin/clock", "POST", headers, body)
-        response = self._transport.send(request)
-        content = json.loads(response.body)
-        if response.status != 200:
+        return self._transport.send(Request(f"{self._url}/twin/clock", "POST", headers, body))
+
+    def _take(self, answer: Response) -> None:
+        content = json.loads(answer.body)
+        if answer.status != 200:
             raise VenueUnavailable(f"the twin at {self._url} says: {content.get('error', '')}")
         self._now_ms = int(content["now_ms"])
 
