@@ -133,4 +133,4 @@ def test_a_leading_that_fails_leaves_nothing_open_and_is_missed(place: Place, ho
 
 def open_files() -> list[str]:
     """What this process has open."""
-    return [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
