@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -59,10 +59,15 @@ def judged(there: "Account", folder: RunFolder, ledger: Ledger) -> Iterator[str]
 
 
 class Account:
-    """What the exchange says of the account, all of it; on one of its markets."""
+    """What the exchange says of the account, all of it; on one of its markets.
 
-    def __init__(self, channel: Channel, category: str) -> None:
-        self._channel = channel
+    `before` are coins that were there before the run, by instrument: they are none of its own.
+    """
+
+    def __init__(
+        self, channel: Channel, category: str, *, before: Mapping[str, Decimal] | None = None
+    ) -> None:
+        self._channel, self._before = channel, before or {}
         market = {"category": category, "limit": 50}
         coin = {"settleCoin": "USDT"} if category == "linear" else {}
         open_ones = self._all("/v5/order/realtime", {**market, **coin})
@@ -88,11 +93,13 @@ class Account:
         }
 
     def _coins(self) -> dict[str, Decimal]:
-        return {
+        held = {
             f"bybit_spot:{coin}USDT": balance
             for coin, balance in self.balances.items()
-            if balance and coin != "USDT"
+            if coin != "USDT"
         }
+        own = {name: qty - self._before.get(name, Decimal(0)) for name, qty in held.items()}
+        return {name: qty for name, qty in own.items() if qty}
 
     def _all(self, path: str, params: dict[str, Any]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -115,7 +122,8 @@ def _orders(there: Account, notes: list[dict[str, Any]]) -> Iterator[str]:
     """Each order is there once, under an id that the log gave; each id's fate is known."""
     ours = Counter(note["link"] for note in notes if "order" in note)
     theirs = Counter(row["orderLinkId"] for row in there.orders)
-    refused = {note["link"] for note in notes if note.get("status") == "rejected"}
+    unsent = ("rejected", "dropped")
+    refused = {note["link"] for note in notes if note.get("status") in unsent}
     yield from _twice(ours, "the log gives the id {} to {} orders")
     yield from _twice(theirs, "{} is there {} times")
     for link in sorted(theirs.keys() - ours.keys()):

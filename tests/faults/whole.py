@@ -24,6 +24,7 @@ from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
 from openalpha.net import Request, Response
+from openalpha.risk.settings import SizingSettings
 from openalpha.store import run_log
 from openalpha.store.disk import AppendFile, RealDisk
 from openalpha.store.exchange_key import ExchangeKey
@@ -31,8 +32,10 @@ from openalpha.store.run_log import FrameKind, read
 from openalpha.trading.feeds.venue_market import LockstepClock
 from openalpha.trading.paper.desk import Mode
 from openalpha.trading.paper.starting import Asked
+from openalpha.trading.run.allocation import AllocationSettings
 from openalpha.trading.run.commands import Command
 from openalpha.trading.run.folder import RunFolder
+from openalpha.trading.run.settings import ExecutionSettings, Handling
 from openalpha.trading.venue.driver import VenueDriver
 from openalpha.trading.venue.starting import (
     VenueAccess,
@@ -44,7 +47,9 @@ from openalpha.venue.bybit.channel import Channel
 from openalpha.venue.twin import Exchange
 from tests.fakes.bybit import URL, account, answer_of
 from tests.fakes.live_runs import books
-from tests.fakes.twin import BTC, BTC_SPOT, new_exchange
+from tests.fakes.twin import BTC, BTC_SPOT, admin, new_exchange, wait
+from tests.fakes.twin import LINEAR as LINEAR_MARKET
+from tests.fakes.twin import SPOT as SPOT_MARKET
 from tests.faults.network import Crash, Steps
 from tests.faults.outcome import Account, judged
 
@@ -53,17 +58,30 @@ __all__ = ["STORIES", "Story", "WholeReport", "crash_all", "crash_in", "steps_of
 LINEAR, SPOT = "bybit_linear:BTCUSDT", "bybit_spot:BTCUSDT"
 _MOST_TURNS = 400
 _GRID = Asked("grid", {"step_pct": 0.03, "share_pct": 1, "rungs": 4})
+_TWO = (Asked("ma_cross", {"fast": 2, "slow": 5}), Asked("rsi_reversion", {"period": 3}))
+_WAYS = {"a TWAP": "twap", "a VWAP": "vwap", "an iceberg": "iceberg", "a chase": "chase"}
+_BOUGHT = {"instrument": SPOT, "side": "buy", "qty": "0.02"}
+_COINS = Decimal("0.5")
+"""Held on spot before the run: what is sold beyond the run's own shows."""
 Act = Callable[[VenueDriver], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Story:
-    """What is run: strategies on an instrument, and what people say at which bar."""
+    """What is run: strategies on an instrument, and what people say at which bar.
+
+    `gap` is a jump of the price, by what share and as the n-th request of which kind goes out;
+    `shows` what the log must tell once nobody dies, or the story is not what its name says.
+    """
 
     instrument: str
     minutes: int
     asked: tuple[Asked, ...] = ()
     acts: tuple[tuple[int, str, Act], ...] = ()
+    settings: EngineSettings = field(default_factory=EngineSettings)
+    handling: Handling = field(default_factory=Handling)
+    gap: tuple[str, str, int] | None = None
+    shows: bytes = b""
 
 
 @dataclass
@@ -95,6 +113,11 @@ def _all_of_it(driver: VenueDriver) -> Mapping[str, Any]:
     """A sale of the coins that were bought."""
     (book,) = driver.desk.books
     return {"instrument": SPOT, "side": "sell", "qty": f"{book.tradable(0):f}"}
+
+
+def _most_of_it(driver: VenueDriver) -> Mapping[str, Any]:
+    """A sale of some of the coins that were bought."""
+    return {"instrument": SPOT, "side": "sell", "qty": "0.012"}
 
 
 def _worked(how: str, **more: Any) -> tuple[tuple[int, str, Act], ...]:
@@ -136,6 +159,58 @@ STORIES: dict[str, Story] = {
             Asked("ma_cross", {"fast": 3, "slow": 9}),
         ),
     ),
+    "money moved between strategies": Story(
+        LINEAR,
+        16,
+        asked=_TWO,
+        settings=EngineSettings(sizing=SizingSettings(fraction=Decimal("0.8"))),
+        handling=Handling(
+            AllocationSettings("threshold", threshold=Decimal("0.001"), least=Decimal("0.01"))
+        ),
+        gap=("0.03", "/v5/order/create", 2),
+        shows=b'"moved"',
+    ),
+    **{
+        f"entries worked as {name}": Story(
+            LINEAR,
+            12,
+            asked=(Asked("ma_cross", {"fast": 2, "slow": 5}),),
+            handling=Handling(
+                execution=ExecutionSettings(how, minutes=3, pieces=3, limit_bps=Decimal(50))
+            ),
+            shows=b'"work"',
+        )
+        for name, how in _WAYS.items()
+    },
+    "a sale of some coins beside their stop": Story(
+        SPOT,
+        4,
+        acts=((1, "ORDER", _wish(**_BOUGHT)), (2, "ORDER", _most_of_it)),
+    ),
+    "a stop that is quicker than a sale": Story(
+        SPOT,
+        4,
+        acts=((1, "ORDER", _wish(**_BOUGHT)), (2, "ORDER", _all_of_it)),
+        gap=("-0.1", "/v5/order/cancel", 1),
+        shows=b'"dropped"',
+    ),
+    "a stop that is quicker than a sale of some coins": Story(
+        SPOT,
+        4,
+        acts=((1, "ORDER", _wish(**_BOUGHT)), (2, "ORDER", _most_of_it)),
+        gap=("-0.1", "/v5/order/amend", 1),
+        shows=b'"dropped"',
+    ),
+    "a stop and a sale that rests": Story(
+        SPOT,
+        5,
+        acts=(
+            (1, "ORDER", _wish(**_BOUGHT)),
+            (2, "ORDER", _wish(instrument=SPOT, side="sell", qty="0.015", limit="90000")),
+            (3, "ORDER", _wish(instrument=SPOT, side="buy", qty="0.001", limit="20000")),
+        ),
+        gap=("-0.1", "/v5/order/create", 3),
+    ),
     "a grid that answers its fills": Story(LINEAR, 5, asked=(_GRID,)),
     "a grid on spot": Story(SPOT, 5, asked=(_GRID,)),
 }
@@ -144,13 +219,22 @@ STORIES: dict[str, Story] = {
 class _Way:
     """The way to the exchange; a request's way out and its way back are steps."""
 
-    def __init__(self, exchange: Exchange, steps: Steps) -> None:
-        self._answer, self.steps = answer_of(exchange), steps
+    def __init__(
+        self, exchange: Exchange, steps: Steps, gap: tuple[str, str, int] | None = None
+    ) -> None:
+        self._exchange, self._answer, self.steps = exchange, answer_of(exchange), steps
+        self._gap, self._seen = gap, 0
 
     def send(self, request: Request) -> Response:
         """See `Transport`."""
         name = request.url.removeprefix(URL).partition("?")[0]
         self.steps(f"sending {name}")
+        if self._gap is not None and name == self._gap[1]:
+            self._seen += 1
+            if self._seen == self._gap[2]:
+                for market in (LINEAR_MARKET, SPOT_MARKET):
+                    admin(self._exchange, "/twin/market", **market, event="gap", size=self._gap[0])
+                wait(self._exchange, 30_000)
         response = self._answer(request)
         self.steps(f"processed {name}")
         return response
@@ -193,22 +277,32 @@ class _Place:
         self.home, self.story = home, story
         self.steps, self.answered = Steps(), set[str]()
         self.exchange = new_exchange(BTC, BTC_SPOT, step_ms=10_000)
-        made = account(self.exchange)
+        given = {"balances": {"USDT": "50000", **({"BTC": str(_COINS)} if self.is_spot else {})}}
+        made = account(self.exchange, **given)
         self.key = ExchangeKey(made.api_key, made.secret, URL)
-        self.way = _Way(self.exchange, self.steps)
+        self.way = _Way(self.exchange, self.steps, story.gap)
         self.folder = begin_venue_run(
             home,
             story.asked,
             instruments=[instrument_for(story.instrument)],
             terms=VenueTerms(
-                Environment.TWIN, MINUTE_MS, Decimal(40_000), story.minutes * MINUTE_MS
+                Environment.TWIN,
+                MINUTE_MS,
+                Decimal(40_000),
+                story.minutes * MINUTE_MS,
+                handling=story.handling,
             ),
-            settings=EngineSettings(),
+            settings=story.settings,
             clock=LockstepClock(self.way, URL),
         )
         # What was asked before the run began is none of its steps.
         self.steps.count, self.steps.at = 0, at
         self.steps.names.clear()
+
+    @property
+    def is_spot(self) -> bool:
+        """Whether the story is one of spot."""
+        return self.story.instrument == SPOT
 
     def live(self) -> bool:
         """One life of the process; False where it was ended before the run was over."""
@@ -232,7 +326,9 @@ class _Place:
         lost = self.answered - _reasons(self.folder)
         found = [f"{reason} was answered and is lost" for reason in sorted(lost)]
         with books(self.home) as ledger:
-            return [*found, *judged(Account(channel, category), self.folder, ledger)]
+            before = {SPOT: _COINS} if self.is_spot else {}
+            there = Account(channel, category, before=before)
+            return [*found, *judged(there, self.folder, ledger)]
 
     def _lead(self, driver: VenueDriver) -> None:
         for _ in range(_MOST_TURNS):
@@ -291,6 +387,8 @@ def steps_of(story: Story, home: Path) -> list[str]:
     assert place.live()
     found = place.faults()
     assert found == [], found
+    frames = read(place.folder.log)
+    assert any(story.shows in frame.payload for frame in frames), f"{story.shows!r} is not told"
     return place.steps.names
 
 

@@ -161,8 +161,7 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
             driver.curves = partial(_curves, loaded, folder, clock)
             with _listening(driver, key, market, watches_dcp=watches_dcp):
                 if not _lead_once(screen, driver):
-                    break
-        post.end(SystemClock().now_ms())
+                    return post.end(SystemClock().now_ms())
 
 
 async def led(driver: "Driver | VenueDriver") -> None:
