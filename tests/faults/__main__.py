@@ -18,7 +18,8 @@ from tests.faults.crashes import CrashReport, crash_everywhere
 from tests.faults.kills import KillReport, kill_order_path, kill_trees
 from tests.faults.scenario import Verdict, run_scenario
 from tests.faults.soak import GROWN, SoakReport, soak
-from tests.faults.whole import STORIES, WholeReport, crash_all
+from tests.faults.whole import WholeReport, crash_all
+from tests.faults.whole_stories import STORIES
 
 PLANS = ((1, 3), (4, 2), (9, 4))
 COUNTS = {"scenarios": 10_000, "kills": 216, "soak": 30}

@@ -56,7 +56,7 @@ class KillReport:
 
 
 def kill_tree(
-    folder: Path, *, seed: int, kills: int, database: PostgresServer | None = None
+    folder: Path, *, seed: int, kills: int, database: PostgresServer | None = None, before: int = 0
 ) -> KillReport:
     """Kill parts of one installation by turns, at random moments, until its run is over.
 
@@ -70,13 +70,15 @@ def kill_tree(
         At most so many; then the run is left to come to its end.
     database : PostgresServer, optional
         Where the ledger is, killed too; without it the ledger is a file.
+    before : int
+        Kills in other installations before: the turns go on from there.
     """
     draw, report = random.Random(seed), KillReport()
     names = [name for name in PARTS if name != "database" or database is not None]
     tree = Tree(folder, database, _MINUTES)
     try:
         tree.begin()
-        for number in range(kills):
+        for number in range(before, before + kills):
             time.sleep(draw.uniform(0.0, 0.8))
             if tree.is_over:
                 break
@@ -103,8 +105,10 @@ def kill_trees(folder: Path, *, seed: int, kills: int) -> KillReport:
     while report.kills.total() < kills:
         with postgres_process() as database:
             place = folder / str(seed + number)
-            left = kills - report.kills.total()
-            found = kill_tree(place, seed=seed + number, kills=left, database=database)
+            made = report.kills.total()
+            found = kill_tree(
+                place, seed=seed + number, kills=kills - made, database=database, before=made
+            )
         report.add(found)
         number += 1
         if not found.kills:

@@ -7,7 +7,7 @@ ends leaves what it had written; what it had only queued is lost.
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,18 +24,14 @@ from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
 from openalpha.net import Request, Response
-from openalpha.risk.settings import SizingSettings
 from openalpha.store import run_log
 from openalpha.store.disk import AppendFile, RealDisk
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.run_log import FrameKind, read
 from openalpha.trading.feeds.venue_market import LockstepClock
 from openalpha.trading.paper.desk import Mode
-from openalpha.trading.paper.starting import Asked
-from openalpha.trading.run.allocation import AllocationSettings
 from openalpha.trading.run.commands import Command
 from openalpha.trading.run.folder import RunFolder
-from openalpha.trading.run.settings import ExecutionSettings, Handling
 from openalpha.trading.venue.driver import VenueDriver
 from openalpha.trading.venue.starting import (
     VenueAccess,
@@ -52,36 +48,13 @@ from tests.fakes.twin import LINEAR as LINEAR_MARKET
 from tests.fakes.twin import SPOT as SPOT_MARKET
 from tests.faults.network import Crash, Steps
 from tests.faults.outcome import Account, judged
+from tests.faults.whole_stories import SPOT, STORIES, Story
 
-__all__ = ["STORIES", "Story", "WholeReport", "crash_all", "crash_in", "steps_of"]
+__all__ = ["WholeReport", "crash_all", "crash_in", "steps_of"]
 
-LINEAR, SPOT = "bybit_linear:BTCUSDT", "bybit_spot:BTCUSDT"
 _MOST_TURNS = 400
-_GRID = Asked("grid", {"step_pct": 0.03, "share_pct": 1, "rungs": 4})
-_TWO = (Asked("ma_cross", {"fast": 2, "slow": 5}), Asked("rsi_reversion", {"period": 3}))
-_WAYS = {"a TWAP": "twap", "a VWAP": "vwap", "an iceberg": "iceberg", "a chase": "chase"}
-_BOUGHT = {"instrument": SPOT, "side": "buy", "qty": "0.02"}
 _COINS = Decimal("0.5")
 """Held on spot before the run: what is sold beyond the run's own shows."""
-Act = Callable[[VenueDriver], Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Story:
-    """What is run: strategies on an instrument, and what people say at which bar.
-
-    `gap` is a jump of the price, by what share and as the n-th request of which kind goes out;
-    `shows` what the log must tell once nobody dies, or the story is not what its name says.
-    """
-
-    instrument: str
-    minutes: int
-    asked: tuple[Asked, ...] = ()
-    acts: tuple[tuple[int, str, Act], ...] = ()
-    settings: EngineSettings = field(default_factory=EngineSettings)
-    handling: Handling = field(default_factory=Handling)
-    gap: tuple[str, str, int] | None = None
-    shows: bytes = b""
 
 
 @dataclass
@@ -92,128 +65,6 @@ class WholeReport:
     points: int = 0
     bad: int = 0
     faults: list[str] = field(default_factory=list)
-
-
-def _wish(**terms: Any) -> Act:
-    return lambda driver: terms
-
-
-def _newest(**terms: Any) -> Act:
-    """The same for the order of a person that was given last and is open."""
-
-    def act(driver: VenueDriver) -> Mapping[str, Any]:
-        open_ones = [o.link_id for o in driver.desk.side.record.open_orders()]
-        mine = [name for name in open_ones if name.startswith("manual-")]
-        return {"link": mine[-1], **terms}
-
-    return act
-
-
-def _all_of_it(driver: VenueDriver) -> Mapping[str, Any]:
-    """A sale of the coins that were bought."""
-    (book,) = driver.desk.books
-    return {"instrument": SPOT, "side": "sell", "qty": f"{book.tradable(0):f}"}
-
-
-def _most_of_it(driver: VenueDriver) -> Mapping[str, Any]:
-    """A sale of some of the coins that were bought."""
-    return {"instrument": SPOT, "side": "sell", "qty": "0.012"}
-
-
-def _worked(how: str, **more: Any) -> tuple[tuple[int, str, Act], ...]:
-    wish = {"instrument": LINEAR, "side": "buy", "qty": "0.03", "pieces": 3, "work": how}
-    return ((1, "ORDER", _wish(**wish, over_ms=4 * MINUTE_MS, **more)),)
-
-
-STORIES: dict[str, Story] = {
-    "a TWAP under way": Story(LINEAR, 6, acts=_worked("twap")),
-    "a VWAP under way": Story(LINEAR, 6, acts=_worked("vwap")),
-    "an iceberg under way": Story(LINEAR, 6, acts=_worked("iceberg", limit="61000")),
-    "a chase under way": Story(LINEAR, 6, acts=_worked("chase")),
-    "orders by hand": Story(
-        LINEAR,
-        5,
-        acts=(
-            (1, "ORDER", _wish(instrument=LINEAR, side="buy", qty="0.02")),
-            (1, "ORDER", _wish(instrument=LINEAR, side="buy", qty="0.05", limit="50000")),
-            (2, "AMEND", _newest(limit="51000")),
-            (3, "CANCEL", _newest()),
-            (4, "CLOSE", _wish(instrument=LINEAR)),
-        ),
-    ),
-    "orders by hand on spot": Story(
-        SPOT,
-        4,
-        acts=(
-            (1, "ORDER", _wish(instrument=SPOT, side="buy", qty="0.02")),
-            (2, "ORDER", _wish(instrument=SPOT, side="buy", qty="0.01", limit="50000")),
-            (3, "ORDER", _all_of_it),
-        ),
-    ),
-    "three strategies netted on one instrument": Story(
-        LINEAR,
-        14,
-        asked=(
-            Asked("ma_cross", {"fast": 2, "slow": 5}),
-            Asked("rsi_reversion", {"period": 3}),
-            Asked("ma_cross", {"fast": 3, "slow": 9}),
-        ),
-    ),
-    "money moved between strategies": Story(
-        LINEAR,
-        16,
-        asked=_TWO,
-        settings=EngineSettings(sizing=SizingSettings(fraction=Decimal("0.8"))),
-        handling=Handling(
-            AllocationSettings("threshold", threshold=Decimal("0.001"), least=Decimal("0.01"))
-        ),
-        gap=("0.03", "/v5/order/create", 2),
-        shows=b'"moved"',
-    ),
-    **{
-        f"entries worked as {name}": Story(
-            LINEAR,
-            12,
-            asked=(Asked("ma_cross", {"fast": 2, "slow": 5}),),
-            handling=Handling(
-                execution=ExecutionSettings(how, minutes=3, pieces=3, limit_bps=Decimal(50))
-            ),
-            shows=b'"work"',
-        )
-        for name, how in _WAYS.items()
-    },
-    "a sale of some coins beside their stop": Story(
-        SPOT,
-        4,
-        acts=((1, "ORDER", _wish(**_BOUGHT)), (2, "ORDER", _most_of_it)),
-    ),
-    "a stop that is quicker than a sale": Story(
-        SPOT,
-        4,
-        acts=((1, "ORDER", _wish(**_BOUGHT)), (2, "ORDER", _all_of_it)),
-        gap=("-0.1", "/v5/order/cancel", 1),
-        shows=b'"dropped"',
-    ),
-    "a stop that is quicker than a sale of some coins": Story(
-        SPOT,
-        4,
-        acts=((1, "ORDER", _wish(**_BOUGHT)), (2, "ORDER", _most_of_it)),
-        gap=("-0.1", "/v5/order/amend", 1),
-        shows=b'"dropped"',
-    ),
-    "a stop and a sale that rests": Story(
-        SPOT,
-        5,
-        acts=(
-            (1, "ORDER", _wish(**_BOUGHT)),
-            (2, "ORDER", _wish(instrument=SPOT, side="sell", qty="0.015", limit="90000")),
-            (3, "ORDER", _wish(instrument=SPOT, side="buy", qty="0.001", limit="20000")),
-        ),
-        gap=("-0.1", "/v5/order/create", 3),
-    ),
-    "a grid that answers its fills": Story(LINEAR, 5, asked=(_GRID,)),
-    "a grid on spot": Story(SPOT, 5, asked=(_GRID,)),
-}
 
 
 class _Way:
@@ -277,6 +128,7 @@ class _Place:
         self.home, self.story = home, story
         self.steps, self.answered = Steps(), set[str]()
         self.exchange = new_exchange(BTC, BTC_SPOT, step_ms=10_000)
+        wait(self.exchange, story.ahead_ms)
         given = {"balances": {"USDT": "50000", **({"BTC": str(_COINS)} if self.is_spot else {})}}
         made = account(self.exchange, **given)
         self.key = ExchangeKey(made.api_key, made.secret, URL)
@@ -292,7 +144,7 @@ class _Place:
                 story.minutes * MINUTE_MS,
                 handling=story.handling,
             ),
-            settings=story.settings,
+            settings=EngineSettings(),
             clock=LockstepClock(self.way, URL),
         )
         # What was asked before the run began is none of its steps.

@@ -17,7 +17,8 @@ from tests.faults.plans import BTC, placed
 from tests.faults.scenario import run_scenario, settled_verdict
 from tests.faults.stories import agrees, asked, buys, sells, world_of
 from tests.faults.trader import Trader, Wishes
-from tests.faults.whole import STORIES, crash_all
+from tests.faults.whole import crash_all
+from tests.faults.whole_stories import STORIES
 from tests.faults.worked import WHOLE, Worked
 from tests.faults.world import World
 
