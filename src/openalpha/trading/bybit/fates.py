@@ -106,6 +106,12 @@ class Fates:
         order.pending = pending
         order.ask_at_ms = self.now_ms + self.terms.reply_ms
 
+    def unchanged(self, order: LiveOrder) -> None:
+        """Note that a change was refused: the venue's next word of the order is how it stands."""
+        order.wish.clear()
+        if order.pending is Pending.AMEND:
+            order.pending = Pending.NONE
+
     def expect_word(self, order: LiveOrder) -> None:
         """Ask if the venue has not said by itself, a little later, how an order stands."""
         order.ask_at_ms = self.now_ms + self.terms.word_ms

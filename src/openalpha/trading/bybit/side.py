@@ -272,8 +272,8 @@ class BybitSide:
                 self._fates.expect_word(order)
                 continue
             if reply.outcome is Outcome.REFUSED:
-                order.wish.clear()
                 self._tell(order, words=reply.words)
+                self._fates.unchanged(order)
             self._fates.lose(order)
 
     # answers to what was asked
