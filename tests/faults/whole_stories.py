@@ -113,7 +113,7 @@ STORIES: dict[str, Story] = {
     ),
     "money moved between strategies": Story(
         LINEAR,
-        16,
+        9,
         asked=_TWO,
         handling=Handling(
             AllocationSettings("threshold", threshold=Decimal("0.00002"), least=Decimal("0.01"))
@@ -131,7 +131,7 @@ STORIES: dict[str, Story] = {
     **{
         f"entries worked as {name}": Story(
             LINEAR,
-            12,
+            9,
             asked=(Asked("ma_cross", {"fast": 2, "slow": 5}),),
             handling=Handling(
                 execution=ExecutionSettings(how, minutes=3, pieces=3, limit_bps=Decimal(50))

@@ -72,7 +72,13 @@ def test_a_worked_order_is_whole_wherever_the_trader_dies(kind: Kind) -> None:
         assert world.crashes == 1
 
 
-@pytest.mark.parametrize("name", STORIES)
+LONG = {"entries worked as a VWAP", "entries worked as an iceberg"}
+NIGHTLY = pytest.mark.nightly
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=NIGHTLY if name in LONG else ()) for name in STORIES]
+)
 def test_the_whole_loop_ended_now_and_then_in_a_story(name: str) -> None:
     """`python -m tests.faults scenarios` ends it at every step of each story."""
     report = crash_all(name, every=211, first=41)

@@ -75,6 +75,23 @@ def test_two_processes_append_at_once(tmp_path: Path) -> None:
     assert rows.verify() is None
 
 
+def test_a_store_that_outlives_its_module_says_nothing(tmp_path: Path) -> None:
+    """As a program ends, modules still held are emptied, the youngest first.
+
+    Guard: `ChainedRows.__del__` leaves the files to the system then.
+    """
+    code = (
+        "import json, sys, numpy as np; from pathlib import Path\n"
+        "from openalpha.store import chain\n"
+        "json.kept = chain.ChainedRows(Path(sys.argv[1]), [('number', '<i8')])\n"
+        "json.kept.append({'number': 1}, {}, values=np.zeros(3, np.float32))\n"
+        "sys.held = (json, chain)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_a_forked_child_has_a_lock_of_its_own(tmp_path: Path) -> None:
     rows = store(tmp_path)
     fill(rows, 1)
