@@ -300,10 +300,11 @@ class Protection:
             self._close(work, number=number, which=which, leg=leg)
             return
         if old.refusals >= _TRIES:
-            name, is_spot = book.instruments[which].id, book.instruments[which].kind is Kind.SPOT
             if is_spot and old.link_id:
+                name = book.instruments[which].id
                 words = f"{old.qty:f} at {old.trigger:f}, not {qty:f} at {trigger:f}"
-                self._naked(work, f"the venue refuses to change the stop of {name}: it is {words}")
+                words = f"the venue refuses to change the stop of {name}: it is {words}"
+                self._lacking(work, leg, words)
             return  # once a bar
         if leg == TAKE_PROFIT and self._is_moving(work, number=number, which=which):
             return  # the stop protects what is held meanwhile
