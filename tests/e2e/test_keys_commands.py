@@ -1,5 +1,6 @@
 """`openalpha keys` and `openalpha stop` as a user types them, against a twin over HTTP."""
 
+import contextlib
 import json
 import os
 import pty
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from openalpha.core.clock import SystemClock
 from openalpha.store.exchange_key import ExchangeKey
@@ -136,30 +139,58 @@ def test_a_twin_stands_in_for_an_environment_when_told_to(
     assert words in said
 
 
-def test_what_is_typed_is_not_echoed(exchange: Exchange, url: str, home: Path) -> None:
-    del home
-    key = key_on(exchange)
+def typed_at_a_terminal(url: str, api_key: str, secret: str) -> bytes:
+    """Add a key by hand; returns all that the terminal showed, until a moment after the end."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "openalpha", "keys", "add", "twin", "--url", url]
     running = subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )
-    os.close(theirs)
-    said, waiting = b"", [(b"API key: ", key.api_key), (b"Secret: ", SECRET)]
+    said, waiting = b"", [(b"API key: ", api_key), (b"Secret: ", secret)]
     heard = select.poll()  # unlike select() it takes a descriptor of any number
     heard.register(ours, select.POLLIN)
-    while heard.poll(30_000):
-        try:
+    while running.poll() is None or heard.poll(100):
+        if heard.poll(100):
             said += os.read(ours, 4096)
-        except OSError:  # the other end is closed: the command has ended
-            break
         if waiting and waiting[0][0] in said:
             os.write(ours, f"{waiting.pop(0)[1]}\n".encode())
-    running.kill()
-    running.wait(timeout=30)
+    # What the shell would read next: nothing of it may be left.
+    os.set_blocking(theirs, False)
+    with contextlib.suppress(BlockingIOError):
+        said += os.read(theirs, 4096)
+    os.close(theirs)
     os.close(ours)
+    return said
+
+
+def test_what_is_typed_is_not_echoed(exchange: Exchange, url: str, home: Path) -> None:
+    del home
+    key = key_on(exchange)
+    said = typed_at_a_terminal(url, key.api_key, SECRET)
     assert b"Kept the key" in said
     assert SECRET.encode() not in said and key.api_key.encode() not in said
+
+
+def test_a_private_key_is_pasted_whole_and_not_seen(
+    exchange: Exchange, url: str, home: Path
+) -> None:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+    key = account(exchange, rsa_public_key=public.decode())
+    said = typed_at_a_terminal(url, key.api_key, pem + "and the next line")
+    assert b"Kept the key" in said
+    assert not any(line.encode() in said for line in [*pem.split("\n")[1:-2], "and the next"])
+    assert "account" in openalpha("keys", "show", "twin")[1]
+    lines = [line.encode() for line in pem.split("\n")[1:-2]]
+    kept = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
+    assert not any(line in text for text in kept for line in lines)
 
 
 def test_the_emergency_stop_leaves_nothing_open(exchange: Exchange, url: str, home: Path) -> None:

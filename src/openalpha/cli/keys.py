@@ -162,14 +162,37 @@ def _typed(server: str, *, note: str, is_piped: bool) -> "ExchangeKey":
     if is_piped:
         api_key, _, secret = sys.stdin.read().partition("\n")
     elif sys.stdin.isatty():
-        api_key = typer.prompt("API key", hide_input=True)
-        secret = typer.prompt("Secret", hide_input=True)
+        api_key, secret = _unseen("API key: "), _unseen("Secret: ")
     else:
         raise InputError("a key is typed at a terminal, or piped in with --stdin")
     api_key, secret = api_key.strip(), secret.strip()
     if not api_key or not secret or not api_key.isascii() or not api_key.isprintable():
         raise InputError("that is no key and secret; paste both as the exchange shows them")
     return ExchangeKey(api_key, secret, server, note)
+
+
+def _unseen(prompt: str) -> str:
+    """Return what is typed at the terminal without echo: a line, or a private key to its last.
+
+    What was pasted after that is thrown away: it would be the shell's, seen and remembered.
+    """
+    import termios
+
+    place = sys.stdin.fileno()
+    before = termios.tcgetattr(place)
+    hidden = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    try:
+        termios.tcsetattr(place, termios.TCSAFLUSH, hidden)
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
+        lines = [sys.stdin.readline()]
+        if lines[0].lstrip().startswith("-----BEGIN"):
+            while lines[-1] and not lines[-1].lstrip().startswith("-----END"):
+                lines.append(sys.stdin.readline())
+    finally:
+        termios.tcsetattr(place, termios.TCSAFLUSH, before)
+        sys.stderr.write("\n")
+    return "".join(lines)
 
 
 def _checked(home: Path, environment: str, key: "ExchangeKey") -> "KeyFacts":
