@@ -9,9 +9,10 @@ from openalpha.core.clock import Clock, ManualClock
 from openalpha.core.errors import VenueUnavailable
 from openalpha.net import MemoryTransport, Priority, RateBroker, Request, Response
 from openalpha.store.exchange_key import ExchangeKey
-from openalpha.venue.bybit.channel import Channel
+from openalpha.venue.bybit.channel import Call, Channel
 from openalpha.venue.bybit.client import BybitClient
 from openalpha.venue.bybit.orders import Orders
+from openalpha.venue.bybit.rows import Execution
 from openalpha.venue.twin import Exchange
 from openalpha.venue.twin import Request as TwinRequest
 
@@ -83,3 +84,9 @@ def account(exchange: Exchange, **more: Any) -> ExchangeKey:
 def paths(network: MemoryTransport) -> list[str]:
     """What was asked, in order."""
     return [urlsplit(request.url).path for request in network.requests]
+
+
+def executions(client: BybitClient, category: str) -> list[Execution]:
+    """What the exchange says was executed, newest first."""
+    rows = client.channel.pages(Call("/v5/execution/list", {"category": category}))
+    return [Execution.of(row, category) for row in rows]

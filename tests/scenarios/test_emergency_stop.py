@@ -17,7 +17,7 @@ from openalpha.venue.bybit.flatten import flatten
 from openalpha.venue.bybit.limits import ADDRESS_LIMIT
 from openalpha.venue.bybit.new_order import NewOrder
 from openalpha.venue.twin import Exchange, ListingSpec, TwinSettings
-from tests.fakes.bybit import account, pausing, wire
+from tests.fakes.bybit import account, executions, pausing, wire
 from tests.fakes.twin import BTC, BTC_SPOT, BTC_USD, new_exchange, served, wait
 
 ETH = ListingSpec("linear", "ETHUSDT", Decimal(3_000))
@@ -106,8 +106,8 @@ def test_what_it_is_told_to_sell_is_sold_once(exchange: Exchange) -> None:
     exchange.faults.add({"kind": "drop_after", "match": "/v5/order/create", "count": 1})
     done = flatten(client, sell={"BTCUSDT": Decimal("0.5")}, pause=pausing(exchange))
     assert done.is_done
-    (sale,) = client.account.executions("spot")[:1]
-    sold = sum(one.qty for one in client.account.executions("spot"))
+    (sale,) = executions(client, "spot")[:1]
+    sold = sum(one.qty for one in executions(client, "spot"))
     assert (sale.side, sold) == (Side.SELL, Decimal("0.5"))
 
 

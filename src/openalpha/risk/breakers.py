@@ -9,7 +9,7 @@ from typing import Any
 from openalpha.core.reasons import Reason
 from openalpha.risk.equity import EquityTrack
 from openalpha.risk.gauges import FailureGauge
-from openalpha.risk.limits import Limits
+from openalpha.risk.limits import Limits, setting_of
 from openalpha.risk.reading import Reading
 from openalpha.risk.settings import BreakerSettings
 from openalpha.risk.view import Stage
@@ -44,6 +44,20 @@ RESUMES: Mapping[Reason, Resume] = {
 }
 """How trips end; one that led to HALTED or FLATTEN, and any not named here, by a person only."""
 
+_SETTINGS: Mapping[Reason, str] = {
+    Reason.BREAKER_DRAWDOWN: setting_of("max_drawdown"),
+    Reason.BREAKER_DAILY_LOSS: setting_of("daily_loss"),
+    Reason.BREAKER_LOSS_STREAK: "breakers.loss_streak",
+    Reason.BREAKER_VOLATILITY: "breakers.volatility",
+    Reason.BREAKER_SPREAD: "breakers.spread_bps",
+    Reason.BREAKER_STALE: "breakers.data_age_ms",
+    Reason.BREAKER_ERRORS: "breakers.error_share",
+    Reason.BREAKER_REJECTS: "breakers.reject_share",
+    Reason.BREAKER_CLOCK: "breakers.clock_skew_ms",
+    Reason.BREAKER_RATE_BUDGET: "breakers.rate_left",
+    Reason.BREAKER_GUARDIAN: "breakers.guardian_silent_ms",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
@@ -54,6 +68,14 @@ class Measure:
     value: Number
     limit: Number
     is_over: bool
+
+    @property
+    def setting(self) -> str:
+        """The setting its limit comes from; empty where none does."""
+        if self.reason is Reason.BREAKER_LIQUIDATION:
+            is_last = self.stage is Stage.FLATTEN
+            return f"breakers.liquidation_{'flatten' if is_last else 'distance'}"
+        return _SETTINGS.get(self.reason, "")
 
 
 class Breakers:

@@ -14,7 +14,7 @@ from openalpha.core.instruments import Kind
 from openalpha.core.messages import ApprovedIntent, OrderIntent
 from openalpha.core.orders import Leg, Side, TriggerKind
 from openalpha.core.reasons import Reason, explain
-from openalpha.risk.limits import Limits
+from openalpha.risk.limits import Limits, setting_of
 from openalpha.risk.view import AccountView, MarketNow, Stage, SubBook, floored
 
 __all__ = ["NETTED", "Gate", "Refusal"]
@@ -162,7 +162,11 @@ class Gate:
             words = f"{asked.intent.strategy or 'it'} holds nothing of {asked.intent.instrument}"
             return Refusal(Reason.REDUCE_ONLY_NO_POSITION, words)
         if others > 0 and asked.intent.qty > held:
-            return _refusal("reduction", asked.intent.qty, most=held)
+            words = (
+                f"{asked.intent.strategy or 'it'} holds {held:f} of {asked.intent.instrument} and "
+                f"cannot close {asked.intent.qty:f}: the rest belongs to others"
+            )
+            return Refusal(Reason.RISK_REFUSED, words)
         return None
 
     def _limited(self, asked: "_Asked", *, is_part: bool) -> Refusal | None:
@@ -179,32 +183,36 @@ class Gate:
     def _stale(self, asked: "_Asked") -> Refusal | None:
         age_ms = asked.view.ts_ms - asked.market.seen_ms
         if 0 < self.limits.max_price_age_ms < age_ms:
-            words = f"the newest data of {asked.intent.instrument} is {age_ms} ms old"
+            said = f"the newest data of {asked.intent.instrument} is {age_ms} ms old"
+            words = self._words("max_price_age_ms", said, self.limits.max_price_age_ms)
             return Refusal(Reason.BREAKER_STALE, words)
         return None
 
     def _sized(self, asked: "_Asked", *, is_part: bool) -> Refusal | None:
         limits, worth = self.limits, asked.opening_worth
         if worth < limits.min_order and not is_part:
-            return _refusal("order", worth, least=limits.min_order)
+            return self._refusal("min_order", "order", worth, limits.min_order, is_least=True)
         if 0 < limits.max_order < worth:
-            return _refusal("order", worth, most=limits.max_order)
+            return self._refusal("max_order", "order", worth, limits.max_order)
         cap = asked.share_of_equity(limits.max_position)
         if asked.worth(asked.largest_after) > cap > 0:
-            return _refusal("position", asked.worth(asked.largest_after), most=cap)
+            return self._refusal("max_position", "position", asked.worth(asked.largest_after), cap)
         return None
 
     def _counted(self) -> Refusal | None:
         most = self.limits.max_trades_per_day
         if 0 < most <= self._trades:
-            return Refusal(Reason.MAX_TRADES, f"{self._trades} opening orders were made today")
+            said = f"it would be opening order {self._trades + 1} of the UTC day"
+            return Refusal(Reason.MAX_TRADES, self._words("max_trades_per_day", said, most))
         return None
 
     def _risked(self, asked: "_Asked") -> Refusal | None:
         stop_e6 = self._protected(asked.intent).stop_e6
         lost = asked.opening_worth * stop_e6 / _MILLION
         most = asked.share_of_equity(self.limits.risk_per_trade)
-        return _refusal("loss down to its stop", lost, most=most) if lost > most else None
+        if lost > most:
+            return self._refusal("risk_per_trade", "loss down to its stop", lost, most)
+        return None
 
     def _of_strategy(self, asked: "_Asked") -> Refusal | None:
         name, limits = asked.intent.strategy, self.limits
@@ -212,23 +220,39 @@ class Gate:
         if money is not None and limits.strategy_stop > 0:
             floor = money.capital * (1 - limits.strategy_stop)
             if money.equity <= floor:
-                words = f"{name or 'it'} has {money.equity} left of {money.capital}"
+                said = f"{name or 'the strategy'} has {_plain(money.equity)} left"
+                words = self._words("strategy_stop", said, floor, is_least=True)
                 return Refusal(Reason.STRATEGY_STOPPED, words)
         cap = asked.share_of_equity(limits.max_strategy)
         worth = asked.gross(asked.view, strategy=name)
-        return (
-            _refusal(f"positions of {name or 'it'}", worth, most=cap) if worth > cap > 0 else None
-        )
+        if worth > cap > 0:
+            what = f"value of all positions of {name or 'the strategy'}"
+            return self._refusal("max_strategy", what, worth, cap)
+        return None
 
     def _of_account(self, asked: "_Asked") -> Refusal | None:
         limits, view = self.limits, asked.view
         cap = asked.share_of_equity(limits.max_leverage)
         worth = asked.gross(view, strategy=None)
         if worth > cap > 0:
-            return _refusal("all positions", worth, most=cap)
+            return self._refusal("max_leverage", "value of all positions", worth, cap)
         left = view.free - asked.opening_worth / asked.market.leverage
         kept = asked.share_of_equity(limits.cash_reserve)
-        return _refusal("what would stay free", left, least=kept) if left < kept else None
+        if left < kept:
+            return self._refusal("cash_reserve", "money left free", left, kept, is_least=True)
+        return None
+
+    def _refusal(
+        self, name: str, what: str, value: Decimal, bound: Decimal, *, is_least: bool = False
+    ) -> Refusal:
+        said = f"the {what} would be {_plain(value)}"
+        return Refusal(Reason.RISK_REFUSED, self._words(name, said, bound, is_least=is_least))
+
+    def _words(self, name: str, said: str, bound: Decimal | int, *, is_least: bool = False) -> str:
+        """Say what was wanted, what the limit allows, and the setting that makes it so."""
+        side, value = "least" if is_least else "most", getattr(self.limits, name)
+        by = f"{setting_of(name)} = {_plain(value)}"
+        return f"{said}, the limit is at {side} {_plain(bound)} ({by})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,8 +360,5 @@ def _reach(books: Iterable[SubBook], side: Side) -> Decimal:
     return sum((book.reach(side) for book in books), Decimal(0))
 
 
-def _refusal(
-    what: str, value: Decimal, *, most: Decimal | None = None, least: Decimal | None = None
-) -> Refusal:
-    bound = f"at most {most:f}" if most is not None else f"at least {least:f}"
-    return Refusal(Reason.RISK_REFUSED, f"the {what} would be {value:f}, the limit is {bound}")
+def _plain(value: Decimal | int) -> str:
+    return str(value) if isinstance(value, int) else f"{value.normalize():f}"

@@ -195,7 +195,8 @@ class Ladder:
                 trip.calm_since_ms = ts_ms
             return False
         value, limit = _plain(measure.value), _plain(measure.limit)
-        words = f"{explain(measure.reason)}: {value}, the limit is {limit}"
+        by = f" ({measure.setting})" if measure.setting else ""
+        words = f"{explain(measure.reason)}: {value}, the limit is {limit}{by}"
         if trip is not None:
             trip.calm_since_ms = None
             return False

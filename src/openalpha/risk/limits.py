@@ -8,7 +8,7 @@ from typing import Any
 
 from openalpha.risk.settings import LimitSettings, RiskSettings
 
-__all__ = ["IMMUTABLE", "Limits", "limits_of"]
+__all__ = ["IMMUTABLE", "Limits", "limits_of", "setting_of"]
 
 IMMUTABLE: Mapping[str, Decimal] = MappingProxyType(
     {
@@ -79,3 +79,15 @@ def limits_of(risk: RiskSettings, limits: LimitSettings) -> Limits:
         max_leverage=limits.max_leverage,
         max_price_age_ms=limits.max_price_age_ms,
     ).held()
+
+
+def setting_of(name: str) -> str:
+    """Return the setting that a limit is set by.
+
+    Examples
+    --------
+    >>> setting_of("max_position"), setting_of("cash_reserve")
+    ('risk.max_position', 'limits.cash_reserve')
+    """
+    group = "limits" if name in LimitSettings.__dataclass_fields__ else "risk"
+    return f"{group}.{name}"

@@ -14,6 +14,7 @@ import pytest
 from openalpha.books.accounts import Book
 from openalpha.core.errors import InputError
 from openalpha.core.messages import Environment
+from openalpha.engine.run import VenueSettings
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
 from openalpha.net import HttpTransport, Priority
@@ -34,6 +35,7 @@ from openalpha.trading.venue.starting import (
     venue_clock,
     venue_driver,
 )
+from openalpha.venue.settings import CostSettings
 from openalpha.venue.twin import Exchange
 from tests.fakes.live_runs import books
 from tests.fakes.twin import BTC, Client, admin, new_exchange, served
@@ -193,17 +195,37 @@ def test_a_process_that_dies_between_any_two_steps_loses_and_doubles_nothing(pla
     assert replay(folder).is_same
 
 
-def test_another_fee_than_the_run_reckons_with_is_said(place, home):
+def compared(place: Place, folder: RunFolder, *, is_new: bool) -> list[str]:
+    channel = VenueAccess(place.transport, place.key, place.clock).channel(Priority.ORDERS)
+    said: list[str] = []
+    check_account(channel, folder.plan(), is_new=is_new, hear=said.append)
+    return [words for words in said if "bps" in words]
+
+
+def test_a_run_that_reckons_with_more_than_it_pays_goes_on_and_says_so(place, home):
     admin(place.exchange, "/twin/fees", uid=place.client.uid, fee_tier="VIP2")
-    said = []
-    check_account(
-        VenueAccess(place.transport, place.key, place.clock).channel(Priority.ORDERS),
-        place.begun(5).plan(),
-        is_new=True,
-        hear=said.append,
+    fees = compared(place, place.begun(5), is_new=True)
+    assert len(fees) == 2 and fees[1] == (
+        "the account pays 3.75 bps as taker of BTCUSDT and the run reckons with 5.5; the "
+        "exchange's is booked and the run goes on"
     )
-    fees = [words for words in said if "pays" in words]
-    assert len(fees) == 2 and "pays 3.75 bps where the run reckons with 5.5" in fees[1]
+
+
+def test_a_run_that_reckons_with_less_than_it_pays_does_not_begin_but_goes_on(place, home):
+    flattered = CostSettings(maker_bps=Decimal(2), taker_bps=Decimal(3))
+    folder = place.begun(5, venue=VenueSettings(flattered))
+    words = "the account pays 5.5 bps as taker of BTCUSDT and the run reckons with 3"
+    with pytest.raises(InputError) as caught:
+        compared(place, folder, is_new=True)
+    assert str(caught.value) == (
+        f"the account does not fit the run: {words}, which flatters it: "
+        "add --set costs.taker_bps=5.5"
+    )
+    assert compared(place, folder, is_new=False) == [
+        f"{words}; the exchange's is booked and the run goes on"
+    ]
+    honest = place.begun(5, venue=VenueSettings(CostSettings(taker_bps=Decimal("5.5"))))
+    assert compared(place, honest, is_new=True) == []
 
 
 def test_hedge_mode_and_inverse_contracts_are_refused_in_a_sentence(place, home):

@@ -69,6 +69,64 @@ def test_limits_of_size(
         assert "the limit is" in answer.words
 
 
+@pytest.mark.parametrize(
+    ("limits", "intent", "seen", "words"),
+    [
+        ({"max_order": 1000}, buy("10.001"), view(),
+         "the order would be 1000.1, the limit is at most 1000 (risk.max_order = 1000)"),
+        ({"min_order": 100}, buy("0.5"), view(),
+         "the order would be 50, the limit is at least 100 (risk.min_order = 100)"),
+        ({"max_position": "0.10"}, buy("11"), view(),
+         "the position would be 1100, the limit is at most 1000 (risk.max_position = 0.1)"),
+        # What is in force is said, not the wider setting that code does not allow.
+        ({"max_position": 9}, buy("31"), view(),
+         "the position would be 3100, the limit is at most 3000 (risk.max_position = 0.3)"),
+        ({"stop": "0.1"}, buy("25"), view(),
+         "the loss down to its stop would be 250, the limit is at most 200 "
+         "(limits.risk_per_trade = 0.02)"),
+        ({"max_strategy": "0.3"}, buy("20"), view(held("ma", "22", of=ETH)),
+         "the value of all positions of ma would be 3100, the limit is at most 3000 "
+         "(limits.max_strategy = 0.3)"),
+        ({"max_leverage": "0.4"}, buy("20"), view(held("rsi", "42", of=ETH)),
+         "the value of all positions would be 4100, the limit is at most 4000 "
+         "(limits.max_leverage = 0.4)"),
+        ({"cash_reserve": "0.1"}, buy("20"), view(free=Decimal(1100)),
+         "the money left free would be 900, the limit is at least 1000 "
+         "(limits.cash_reserve = 0.1)"),
+        ({"strategy_stop": "0.1"}, buy("1"),
+         view(strategies={"ma": StrategyMoney(Decimal(1000), Decimal("899.5"))}),
+         "ma has 899.5 left, the limit is at least 900 (limits.strategy_stop = 0.1)"),
+        ({"max_price_age_ms": 1000}, buy("1"), view(seen_ms=START_MS - 1500),
+         "the newest data of bybit_linear:BTCUSDT is 1500 ms old, the limit is at most 1000 "
+         "(limits.max_price_age_ms = 1000)"),
+    ],
+)  # fmt: skip
+def test_a_refusal_names_what_was_wanted_the_limit_and_its_setting(
+    limits: dict[str, Any], intent: OrderIntent, seen: AccountView, words: str
+) -> None:
+    whole = "max_price_age_ms"
+    wanted = {name: value if name == whole else Decimal(value) for name, value in limits.items()}
+    answer = gate(**wanted).judge(intent, seen)
+    assert isinstance(answer, Refusal) and answer.words == words
+
+
+def test_the_day_s_last_order_and_another_s_coins_are_refused_in_words() -> None:
+    counted = gate(max_trades_per_day=1)
+    counted.judge(buy("1"), view())
+    answer = counted.judge(buy("1"), view())
+    assert isinstance(answer, Refusal)
+    assert answer.words == (
+        "it would be opening order 2 of the UTC day, the limit is at most 1 "
+        "(risk.max_trades_per_day = 1)"
+    )
+    both = view(held("ma", "5"), held("rsi", "3"))
+    answer = gate().judge(sell("6", is_reduce_only=True), both)
+    assert isinstance(answer, Refusal)
+    assert answer.words == (
+        "ma holds 5 of bybit_linear:BTCUSDT and cannot close 6: the rest belongs to others"
+    )
+
+
 def test_a_limit_price_and_an_inverse_contract_are_valued_by_their_rules() -> None:
     dear = buy("10", limit_price=Decimal(101))
     assert said([gate(max_order=Decimal(1000)).judge(dear, view())]) == [RISK]

@@ -11,7 +11,7 @@ from openalpha.core.reasons import Reason
 from openalpha.risk.ladder import Ladder, Step
 from openalpha.risk.limits import Limits
 from openalpha.risk.reading import Reading
-from openalpha.risk.settings import BreakerSettings
+from openalpha.risk.settings import BreakerSettings, RiskSettings
 from openalpha.risk.view import Stage
 
 START = Decimal(10_000)
@@ -72,6 +72,10 @@ def test_each_breaker_steps_down_with_its_number(
     shown = {part.rstrip("0").rstrip(".") if "." in part else part for part in (step.value,)}
     assert shown == {value} and Decimal(step.limit) == Decimal(limit)
     assert ladder.standing.reason is reason
+    group, _, name = step.words.rpartition("(")[2].rstrip(")").partition(".")
+    groups = {"risk": RiskSettings, "breakers": BreakerSettings}
+    is_named = group in groups and name in groups[group].__dataclass_fields__
+    assert is_named != (reason is Reason.OPEN_INCIDENT), "the setting behind it is named"
     assert look(ladder, HOUR_MS + 1, **what | {"round_trips": ()}) is None, "said once"
 
 

@@ -1,6 +1,6 @@
 """Compares an account with the run it is to carry, before the first order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,13 +9,13 @@ from openalpha.core.instruments import Instrument, Kind
 from openalpha.trading.run.plan import RunPlan
 from openalpha.venue.bybit.answers import NO_SUCH_SYMBOL, BybitRefused
 from openalpha.venue.bybit.channel import Call, Channel
+from openalpha.venue.bybit.client import PositionCalls
 from openalpha.venue.bybit.rows import FeeRate
 from openalpha.venue.rules import fees_bps
 
 __all__ = ["TRADED", "check_account", "check_rules"]
 
 _MARGIN = {"cross": "REGULAR_MARGIN", "isolated": "ISOLATED_MARGIN"}
-_NOT_MODIFIED = 110043
 TRADED = "Trading"
 """The venue's word for an instrument that can be traded."""
 
@@ -26,6 +26,9 @@ def check_account(
     channel: Channel, plan: RunPlan, *, is_new: bool, hear: Callable[[str], None]
 ) -> None:
     """Compare an account with a run's plan; set the leverage, refuse whatever else differs.
+
+    A run may reckon with a higher fee than it pays, not with a lower one. Once it has begun it goes
+    on whatever the fee becomes: what it holds must be led.
 
     Parameters
     ----------
@@ -52,7 +55,11 @@ def check_account(
         wrong += [away] if away else []
         found += wrong
         if not wrong:
-            _compare_fees(channel, item, plan=plan, hear=hear)
+            for said, cure in _fees(channel, item, plan):
+                if cure and is_new:
+                    found.append(f"{said}, which flatters it: {cure}")
+                else:
+                    hear(f"{said}; the exchange's is booked and the run goes on")
         if wrong or item.kind is Kind.SPOT:
             continue  # coins of before stay: a sub-book sells what it bought
         rows = _ask(channel, "/v5/position/list", item)
@@ -143,21 +150,20 @@ def _standing(channel: Channel, item: Instrument) -> tuple[str, list[str]]:
     ]
 
 
-def _compare_fees(
-    channel: Channel, item: Instrument, *, plan: RunPlan, hear: Callable[[str], None]
-) -> None:
-    """Say where the account pays another fee than the run reckons with."""
+def _fees(channel: Channel, item: Instrument, plan: RunPlan) -> Iterator[tuple[str, str]]:
+    """Yield where the account pays another fee than the run reckons with; if more, its cure."""
     rows = _ask(channel, "/v5/account/fee-rate", item)
     paid = FeeRate.of(rows[0]) if rows else FeeRate(item.symbol, None, None)
     reckoned = fees_bps(item, plan.settings.venue.costs)
-    for name, rate, bps in zip(
-        ("maker_bps", "taker_bps"), (paid.maker, paid.taker), reckoned, strict=True
-    ):
-        if rate is not None and rate * 10_000 != bps:
-            hear(
-                f"{item.symbol}: the account pays {(rate * 10_000).normalize():f} bps where the "
-                f"run reckons with {bps.normalize():f} (costs.{name}); the exchange's is booked"
-            )
+    for name, rate, bps in zip(("maker", "taker"), (paid.maker, paid.taker), reckoned, strict=True):
+        if rate is None or rate * 10_000 == bps:
+            continue
+        pays = f"{(rate * 10_000).normalize():f}"
+        said = (
+            f"the account pays {pays} bps as {name} of {item.symbol} and the run reckons with "
+            f"{bps.normalize():f}"
+        )
+        yield said, f"add --set costs.{name}_bps={pays}" if rate * 10_000 > bps else ""
 
 
 def _set_leverage(
@@ -170,18 +176,8 @@ def _set_leverage(
 ) -> None:
     wanted = plan.settings.venue.margin.leverage
     have = Decimal(str(rows[0].get("leverage") or 0)) if rows else Decimal(0)
-    if have == wanted:
-        return
-    params = {
-        "category": item.market.removeprefix("bybit_"),
-        "symbol": item.symbol,
-        "buyLeverage": f"{wanted:f}",
-        "sellLeverage": f"{wanted:f}",
-    }
-    try:
-        channel.call(Call("/v5/position/set-leverage", params, is_write=True))
-    except BybitRefused as refused:
-        if refused.code != _NOT_MODIFIED:
-            raise
-        return
-    hear(f"the leverage of {item.symbol} was {have or 'unknown'}, is {wanted} now")
+    category = item.market.removeprefix("bybit_")
+    if have != wanted and PositionCalls(channel).set_leverage(
+        category, item.symbol, leverage=wanted
+    ):
+        hear(f"the leverage of {item.symbol} was {have or 'unknown'}, is {wanted} now")

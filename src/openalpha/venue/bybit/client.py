@@ -14,7 +14,6 @@ from openalpha.venue.bybit.new_order import plain
 from openalpha.venue.bybit.orders import Orders
 from openalpha.venue.bybit.reading import maybe, side_of
 from openalpha.venue.bybit.rows import (
-    Execution,
     LogRow,
     PositionRow,
     Ticker,
@@ -34,10 +33,6 @@ class MarketCalls:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-
-    def time_ms(self) -> int:
-        """Return the venue's time, UTC ms."""
-        return self._channel.server_ms()
 
     def rules(self, category: str, *, symbol: str = "") -> list[TradingRules]:
         """Return the trading rules of a category's instruments, or of one.
@@ -115,32 +110,6 @@ class AccountCalls:
         rows = self._channel.pages(Call("/v5/account/transaction-log", params), most_rows=most)
         return [LogRow.of(row) for row in _whole("statement", rows)]
 
-    def executions(
-        self,
-        category: str,
-        *,
-        symbol: str = "",
-        link_id: str = "",
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        most: int | None = None,
-    ) -> list[Execution]:
-        """Return executions, newest first, of seven days at most; funding is among them.
-
-        Without an end they are of the seven days after the start; without either, of the last
-        seven. Those of one order (`link_id`) are told whenever they were. `is_fill` tells funding.
-        """
-        params = {
-            "category": category,
-            "symbol": symbol or None,
-            "orderLinkId": link_id or None,
-            "startTime": start_ms,
-            "endTime": end_ms,
-            "limit": 100,
-        }
-        rows = self._channel.pages(Call("/v5/execution/list", params), most_rows=most)
-        return [Execution.of(row, category) for row in rows]
-
     def key(self) -> Mapping[str, Any]:
         """Return what the venue says of the key itself."""
         return self._channel.call(Call("/v5/user/query-api", {})).result
@@ -172,12 +141,12 @@ class PositionCalls:
         held = [row for row in rows if side_of(row) is not None and maybe(row, "size") != 0]
         return [PositionRow.of(row, category) for row in held]
 
-    def set_leverage(self, category: str, symbol: str, *, leverage: Decimal) -> None:
-        """Set the leverage of both sides."""
+    def set_leverage(self, category: str, symbol: str, *, leverage: Decimal) -> bool:
+        """Set the leverage of both sides; returns whether that changed anything."""
         text = plain(leverage)
         params = {"category": category, "symbol": symbol}
         params |= {"buyLeverage": text, "sellLeverage": text}
-        _set(self._channel, "/v5/position/set-leverage", params)
+        return _set(self._channel, "/v5/position/set-leverage", params)
 
     def set_exits(
         self,
@@ -237,16 +206,17 @@ def _whole(kind: str, rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _set(channel: Channel, path: str, params: Mapping[str, Any]) -> None:
-    """Send a setting until the venue has it: doing it twice is the same as once."""
+def _set(channel: Channel, path: str, params: Mapping[str, Any]) -> bool:
+    """Send a setting until the venue has it; returns False where it had it before."""
     for tries in range(1, _TRIES + 1):
         try:
             channel.call(Call(path, params, is_write=True))
-            return
+            return True
         except BybitRefused as refused:
             if refused.code not in UNCHANGED:
                 raise
-            return
+            return tries > 1
         except FateUnknown:
             if tries == _TRIES:
                 raise
+    raise AssertionError("the loop returns or raises")

@@ -1,23 +1,21 @@
-"""Creates, changes and cancels orders, asking what became of a request before repeating it."""
+"""Creates and cancels orders, asking what became of a request before repeating it."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from openalpha.core.orders import is_terminal
 from openalpha.venue.bybit.answers import (
     DUPLICATE,
     NOT_FOUND,
-    UNCHANGED,
     Answer,
     BybitRefused,
     FateUnknown,
 )
 from openalpha.venue.bybit.channel import Call, Channel
 from openalpha.venue.bybit.limits import BATCH_SIZES
-from openalpha.venue.bybit.new_order import NewOrder, plain
+from openalpha.venue.bybit.new_order import NewOrder
 from openalpha.venue.bybit.rows import OrderRow
 
 __all__ = ["Orders", "Outcome", "Placed"]
@@ -116,37 +114,6 @@ class Orders:
                 if order.link_id == link_id:
                     return order
         return None
-
-    def amend(
-        self,
-        order: OrderRow,
-        *,
-        qty: Decimal | None = None,
-        price: Decimal | None = None,
-        trigger_price: Decimal | None = None,
-    ) -> None:
-        """Change an open order; that it stands so already is fine.
-
-        Raises
-        ------
-        BybitRefused, FateUnknown, VenueUnavailable
-        """
-        wanted = {"qty": qty, "price": price, "triggerPrice": trigger_price}
-        params = self._named(order) | {
-            name: plain(value) for name, value in wanted.items() if value is not None
-        }
-        call = Call("/v5/order/amend", params, is_write=True)
-        for tries in range(1, _TRIES + 1):
-            try:
-                self._channel.call(call)
-                return
-            except BybitRefused as refused:
-                if refused.code not in UNCHANGED and (tries == 1 or refused.code != 10001):
-                    raise
-                return
-            except FateUnknown:
-                if tries == _TRIES:
-                    raise
 
     def cancel(self, order: OrderRow) -> bool:
         """Cancel an open order; returns False where it had ended already.

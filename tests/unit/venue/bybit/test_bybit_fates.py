@@ -82,18 +82,16 @@ def test_an_id_used_before_is_refused_not_adopted(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "busy_after"])
-def test_a_cancel_and_an_amendment_survive_lost_replies(exchange: Exchange, kind: str) -> None:
+def test_a_cancel_survives_lost_replies(exchange: Exchange, kind: str) -> None:
     client, _ = wire(exchange, account(exchange))
     client.orders.create(order())
     wait(exchange, 500)
     (shown,) = client.orders.open_orders("linear", symbol="BTCUSDT")
-    exchange.faults.add({"kind": kind, "match": "/v5/order/amend", "count": 1})
-    client.orders.amend(shown, price=Decimal(49_000))
     exchange.faults.add({"kind": kind, "match": "/v5/order/cancel", "count": 1})
     assert client.orders.cancel(shown)
     wait(exchange, 500)
     found = client.orders.find("linear", "BTCUSDT", link_id="a-1")
-    assert found is not None and (found.price, found.venue_status) == (49_000, "Cancelled")
+    assert found is not None and found.venue_status == "Cancelled"
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
