@@ -98,14 +98,14 @@ def buy(person: Person, run_id: str, *, code: int = 0) -> str:
     confirm = ("--confirm", "buy", "--run", run_id)
     while True:
         said = person.types("order", "buy", BTC_ID, "0.01", *confirm, code=code)
-        if "no price of it yet" not in said or time.monotonic() > ends:
+        if "no price of" not in said or time.monotonic() > ends:
             return said
         time.sleep(1)
 
 
 def began(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
-    found = re.search(r"Run (\S+) begins", process.stdout.readline())
+    found = re.search(r"Run (\S+): its log", process.stdout.readline())
     assert found is not None
     return found[1]
 

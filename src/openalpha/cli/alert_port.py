@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Announcer", "alerts_of", "port_of", "tell_once"]
 
-_GRAVE = ("risk is", "incident", "NOT EQUAL", "the venue left")
+_GRAVE = ("risk is", "incident", "NOT EQUAL", "the venue left", "a run is led no more")
 _NOTABLE = ("the run is ended", "a run begins")
 
 

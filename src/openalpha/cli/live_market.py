@@ -81,7 +81,7 @@ def begin_live_paper(
             feed=terms.feed(),
             handling=Handling(groups.allocation, groups.execution),
         )
-    screen.remark(f"Run {folder.id} begins on {server}; its log is in {folder.path}")
+    screen.remark(f"The prices are those of {server}")
     return folder
 
 

@@ -39,11 +39,12 @@ WatchOption = Annotated[
 
 
 def chosen_runs(
-    home: Path, *, environment: str, is_everywhere: bool, run: str
+    home: Path, *, environment: str, is_everywhere: bool, run: str, with_starting: bool = False
 ) -> "list[RunFolder]":
     """Return the runs a command speaks of: one by id, those of an environment, or all.
 
-    Without a choice it is those that are led now, or else the latest one.
+    Without a choice it is those that are led now, or else the latest one. A run that is about to
+    be led and has no log yet is among them only where that is asked for.
 
     Raises
     ------
@@ -53,15 +54,17 @@ def chosen_runs(
         If the environment is none.
     """
     from openalpha.books.accounts import environment_of
-    from openalpha.trading.run.folder import open_live_run, run_folders
+    from openalpha.trading.run.folder import open_live_run, run_folders, starting_runs
 
     if run:
         return [open_live_run(home, run)]
     kind = environment_of(environment) if environment else None
     found = list(run_folders(home, kind))
+    if with_starting:
+        found += starting_runs(home, kind)
     if is_everywhere or environment:
         return found
-    led = [folder for folder in found if folder.is_led()]
+    led = [folder for folder in found if folder.is_led() or folder.is_starting()]
     return led or found[-1:]
 
 
@@ -95,7 +98,7 @@ def current(folder: "RunFolder") -> dict[str, Any]:
             pass  # it is just starting or ending: what it said last counts
     found = folder.status() or {"run": folder.id, "mode": "begun", "books": []}
     if found["mode"] != "ended" and not folder.is_led():
-        found["mode"] = "interrupted"
+        found["mode"] = "starting" if folder.is_starting() else "interrupted"
     return {"environment": folder.environment.name.lower(), **found}
 
 

@@ -211,9 +211,10 @@ def _order(said: _Said, folder: "RunFolder", wish: dict[str, Any]) -> None:
     amount_of(str(wish["qty"]), "QTY")
     price = current(folder).get("prices", {}).get(wish["instrument"])
     if price is None:
-        raise InputError(
-            f"run {folder.id} trades no {wish['instrument']}, or has no price of it yet"
-        )
+        traded = ", ".join(str(item.id) for item in folder.plan().instruments)
+        if wish["instrument"] in traded.split(", "):
+            raise InputError(f"run {folder.id} has no price of {traded} yet; try after a bar")
+        raise InputError(f"run {folder.id} trades no {wish['instrument']}; it has {traded}")
     side, at = str(wish["side"]), wish["limit"] or wish["trigger"] or price
     worth = Decimal(str(wish["qty"])) * amount_of(str(at), "the price")
     where = f"{folder.environment.name.lower()}, run {folder.id}"

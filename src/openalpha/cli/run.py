@@ -111,7 +111,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         )
         folder = _new(screen, loaded, asked, typed)
         folder.note_act("run.start", strategies=[one.ref for one in asked])
-    with _noted(folder):
+    with _noted(folder), folder.held():
+        screen.remark(f"Run {folder.id}: its log and tables are in {folder.path}")
         _lead(screen, loaded, folder)
     found = folder.status()
     if not quiet and json_to != "-":
@@ -147,9 +148,11 @@ class _Typed:
 def _new(
     screen: Screen, loaded: "LoadedSettings", asked: "Sequence[Asked]", typed: _Typed
 ) -> "RunFolder":
+    from openalpha.settings import prepare_home
     from openalpha.trading.safety.emergency_lock import refuse_if_locked
 
     refuse_run(loaded.settings.trading.mode, typed.environment)
+    prepare_home(loaded.home)
     refuse_if_locked(loaded.home, typed.environment)
     if typed.environment == "paper" and not asked:
         raise InputError("nothing to run: add --strategy NAME (`openalpha strategy list`)")
@@ -273,7 +276,6 @@ def _begun(
     from openalpha.core.clock import SystemClock
     from openalpha.engine.run import VenueSettings
     from openalpha.engine.signals import EngineSettings
-    from openalpha.settings import prepare_home
     from openalpha.trading.paper.starting import begin_paper_run
     from openalpha.trading.run.settings import Handling
 
@@ -282,7 +284,6 @@ def _begun(
     groups = loaded.settings
     with screen.progress("reading history"):
         histories = histories_of(wanted, loaded, capital=money)
-    prepare_home(loaded.home)
     folder = begin_paper_run(
         loaded.home,
         asked,
@@ -294,7 +295,6 @@ def _begun(
         clock=SystemClock(),
         handling=Handling(groups.allocation, groups.execution),
     )
-    screen.remark(f"Run {folder.id} begins; its log and tables are in {folder.path}")
     if groups.execution.algorithm != "none":
         screen.remark("paper fills every entry whole: execution.algorithm is for a venue")
     return folder

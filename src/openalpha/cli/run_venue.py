@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from openalpha.cli.conventions import Screen
 from openalpha.cli.exchange_access import broker_of, in_words, trader_facts, trader_key
-from openalpha.core.errors import InputError
+from openalpha.core.errors import InputError, OpenAlphaError, VenueUnavailable
 
 if TYPE_CHECKING:
     from openalpha.net import Transport
@@ -65,7 +65,6 @@ def begin_at_venue(
     from openalpha.market.catalogue import instrument_for
     from openalpha.market.lake import Lake
     from openalpha.net import HttpTransport
-    from openalpha.settings import prepare_home
     from openalpha.trading.run.settings import Handling
     from openalpha.trading.venue.starting import VenueTerms, begin_venue_run, venue_clock
 
@@ -73,13 +72,12 @@ def begin_at_venue(
     _check(environment, feed)
     if not instruments:
         raise InputError("nothing to trade: add --instrument bybit_linear:BTCUSDT")
-    prepare_home(loaded.home)
     key = trader_key(loaded, environment)
     lake = Lake(loaded.home, settings=loaded.settings.data)
     groups = loaded.settings
     timeout_s = _LOCKSTEP_TIMEOUT_S if feed == "lockstep" else _TIMEOUT_S
     with HttpTransport(timeout_s=timeout_s, total_s=2 * timeout_s) as network:
-        folder = begin_venue_run(
+        return begin_venue_run(
             loaded.home,
             asked,
             instruments=[instrument_for(name, lake) for name in instruments],
@@ -97,8 +95,6 @@ def begin_at_venue(
             ),
             clock=venue_clock(network, key, is_lockstep=feed == "lockstep"),
         )
-    screen.remark(f"Run {folder.id} begins; its log is in {folder.path}")
-    return folder
 
 
 def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") -> None:
@@ -124,10 +120,10 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
     post.start()
     alerts = alerts_of(loaded.settings.alerts, loaded.home, environment=environment)
     hear = Announcer(screen.remark, alerts, environment)
-    hear(f"a run begins, or goes on after a restart: {folder.id}")
     with (
         closing(post),
         closing(alerts),
+        _told_if_left(folder, hear),
         open_books(loaded) as ledger,
         HttpTransport(timeout_s=timeout_s, total_s=2 * timeout_s) as network,
         take_lease(
@@ -159,9 +155,22 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
             driver.post, driver.halts_restarts = post, waits
             driver.incident_book = IncidentBook(loaded.home, folder.environment)
             driver.curves = partial(_curves, loaded, folder, clock)
+            hear(f"a run begins, or goes on after a restart: {folder.id}")
             with _listening(driver, key, market, watches_dcp=watches_dcp):
                 if not _lead_once(screen, driver):
                     return post.end(SystemClock().now_ms())
+
+
+@contextmanager
+def _told_if_left(folder: "RunFolder", hear: "Hear") -> "Iterator[None]":
+    """Tell people that a run which had begun is led by nobody; of a new one its person hears."""
+    is_ours = folder.log.is_dir() and not folder.is_led()
+    try:
+        yield
+    except OpenAlphaError as error:
+        if is_ours:
+            hear(f"a run is led no more: {folder.id}: {error}")
+        raise
 
 
 async def led(driver: "Driver | VenueDriver") -> None:
@@ -294,6 +303,10 @@ def _check(environment: str, feed: str) -> None:
 
 def _known(loaded: "LoadedSettings", environment: str, network: "Transport", hear: "Hear") -> str:
     """Return the account the key is of, after the exchange was asked what the key may do."""
-    facts = trader_facts(loaded, environment, network=network)
+    try:
+        facts = trader_facts(loaded, environment, network=network)
+    except VenueUnavailable as error:
+        cure = "is `openalpha twin` running?" if environment == "twin" else "try again later"
+        raise VenueUnavailable(f"{error}; {cure}") from None
     hear(in_words(facts))
     return facts.uid

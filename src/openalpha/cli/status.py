@@ -46,10 +46,15 @@ def status(
 
     def show() -> None:
         folders = chosen_runs(
-            loaded.home, environment=environment, is_everywhere=everywhere, run=run
+            loaded.home,
+            environment=environment,
+            is_everywhere=everywhere,
+            run=run,
+            with_starting=True,
         )
         found = [current(folder) for folder in folders]
-        _show(screen, found, [folder.id for folder in run_folders(loaded.home)])
+        known = {folder.id for folder in (*run_folders(loaded.home), *folders)}
+        _show(screen, found, sorted(known))
         screen.result({"schema": "openalpha.status/1", "runs": found})
 
     show_again(screen, show, is_watched=watch)

@@ -45,6 +45,11 @@ def short_ids(ids: Sequence[str]) -> dict[str, str]:
 
 
 def _parts(status: Mapping[str, Any], name: str) -> Iterator[list[str]]:
+    if status["mode"] == "starting":
+        yield [f"{status['environment']} run {name}: starting"]
+        yield _said("why", "the kernel is compiled (once), the account compared, the log read")
+        yield [""]
+        return
     led = f"process {status['process']}" if status.get("process") else "led by nobody now"
     yield [f"{status['environment']} run {name}: {status['mode']}, {led}"]
     if status.get("why"):

@@ -3,7 +3,9 @@
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from openalpha.store.runs import RunStore, StoredRun, new_run_id
 from openalpha.trading.run.commands import Command
 from openalpha.trading.run.plan import RunPlan, circumstances
 
-__all__ = ["RunFolder", "begin_run", "open_live_run", "run_folders"]
+__all__ = ["RunFolder", "begin_run", "open_live_run", "run_folders", "starting_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +100,33 @@ class RunFolder:
 
     def is_led(self) -> bool:
         """Say whether a process leads the run now."""
+        return _is_locked(self.log / "LOCK", os.O_RDWR)
+
+    def is_starting(self) -> bool:
+        """Say whether a process is about to lead the run: it checks and compiles."""
+        return _is_locked(self.path, os.O_RDONLY) and not self.is_led()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the run while a process leads it or is about to.
+
+        A run that is left by an error before its log began leaves nothing: it never was.
+        """
         import fcntl
 
-        try:
-            handle = os.open(self.log / "LOCK", os.O_RDWR)
-        except FileNotFoundError:
-            return False
+        handle, is_mine = os.open(self.path, os.O_RDONLY), True
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            return True
+            is_mine = False  # whoever leads it already is named where that is refused
+        try:
+            yield
+        except BaseException:
+            if is_mine and not self.log.exists():
+                shutil.rmtree(self.path)
+            raise
         finally:
             os.close(handle)
-        return False
 
 
 def begin_run(home: Path, plan: RunPlan, *, feed: Mapping[str, Any], created_ms: int) -> RunFolder:
@@ -158,3 +174,29 @@ def run_folders(home: Path, environment: Environment | None = None) -> Iterator[
     for run in RunStore(home).runs(environment):
         if run.environment is not Environment.BACKTEST and (run.path / "log").is_dir():
             yield RunFolder(run.path, run.environment)
+
+
+def starting_runs(home: Path, environment: Environment | None = None) -> Iterator[RunFolder]:
+    """Yield the runs that a process is about to lead and that have no log yet."""
+    for run in RunStore(home).runs(environment):
+        folder = RunFolder(run.path, run.environment)
+        is_live = run.environment is not Environment.BACKTEST
+        if is_live and not folder.log.is_dir() and folder.is_starting():
+            yield folder
+
+
+def _is_locked(path: Path, flags: int) -> bool:
+    """Say whether a process holds a file or folder."""
+    import fcntl
+
+    try:
+        handle = os.open(path, flags)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False

@@ -102,12 +102,13 @@ class ManualDesk:
         """Give an open order other terms, where the gate would let it through with them."""
         try:
             order = self._named(wish)
-            change = _change(order, wish)
+            parts = self._orders.parts.get(order.link_id, ())
+            book = self._books[parts[0].book if parts else 0]
+            which = book.number_of(f"bybit_{order.category}:{order.symbol}")
+            change = _change(order, wish, book.instruments[which])
         except InputError as error:
             _refuse(work, "not_understood", error.message)
             return
-        parts = self._orders.parts.get(order.link_id, ())
-        book = self._books[parts[0].book if parts else 0]
         verdict = judge_change(
             self._orders, order, change=change, book=book, ts_ms=self._side.now_ms, by_risk=True
         )
@@ -168,13 +169,9 @@ class ManualDesk:
             raise InputError(f"this run has no {name}; it has {traded}")
         item = book.instruments[which]
         side = Side.BUY if wish.get("side") == "buy" else Side.SELL
-        qty = _stepped(wish, "qty", step=item.steps[-1].lot_size)
-        limit = _stepped(wish, "limit", step=item.steps[-1].tick_size)
-        trigger = _stepped(wish, "trigger", step=item.steps[-1].tick_size)
+        qty, limit, trigger = _terms(wish, item)
         if qty is None:
             raise InputError("an order needs its quantity")
-        if qty < item.min_qty:
-            raise InputError(f"the least of {item.symbol} is {item.min_qty}, {qty} was asked")
         if wish.get("post_only") and limit is None:
             raise InputError("post-only is for a limit order: give its price")
         if wish.get("lots") and (item.kind is not Market.SPOT or side is not Side.SELL):
@@ -240,13 +237,9 @@ def _trigger_kind(
     return TriggerKind.STOP if is_stop else TriggerKind.TAKE_PROFIT
 
 
-def _change(order: LiveOrder, wish: Mapping[str, Any]) -> Change:
-    change = Change(
-        order.link_id,
-        qty=_stepped(wish, "qty"),
-        limit_price=_stepped(wish, "limit"),
-        trigger_price=_stepped(wish, "trigger"),
-    )
+def _change(order: LiveOrder, wish: Mapping[str, Any], item: Instrument) -> Change:
+    qty, limit, trigger = _terms(wish, item)
+    change = Change(order.link_id, qty=qty, limit_price=limit, trigger_price=trigger)
     if change == Change(order.link_id):
         raise InputError("nothing is to be changed: give a quantity, a limit or a trigger")
     if change.limit_price is not None and order.limit_price is None:
@@ -254,8 +247,21 @@ def _change(order: LiveOrder, wish: Mapping[str, Any]) -> Change:
     return change
 
 
-def _stepped(wish: Mapping[str, Any], name: str, *, step: Decimal | None = None) -> Decimal | None:
-    """Return a number of a command, above 0 and on its step; None where it says nothing."""
+def _terms(wish: Mapping[str, Any], item: Instrument) -> tuple[Decimal | None, ...]:
+    """Return quantity, limit and trigger of a command, as the exchange takes them."""
+    rule = item.steps[-1]
+    qty = _number(wish, "qty")
+    if qty is not None and qty < item.min_qty:
+        raise InputError(f"qty was {qty:f}, expected at least {item.min_qty:f}: {item.id}'s least")
+    _check_step("qty", qty, rule.lot_size, of=f"lot of {item.id}")
+    prices = _number(wish, "limit"), _number(wish, "trigger")
+    for name, price in zip(("limit", "trigger"), prices, strict=True):
+        _check_step(name, price, rule.tick_size, of=f"tick of {item.id}")
+    return qty, *prices
+
+
+def _number(wish: Mapping[str, Any], name: str) -> Decimal | None:
+    """Return a number of a command, above 0; None where it says nothing."""
     text = wish.get(name)
     if text in (None, ""):
         return None
@@ -265,9 +271,12 @@ def _stepped(wish: Mapping[str, Any], name: str, *, step: Decimal | None = None)
         raise InputError(f"{name} was '{text}', expected a number") from None
     if not value.is_finite() or value <= 0:
         raise InputError(f"{name} was {text}, expected a number above 0")
-    if step is not None and value % step:
-        raise InputError(f"{name} was {text}, expected a multiple of {step:f}")
     return value
+
+
+def _check_step(name: str, value: Decimal | None, step: Decimal, *, of: str) -> None:
+    if value is not None and value % step:
+        raise InputError(f"{name} was {value:f}, expected a multiple of {step:f}, the {of}")
 
 
 def _lots(rows: Sequence[Sequence[str]]) -> tuple[tuple[str, Decimal], ...]:

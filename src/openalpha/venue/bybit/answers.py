@@ -39,7 +39,7 @@ _ADVICE = {
     10005: "the key may not do that; give it the permission at the venue",
     10010: "this machine's address is not among those the key is bound to",
     10017: "the venue has no such call",
-    33004: "the key has expired; make a new one and run `openalpha keys rotate`",
+    33004: "the key has expired; make a new one",
     110007: "the free balance is too small",
     110017: "there is no position to reduce",
     110074: "the instrument is not open for trading",

@@ -16,7 +16,9 @@ from openalpha.venue.bybit.hosts import HOSTS
 
 __all__ = ["KeyFacts", "check_key"]
 
-_UNKNOWN, _BAD_SIGNATURE, _EXPIRED = 10003, 10004, 33004
+_UNKNOWN = 10003
+_OF_THE_KEY = frozenset({_UNKNOWN, 10004, 10010, 33004})
+"""Refusals for what the key is: unknown, wrong secret, other addresses, expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ def check_key(
     Raises
     ------
     InputError
-        If the key belongs elsewhere, is wrong or expired, or may withdraw.
+        If the key belongs elsewhere, is wrong, has expired, is bound to other addresses, or may
+        withdraw.
     VenueUnavailable
         If the server could not be asked.
     """
@@ -72,6 +75,7 @@ def check_key(
         there = ExchangeKey(key.api_key, key.secret, url)
         return BybitClient(Channel(transport, there, clock=clock, broker=broker))
 
+    name = environment.name.lower()
     try:
         answer = client(key.url).account.key()
     except BybitRefused as refused:
@@ -82,14 +86,16 @@ def check_key(
             for other, url in others.items():
                 if _is_known(client(url)):
                     raise InputError(
-                        f"this is a key of {other.name.lower()}, not of "
-                        f"{environment.name.lower()}; nothing was kept: use `openalpha keys add "
-                        f"{other.name.lower()}`, or make a key at {key.url}"
+                        f"this is a key of {other.name.lower()}, not of {name}: use `openalpha "
+                        f"keys add {other.name.lower()}`, or make a key at {key.url}"
                     ) from None
-        if refused.code in (_UNKNOWN, _BAD_SIGNATURE, _EXPIRED):
-            raise InputError(refused.message) from None
+        if refused.code in _OF_THE_KEY:
+            raise InputError(
+                f"the key for {name} does not work at {key.url}: {refused.message}; give another "
+                f"by `openalpha keys add {name}`, or by `keys rotate` where one is kept"
+            ) from None
         raise
-    return _facts(answer)
+    return _facts(answer, name)
 
 
 def _elsewhere(environment: Environment) -> dict[Environment, str]:
@@ -109,7 +115,7 @@ def _is_known(client: BybitClient) -> bool:
     return True
 
 
-def _facts(answer: Mapping[str, Any]) -> KeyFacts:
+def _facts(answer: Mapping[str, Any], environment: str) -> KeyFacts:
     granted = answer.get("permissions")
     permissions = tuple(
         f"{group}: {name}"
@@ -118,8 +124,9 @@ def _facts(answer: Mapping[str, Any]) -> KeyFacts:
     )
     if any(name.partition(": ")[2].lower() == "withdraw" for name in permissions):
         raise InputError(
-            "this key may withdraw money, which a trading program must never be able to; nothing "
-            "was kept: make a key without that permission"
+            f"the key for {environment} may withdraw money, which a trading program must never be "
+            "able to: make a key without that permission, and give it by `openalpha keys add "
+            f"{environment}`, or by `keys rotate` where one is kept"
         )
     addresses = answer.get("ips")
     listed = tuple(str(one) for one in addresses) if isinstance(addresses, list) else ()
