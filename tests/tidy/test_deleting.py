@@ -26,6 +26,7 @@ KNOWN = {
     "store/run_log.py": "the torn end of a log, kept aside before",
     "trading/safety/arming.py": "an arming that is over",
     "trading/run/commands.py": "a command that was taken",
+    "trading/run/folder.py": "the folder of a run refused before its log began: it did nothing",
     "trading/safety/emergency_lock.py": "a lock that was released",
     "trading/safety/wiping.py": "logs of simulated runs a person erases; live is refused",
     "venue/twin/journal.py": "days of the twin's own journal that its snapshot replaces",
