@@ -13,6 +13,7 @@ import pytest
 
 from openalpha.cli.conventions import Screen
 from openalpha.cli.run_venue import lead_at_venue
+from openalpha.core.clock import parse_ms
 from openalpha.core.errors import VenueUnavailable
 from openalpha.risk.limits import Limits
 from openalpha.risk.memory import RiskMemory
@@ -21,6 +22,7 @@ from openalpha.settings import load_settings
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import Vault
 from openalpha.store.run_log import FrameKind, read
+from openalpha.trading.analysis.journal import journal_of
 from openalpha.trading.analysis.replay import replay
 from openalpha.trading.safety.emergency_lock import Lock, lock, locked
 from openalpha.trading.safety.emergency_post import SafetyPost
@@ -30,9 +32,18 @@ from openalpha.trading.venue.risk import VenueRisk
 from tests.integration.trading.test_venue_runs import Place, held, placed
 
 
-def led(place: Place, home: Path, *, limits: Limits | None = None, lock_at: int = 0) -> VenueDriver:
+def led(
+    place: Place,
+    home: Path,
+    *,
+    limits: Limits | None = None,
+    judged_by: Limits | None = None,
+    lock_at: int = 0,
+) -> VenueDriver:
     """Lead a run of half an hour with a post beside it; after some rows it may be locked."""
     driver: Any = place.driver(place.begun(30), None)
+    if judged_by is not None:
+        driver.desk.risk.gate.limits = judged_by
     steady = iter(range(0, 10**9, 1_000))
     driver.post = SafetyPost(home, "twin", lambda who: None, steady_ms=lambda: next(steady))
     if limits is not None:
@@ -134,3 +145,29 @@ def test_a_leading_that_fails_leaves_nothing_open_and_is_missed(place: Place, ho
 def open_files() -> list[str]:
     """What this process has open."""
     return [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+
+
+@pytest.mark.parametrize(
+    ("most", "lock_at", "words"),
+    [
+        ("0.3", 8, "the gate refused it: a bad day (by ann"),
+        ("0.01", 0, "the gate refused it: the positions of ma_cross would be "),
+    ],
+)
+def test_why_says_what_the_gate_made_of_a_decision(
+    place: Place, home: Path, most: str, lock_at: int, words: str
+) -> None:
+    driver = led(place, home, judged_by=Limits(max_strategy=Decimal(most)), lock_at=lock_at)
+    told = journal_of(driver.folder, limit=1_000)
+    refused = [row for row in told.rows if row["in_words"].startswith(words)]
+    assert refused and all(row["book"] and row["instrument"] and row["wanted"] for row in refused)
+    frames = [json.loads(frame.payload) for frame in read(driver.folder.log, {FrameKind.INTENT})]
+    sent = {frame["of"] for frame in frames if "order" in frame}
+    ordered = [row for row in told.rows if row["reason"] == "ordered"]
+    assert bool(ordered) is bool(lock_at)
+    assert {row["input"] for row in ordered} <= sent, "no order is told that was not made"
+    halts = [row for row in told.rows if row["in_words"].startswith("risk is halted")]
+    assert bool(halts) is bool(lock_at)
+    (first, *_) = [row["time"] for row in refused]
+    moment = journal_of(driver.folder, at_ms=parse_ms(first)).rows
+    assert [row["in_words"] for row in moment if row["wanted"]] == [refused[0]["in_words"]]

@@ -150,7 +150,7 @@ class CallbackHand:
         verdict = desk.orders.judge(self._number, intent, wants=work.wants)
         if isinstance(verdict, Refusal):
             reason = verdict.reason.name.lower()
-            work.note(FrameKind.INTENT, book=self._number, refused=reason, words=verdict.words)
+            self._note_refusal(which, reason, verdict.words)
             return one.context.refuse(which, verdict.reason)
         one.last_id += 1
         one.context.codes[which] = int(Reason.ORDERED)
@@ -159,6 +159,10 @@ class CallbackHand:
         else:
             desk.orders.send(work, verdict, number=self._number, leg="order", order=one.last_id)
         return one.last_id
+
+    def _note_refusal(self, which: int, reason: str, words: str) -> None:
+        name = str(self._book.instruments[which].id)
+        self._work.note_refusal(self._number, name, reason=reason, words=words)
 
     def _intent(self, which: int, made: OrderRequest) -> OrderIntent:
         item, side = self._book.instruments[which], Side(made.side)
@@ -219,7 +223,7 @@ class CallbackHand:
         )
         if isinstance(verdict, Refusal):
             reason = verdict.reason.name.lower()
-            work.note(FrameKind.INTENT, book=self._number, refused=reason, words=verdict.words)
+            self._note_refusal(which, reason, verdict.words)
             self._one.context.refuse(which, verdict.reason)
             return
         requests = desk.side.amend([change])

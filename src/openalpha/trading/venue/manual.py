@@ -63,13 +63,8 @@ class ManualDesk:
             return
         verdict = self._orders.judge(number, intent, by_risk=True)
         if isinstance(verdict, Refusal):
-            work.note(
-                FrameKind.INTENT,
-                book=number,
-                refused=verdict.reason.name.lower(),
-                words=verdict.words,
-                by=intent.tag,
-            )
+            reason, words = verdict.reason.name.lower(), verdict.words
+            work.note_refusal(number, intent.instrument, reason=reason, words=words, by=intent.tag)
             _refuse(work, verdict.reason.name.lower(), verdict.words)
             return
         work.answer["link"] = self._orders.send(work, verdict, number=number, leg="order")

@@ -117,7 +117,7 @@ class VenueOrders:
                 refused = isinstance(verdict, Refusal)
                 words = verdict.words if isinstance(verdict, Refusal) else "the run is paused"
                 reason = verdict.reason.name.lower() if isinstance(verdict, Refusal) else "paused"
-                work.note(FrameKind.INTENT, book=number, refused=reason, words=words)
+                work.note_refusal(number, intent.instrument, reason=reason, words=words)
                 if not refused or leg == "close":
                     book.undecide(which)
                 continue

@@ -180,6 +180,13 @@ class Work:
         """Write a frame of the log: canonical JSON that names its input."""
         self.outputs.append((kind, canonical_json({"of": self.seq, **content})))
 
+    def note_refusal(
+        self, book: int, instrument: str, *, reason: str, words: str, **more: Any
+    ) -> None:
+        """Note that what a sub-book wanted was not let through, why, and by which numbers."""
+        told = {"instrument": instrument, "refused": reason, "words": words}
+        self.note(FrameKind.INTENT, book=book, **told, **more)
+
     def leg(self, leg: str, *, name: str, instrument: str) -> str:
         """Return a leg for an order's id that no other order of this input has."""
         count = self.named[name, instrument, leg] = self.named.get((name, instrument, leg), 0) + 1

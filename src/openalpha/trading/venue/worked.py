@@ -332,7 +332,8 @@ class WorkedOrders:
         )
         if isinstance(verdict, Refusal):
             reason, words = verdict.reason.name.lower(), verdict.words
-            work.note(FrameKind.INTENT, book=one.book, parent=one.name, refused=reason, words=words)
+            more = {"reason": reason, "words": words, "parent": one.name}
+            work.note_refusal(one.book, piece.instrument, **more)
             one.children.append(Child("", OrderStatus.REJECTED, piece.qty, _ZERO))
             return
         link = self._orders.send(work, verdict, number=one.book, leg=one.leg, parent=one.name)
