@@ -192,6 +192,20 @@ def test_a_private_key_is_pasted_whole_and_not_seen(
     assert not any(line in text for text in kept for line in lines)
 
 
+def test_a_crash_of_who_holds_a_key_leaves_no_image_of_its_memory(home: Path) -> None:
+    code = (
+        "import resource, sys, pathlib; from openalpha.cli.exchange_access import vault_of;"
+        "hard = resource.getrlimit(resource.RLIMIT_CORE)[1];"
+        "resource.setrlimit(resource.RLIMIT_CORE, (hard, hard));"
+        "vault_of(pathlib.Path(sys.argv[1]));"
+        "print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(home)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() in ("0", "1")
+
+
 def test_the_emergency_stop_leaves_nothing_open(exchange: Exchange, url: str, home: Path) -> None:
     del home
     key = key_on(exchange)

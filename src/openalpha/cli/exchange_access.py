@@ -42,9 +42,19 @@ def home_of(config: Path | None, overrides: Sequence[str] | None) -> Path:
 
 
 def vault_of(home: Path, *, source: str | None = None) -> "Vault":
-    """Return the home's vault; each use of a key stands in the audit trail."""
+    """Return the home's vault; each use of a key stands in the audit trail.
+
+    From here on a crash of this process leaves no image of its memory: the key could be in it.
+    """
+    import resource
+
     from openalpha.store.audit import AuditTrail
     from openalpha.store.keys import Vault
+
+    # One byte stops the kernel from writing a file and from feeding a collector; 0 only the first.
+    hardest = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    soft = 0 if hardest == 0 else 1
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, hardest))
 
     def told(act: str, name: str) -> None:
         # A disk that refuses must not keep an emergency stop from its key.

@@ -4,7 +4,7 @@ import hashlib
 
 from openalpha.net import RateLimit, Use, WindowLimit
 
-__all__ = ["ADDRESS_LIMIT", "BATCH_SIZES", "mark_of", "per_second", "use_of"]
+__all__ = ["ADDRESS_LIMIT", "BATCH_SIZES", "is_apart", "mark_of", "per_second", "use_of"]
 
 # 600 requests in five seconds an address: 120 at once and 90 a second stay below it in any window.
 ADDRESS_LIMIT = RateLimit(per_s=90, burst=120)
@@ -48,9 +48,21 @@ def use_of(path: str, *, category: str, mark: str, cost: int = 1) -> Use:
     20
     """
     name = path.removeprefix("/v5/").replace("/", "-")
-    # The venue counts a key's derivatives together and spot apart.
-    group = "-spot" if _is_order(path) and category == "spot" else ""
+    group = "-spot" if is_apart(path, category) else ""
     return Use(f"{mark}-{name}{group}", WindowLimit(per_second(path, category)), cost)
+
+
+def is_apart(path: str, category: str) -> bool:
+    """Say whether a call counts apart from those of its endpoint for other categories.
+
+    The venue counts a key's orders on derivatives together and those on spot apart.
+
+    Examples
+    --------
+    >>> is_apart("/v5/order/create", "spot"), is_apart("/v5/order/history", "spot")
+    (True, False)
+    """
+    return _is_order(path) and category == "spot"
 
 
 def per_second(path: str, category: str) -> int:
@@ -62,7 +74,7 @@ def per_second(path: str, category: str) -> int:
     (10, 20)
     """
     count = _PER_S.get(path, _OTHERS_PER_S)
-    if _is_order(path) and category == "spot":
+    if is_apart(path, category):
         return _SPOT_AMEND if path.endswith("/amend") else 2 * count
     return count
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from openalpha.venue.twin.accounts import Account
 from openalpha.venue.twin.codes import Refused
-from openalpha.venue.twin.listings import Listing
-from openalpha.venue.twin.numbers import read_decimal, units_of
+from openalpha.venue.twin.listings import MOST_PRICE, Listing
+from openalpha.venue.twin.numbers import fixed, read_decimal, units_of
 from openalpha.venue.twin.orders import Order
 from openalpha.venue.twin.state import State
 
-__all__ = ["leg_of", "price_of", "read_flag", "read_order"]
+__all__ = ["leg_of", "price_of", "read_flag", "read_order", "within_limits"]
 
 _LINK = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _TIFS = ("GTC", "IOC", "FOK", "PostOnly")
@@ -64,6 +64,8 @@ def read_order(
         if order.limit == 0:
             raise Refused(10001, "params error: price invalid")
     _read_trigger(order, params, listing)
+    if order.limit and not order.is_conditional:
+        order.limit = within_limits(order.limit, side, listing=listing)
     _read_exits(order, params, listing)
     order.qty = _quantity(order, params, listing)
     _check_count(state, account, order)
@@ -113,6 +115,27 @@ def price_of(params: dict[str, Any], name: str, *, listing: Listing) -> int:
             raise Refused(170134, "Order price has too many decimals.")
         raise Refused(10001, f"{name} invalid" if name != "price" else "Price invalid")
     return units
+
+
+def within_limits(limit: int, side: int, *, listing: Listing) -> int:
+    """Return the limit an order gets: a contract's is moved to the nearest price there may be.
+
+    Raises
+    ------
+    Refused
+        110003 beyond the prices a contract has; 170193 or 170194 on spot, where nothing is moved.
+    """
+    d = listing.price_decimals
+    if limit > MOST_PRICE * 10**d and not listing.is_spot:
+        raise Refused(110003, "Order price exceeds the allowable range.")
+    bid, ask = listing.price_limits()
+    if not bid or not (limit > bid if side > 0 else limit < ask):
+        return limit
+    if not listing.is_spot:
+        return bid if side > 0 else ask
+    if side > 0:
+        raise Refused(170193, f"Buy order price cannot be higher than {fixed(bid, d)}.")
+    raise Refused(170194, f"Sell order price cannot be lower than {fixed(ask, d)}.")
 
 
 def _link(state: State, account: Account, params: dict[str, Any]) -> str:

@@ -18,12 +18,17 @@ from openalpha.venue.twin.orders import Order
 from openalpha.venue.twin.settings import ListingSpec
 from openalpha.venue.twin.tape import Tape
 
-__all__ = ["CASH", "Listing", "Pool", "Tier", "make_pools"]
+__all__ = ["CASH", "MOST_PRICE", "PRICE_RANGE_BPS", "Listing", "Pool", "Tier", "make_pools"]
 
 CASH = 8
 """Decimals every coin is booked in: settle coins, and spot coins as the catalogue counts them."""
 
 DEFAULT_LEVERAGE = Decimal(10)
+MOST_PRICE = 1_999_999
+PRICE_RANGE_BPS = {"spot": (500, 500), "contract": (100, 500)}
+"""How far an order may bid above or ask below: first from the mark, then beyond the index."""
+
+_BPS = 10_000
 MOST_LOTS = {"linear": 1_000_000, "spot": 100_000_000}
 
 # Where the catalogue has no risk tiers for a market: shapes of our own, not the venue's.
@@ -99,6 +104,19 @@ class Listing:
             power = self.price_decimals - self.qty_decimals + CASH
             return qty * 10**power // price if price else 0
         return qty * price
+
+    def price_limits(self) -> tuple[int, int]:
+        """Return the highest price one may bid and the lowest one may ask; 0, 0 before a price.
+
+        As the venue forms them, without the mean premium of the last minutes.
+        """
+        mark, index = (self.tape.index,) * 2 if self.is_spot else (self.tape.mark, self.tape.index)
+        if not (mark and index):
+            return 0, 0
+        near, far = PRICE_RANGE_BPS["spot" if self.is_spot else "contract"]
+        bid = min(max(index, mark * (_BPS + near) // _BPS), mark * (_BPS + far) // _BPS)
+        ask = max(min(index, -(-mark * (_BPS - near) // _BPS)), -(-mark * (_BPS - far) // _BPS))
+        return bid - bid % self.tick, ask + -ask % self.tick
 
 
 @dataclass(slots=True)

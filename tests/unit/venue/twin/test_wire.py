@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from openalpha.venue.twin import Exchange, Request
+from openalpha.venue.twin.sockets import Hub
 from tests.fakes.twin import LINEAR, START_MS, Client, Refusal, admin, new_exchange, sign, wait
 
 INFO = "/v5/account/info"
@@ -99,6 +100,11 @@ def test_the_rolling_second_of_an_endpoint(venue: Exchange) -> None:
     assert codes == [10001] * 10 + [10006] * 2
     assert me.last is not None
     assert me.last.headers["X-Bapi-Limit"] == "10"
+    spot = json.dumps({"category": "spot"}).encode()
+    assert me.request("POST", "/v5/order/cancel", body=spot)["retCode"] == 10001
+    assert me.last.headers["X-Bapi-Limit-Status"] == "19", "spot counts apart"
+    assert int(me.last.headers["X-Bapi-Limit-Reset-Timestamp"]) == venue.now_ms()
+    me.request("POST", "/v5/order/cancel", body=b"{}")
     assert me.last.headers["X-Bapi-Limit-Status"] == "0"
     assert int(me.last.headers["X-Bapi-Limit-Reset-Timestamp"]) == venue.now_ms() + 1_000
     assert me.request("GET", INFO)["retCode"] == 0, "another endpoint has a limit of its own"
@@ -125,6 +131,16 @@ def test_too_many_requests_of_an_address_ban_it_for_ten_minutes(venue: Exchange)
     assert venue.request(request).status == 403
     wait(venue, 2_000)
     assert venue.request(request).status == 200
+
+
+def test_so_many_sockets_an_address_opens_in_five_minutes(venue: Exchange) -> None:
+    hub = Hub(venue)
+    admin(venue, "/twin/limits", lifted=False)
+    opened = [hub.open("/v5/public/linear", peer="10.0.0.1") for _ in range(501)]
+    assert None not in opened[:500] and opened[500] is None
+    assert hub.open("/v5/public/linear", peer="10.0.0.2") is not None
+    wait(venue, 300_000)
+    assert hub.open("/v5/public/linear", peer="10.0.0.1") is not None
 
 
 @pytest.mark.parametrize("path", ["/v5/order/nonsense", "/v6/market/time", "/", "/twin/nothing"])

@@ -5,7 +5,8 @@ from typing import Any
 from openalpha.core.clock import MINUTE_MS
 from openalpha.core.instruments import Kind
 from openalpha.venue.twin.codes import Refused
-from openalpha.venue.twin.listings import CASH, Listing
+from openalpha.venue.twin.listings import CASH, MOST_PRICE, PRICE_RANGE_BPS, Listing
+from openalpha.venue.twin.numbers import plain
 from openalpha.venue.twin.state import State
 from openalpha.venue.twin.wire import Params, page
 
@@ -51,6 +52,11 @@ def _most(listing: Listing) -> tuple[str, str]:
     return f"{rules.max_qty.normalize():f}", f"{market.normalize():f}"
 
 
+def _price_range(kind: str) -> dict[str, str]:
+    near, far = (plain(bps, 4) for bps in PRICE_RANGE_BPS[kind])
+    return {"priceLimitRatioX": near, "priceLimitRatioY": far}
+
+
 def _spot(listing: Listing) -> dict[str, Any]:
     rules = listing.instrument
     tick, lot = _steps(listing)
@@ -77,7 +83,7 @@ def _spot(listing: Listing) -> dict[str, Any]:
             "postOnlyMaxLimitOrderSize": most,
         },
         "priceFilter": {"tickSize": tick},
-        "riskParameters": {"priceLimitRatioX": "0.05", "priceLimitRatioY": "0.05"},
+        "riskParameters": _price_range("spot"),
     }
 
 
@@ -105,7 +111,7 @@ def _contract(listing: Listing) -> dict[str, Any]:
         },
         "priceFilter": {
             "minPrice": tick,
-            "maxPrice": f"{1_999_999}",
+            "maxPrice": str(MOST_PRICE),
             "tickSize": tick,
         },
         "lotSizeFilter": {
@@ -124,7 +130,7 @@ def _contract(listing: Listing) -> dict[str, Any]:
         "lowerFundingRate": "-0.003",
         "displayName": "",
         "forbidUplWithdrawal": False,
-        "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.05"},
+        "riskParameters": _price_range("contract"),
         "isPreListing": listing.status == "PreLaunch",
         "preListingInfo": None,
         "symbolType": "",

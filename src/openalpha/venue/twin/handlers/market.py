@@ -271,17 +271,10 @@ def _open_interest(state: State, params: Params) -> dict[str, Any]:
 
 
 def _price_limit(state: State, params: Params) -> dict[str, Any]:
-    """Answer GET /v5/market/price-limit: five per cent around the mark. The twin enforces none."""
+    """Answer GET /v5/market/price-limit: the highest bid and the lowest ask there may be."""
     listing = state.listing({"category": "linear", **params})
-    d, tick = listing.price_decimals, listing.tick
-    highest = listing.tape.mark * 105 // 100
-    lowest = listing.tape.mark * 95 // 100
-    return {
-        "symbol": listing.symbol,
-        "buyLmt": fixed(highest - highest % tick, d),
-        "sellLmt": fixed(lowest - lowest % tick, d),
-        "ts": str(state.now_ms),
-    }
+    bid, ask = (fixed(price, listing.price_decimals) for price in listing.price_limits())
+    return {"symbol": listing.symbol, "buyLmt": bid, "sellLmt": ask, "ts": str(state.now_ms)}
 
 
 ROUTES: Mapping[str, Callable[[State, Params], dict[str, Any]]] = {

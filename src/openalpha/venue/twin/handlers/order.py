@@ -7,7 +7,7 @@ from typing import Any
 from openalpha.core.clock import DAY_MS
 from openalpha.venue.twin.accounts import Account
 from openalpha.venue.twin.codes import Refused
-from openalpha.venue.twin.intake import price_of, read_order
+from openalpha.venue.twin.intake import price_of, read_order, within_limits
 from openalpha.venue.twin.numbers import read_decimal, units_of
 from openalpha.venue.twin.orders import Order
 from openalpha.venue.twin.rows import order_row
@@ -59,6 +59,8 @@ def _amend(state: State, account: Account, params: Params) -> dict[str, Any]:
     if listing.status != "Trading":
         raise Refused(110074, "This contract is not live")
     limit = price_of(params, "price", listing=listing)
+    if limit and order.status != "Untriggered":
+        limit = within_limits(limit, order.side, listing=listing)
     trigger = price_of(params, "triggerPrice", listing=listing)
     qty = _new_quantity(params, order, state)
     stays = all(

@@ -17,6 +17,8 @@ from openalpha.venue.twin.wire import Params, newest, page, stretch
 
 __all__ = ["READS", "WRITES", "apply_modes"]
 
+MOST_PARTIAL_EXITS = 20
+
 
 def _legs(account: Account) -> range:
     return range(2 if account.is_hedged else 1)
@@ -204,6 +206,12 @@ def _partial_stop(
 ) -> dict[str, Any]:
     """Place a take-profit and stop-loss for part of a position; one cancels the other."""
     held = listing.pool.machine.position(account.number, listing.number, leg)[0]
+    wanted = [name for name in ("takeProfit", "stopLoss") if read_decimal(params.get(name))]
+    sizes = {read_decimal(params.get(name)) for name in ("tpSize", "slSize")}
+    if len(wanted) == 2 and len(sizes) == 2:
+        raise Refused(10001, "params error: tpSize and slSize must be equal")
+    if _partial_exits(state, account, listing) + len(wanted) > MOST_PARTIAL_EXITS:
+        raise Refused(110061, "Not allowed to have more than 20 TP/SLs under Partial tpSlMode")
     group = state.next_seq()
     made = 0
     for kind, name, short in (
@@ -229,6 +237,15 @@ def _partial_stop(
     if not made:
         raise Refused(34040, "not modified")
     return {}
+
+
+def _partial_exits(state: State, account: Account, listing: Listing) -> int:
+    """Count the open exits of parts of an account's positions in a market."""
+    record = state.record(account)
+    return sum(
+        one.listing == listing.key and one.stop_type.startswith("Partial")
+        for one in map(record.orders.__getitem__, record.open_ids)
+    )
 
 
 def _closed_pnl(state: State, account: Account, params: Params) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Hub:
     # connections
 
     def open(self, path: str, *, query: str = "", peer: str = "") -> Session | None:
-        """Connect a socket; None where there is none at that path."""
+        """Connect a socket; None where there is none at that path, or its address has too many."""
         parts = path.strip("/").split("/")
         family = parts[1] if len(parts) > 1 and parts[0] == "v5" else ""
         category = parts[2] if family == "public" and len(parts) == 3 else ""
@@ -59,8 +59,10 @@ class Hub:
             return None
         if family not in ("public", "private", "trade") or (family != "public" and len(parts) > 2):
             return None
-        self._count += 1
         now_ms = self.exchange.now_ms()
+        if not self.exchange.limits.admits_socket(peer, now_ms):
+            return None
+        self._count += 1
         session = Session(self._count, family, category, peer, now_ms, now_ms)
         session.idle_ms = _idle_ms(query)
         self.sessions[session.number] = session
