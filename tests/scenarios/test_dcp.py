@@ -1,5 +1,6 @@
 """The exchange cancels everything when the trader's line is dead (DCP); nothing stays naked."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from openalpha.core.orders import Side
 from openalpha.net import Priority
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.trading.safety import guardian as guardian_module
+from openalpha.trading.safety.emergency import Stop, StopOrder, emergency_stop
 from openalpha.trading.safety.emergency_lock import locked
 from openalpha.trading.safety.guardian import Guardian
 from openalpha.trading.safety.guardian_dcp import switch_on
@@ -135,3 +137,28 @@ def test_off_by_default_and_refused_in_a_sentence(
     client = wire(exchange, ExchangeKey(me.key, me.secret, URL))[0]
     with pytest.raises(InputError, match="does not grant DCP to this account"):
         switch_on(client, 10)
+
+
+def test_an_act_that_does_not_come_to_its_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exchange is away while a STOP file lies there: a person must hear that nothing is flat."""
+
+    def one_try(order: StopOrder, *more: Any, **how: Any) -> Stop:
+        return emergency_stop(replace(order, limit_s=0.0), *more, **how)
+
+    monkeypatch.setattr(guardian_module, "emergency_stop", one_try)
+    scene = Scene(tmp_path)
+    scene.exchange.faults.add({"kind": "drop_before", "match": ""})
+    (tmp_path / "STOP").touch()
+    for _ in range(5):
+        scene.guardian.round()
+    told = [words for words in scene.said if "NOT done" in words]
+    assert len([words for words in scene.said if "acts (flatten)" in words]) == 1
+    assert len(told) == 1 and "linear: not known" in told[0], "said once, not at each try"
+    scene.exchange.faults.clear()
+    for _ in range(5):
+        scene.guardian.round()
+        scene.seconds(1)
+    assert scene.said[-1].startswith("the guardian is done: ")
+    assert scene.client.positions.held("linear", settle="USDT") == []

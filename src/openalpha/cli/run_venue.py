@@ -162,13 +162,14 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
 
 @contextmanager
 def _told_if_left(folder: "RunFolder", hear: "Hear") -> "Iterator[None]":
-    """Tell people that a run which had begun is led by nobody; of a new one its person hears."""
-    is_ours = folder.log.is_dir() and not folder.is_led()
+    """Tell people that a run which had begun is led by nobody; of one refused its person hears."""
+    is_another_s = folder.is_led()
     try:
         yield
-    except OpenAlphaError as error:
-        if is_ours:
-            hear(f"a run is led no more: {folder.id}: {error}")
+    except Exception as error:
+        if folder.status() and not is_another_s:
+            why = error if isinstance(error, OpenAlphaError) else f"a fault, {type(error).__name__}"
+            hear(f"a run is led no more: {folder.id}: {why}")
         raise
 
 

@@ -14,11 +14,12 @@ import pytest
 from openalpha.cli.conventions import Screen
 from openalpha.cli.run_venue import lead_at_venue
 from openalpha.core.clock import parse_ms
-from openalpha.core.errors import VenueUnavailable
+from openalpha.core.errors import StorageError, VenueUnavailable
 from openalpha.risk.limits import Limits
 from openalpha.risk.memory import RiskMemory
 from openalpha.risk.view import Stage
 from openalpha.settings import load_settings
+from openalpha.store.audit import AuditTrail
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import Vault
 from openalpha.store.run_log import FrameKind, read
@@ -29,6 +30,7 @@ from openalpha.trading.safety.emergency_post import SafetyPost
 from openalpha.trading.safety.emergency_watch import STOP_SIGNAL
 from openalpha.trading.venue.driver import VenueDriver
 from openalpha.trading.venue.risk import VenueRisk
+from openalpha.trading.venue.turns import LockstepTurns
 from tests.integration.trading.test_venue_runs import Place, held, placed
 
 
@@ -142,6 +144,34 @@ def test_a_leading_that_fails_leaves_nothing_open_and_is_missed(place: Place, ho
     assert [one.name for one in threading.enumerate() if one.name == "emergency"] == []
 
 
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [(StorageError("the disk is full"), "the disk is full"), (KeyError("x"), "a fault, KeyError")],
+)
+def test_a_run_that_dies_by_itself_is_told(
+    place: Place, home: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception, words: str
+) -> None:
+    """Nobody sits before it: without an address an alert is an act of the audit trail."""
+    folder, step = place.begun(30), LockstepTurns.step
+    Vault(home, environ={}, source="file").put("twin", place.key)
+
+    def dying(self: LockstepTurns) -> None:
+        if self._driver.desk.rows >= 3:
+            raise trouble
+        step(self)
+
+    monkeypatch.setattr(LockstepTurns, "step", dying)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        with pytest.raises(type(trouble)):
+            lead_at_venue(Screen(is_quiet=True), load_settings(environ=os.environ), folder)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(STOP_SIGNAL, signal.SIG_DFL)
+    alerts = [act.details["words"] for act in AuditTrail(home).acts() if act.name == "alert"]
+    assert alerts[-1] == f"a run is led no more: {folder.id}: {words}"
+
+
 def open_files() -> list[str]:
     """What this process has open."""
     return [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
@@ -151,7 +181,7 @@ def open_files() -> list[str]:
     ("most", "lock_at", "words"),
     [
         ("0.3", 8, "the gate refused it: a bad day (by ann"),
-        ("0.01", 0, "the gate refused it: the positions of ma_cross would be "),
+        ("0.01", 0, "the gate refused it: "),
     ],
 )
 def test_why_says_what_the_gate_made_of_a_decision(
@@ -160,6 +190,7 @@ def test_why_says_what_the_gate_made_of_a_decision(
     driver = led(place, home, judged_by=Limits(max_strategy=Decimal(most)), lock_at=lock_at)
     told = journal_of(driver.folder, limit=1_000)
     refused = [row for row in told.rows if row["in_words"].startswith(words)]
+    assert lock_at or "limits.max_strategy" in refused[0]["in_words"]
     assert refused and all(row["book"] and row["instrument"] and row["wanted"] for row in refused)
     frames = [json.loads(frame.payload) for frame in read(driver.folder.log, {FrameKind.INTENT})]
     sent = {frame["of"] for frame in frames if "order" in frame}

@@ -31,6 +31,8 @@ __all__ = ["Guardian", "only_guardian"]
 _log = logging.getLogger(__name__)
 _STATE = "guardian.json"
 _BLIND_AFTER = 5
+_TOLD_EVERY = 60
+"""Tries between two words that an act does not come to its end; the first is after three."""
 
 
 class Guardian:
@@ -64,7 +66,7 @@ class Guardian:
         self._memory = RiskMemory(home, environment)
         self._listener = Listener(home, environment, role="trader")
         self._path = safety_folder(home, environment) / _STATE
-        self._blind = 0
+        self._blind = self._unfinished = 0
         self._looked_ms: int | None = None
         self._said: set[str] = set()
 
@@ -157,8 +159,9 @@ class Guardian:
         return verdict
 
     def _carry_out(self, verdict: Verdict) -> None:
-        if verdict.words.split(" for ")[0] not in self._said:
-            self._said.add(verdict.words.split(" for ")[0])
+        cause = "".join(letter for letter in verdict.words if not letter.isdigit())
+        if cause not in self._said:
+            self._said.add(cause)
             self._tell(f"the guardian acts ({verdict.act.name.lower()}): {verdict.words}")
         is_flatten = verdict.act is Act.FLATTEN
         order = StopOrder(
@@ -180,9 +183,14 @@ class Guardian:
     def _report(self, done: Stop) -> None:
         counts = f"{done.cancelled} orders cancelled, {done.closing_orders} closing orders"
         if done.is_done:
+            self._unfinished = 0
             self._tell(f"the guardian is done: {counts}")
-        else:
-            _log.warning("not_done left=%s", done.left[:5])
+            return
+        _log.warning("not_done left=%s", done.left[:5])
+        self._unfinished += 1
+        if self._unfinished % _TOLD_EVERY == 3:
+            left = "; ".join([*done.left[:3], *done.troubles[:2]])
+            self._tell(f"the guardian is NOT done and goes on: {counts}; left: {left}")
 
     def _beat(self, heart: Heartbeat) -> None:
         try:
