@@ -142,7 +142,7 @@ def test_off_by_default_and_refused_in_a_sentence(
 def test_an_act_that_does_not_come_to_its_end_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The exchange is away while a STOP file lies there: a person must hear that nothing is flat."""
+    """The exchange is away while a STOP file lies there: a person must hear so."""
 
     def one_try(order: StopOrder, *more: Any, **how: Any) -> Stop:
         return emergency_stop(replace(order, limit_s=0.0), *more, **how)
