@@ -41,9 +41,8 @@ def begin_live_paper(
         If the exchange does not answer.
     """
     from openalpha.cli.backtest_data import parse_wanted
+    from openalpha.cli.paper_feed import paper_settings
     from openalpha.core.clock import SystemClock, parse_timeframe
-    from openalpha.engine.run import VenueSettings
-    from openalpha.engine.signals import EngineSettings
     from openalpha.market.catalogue import instrument_for
     from openalpha.market.lake import Lake
     from openalpha.settings import prepare_home
@@ -74,9 +73,7 @@ def begin_live_paper(
             asked,
             histories=past_of(bars, items, terms=terms),
             capital=money,
-            settings=EngineSettings(
-                VenueSettings(groups.costs, groups.margin, groups.fills), groups.sizing, groups.risk
-            ),
+            settings=paper_settings(loaded),
             clock=SystemClock(),
             feed=terms.feed(),
             handling=Handling(groups.allocation, groups.execution),

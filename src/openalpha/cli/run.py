@@ -232,9 +232,11 @@ def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") ->
 @contextmanager
 def _fed(loaded: "LoadedSettings", folder: "RunFolder") -> "Iterator[Feed]":
     """Yield the feed of a paper run."""
+    from openalpha.engine.messages import settlements_of
     from openalpha.market.lake import Lake
     from openalpha.trading.feeds.feed import LakeFeed
-    from openalpha.trading.paper.starting import lake_histories
+    from openalpha.trading.feeds.tape_feed import TapeFeed
+    from openalpha.trading.paper.starting import lake_histories, lake_tape
 
     if folder.feed()["kind"] == "live":
         from openalpha.cli.live_market import live_feed
@@ -243,6 +245,10 @@ def _fed(loaded: "LoadedSettings", folder: "RunFolder") -> "Iterator[Feed]":
             yield feed
         return
     lake = Lake(loaded.home, settings=loaded.settings.data)
+    if "messages" in folder.feed():
+        tape = lake_tape(lake, folder)
+        yield TapeFeed(tape, settlements_of(tape, folder.plan().settings))
+        return
     yield LakeFeed(lake_histories(lake, folder))
 
 
@@ -273,9 +279,8 @@ def _begun(
     capital: str,
 ) -> "RunFolder":
     from openalpha.cli.backtest_data import histories_of, parse_wanted
+    from openalpha.cli.paper_feed import paper_settings, recorded_feed
     from openalpha.core.clock import SystemClock
-    from openalpha.engine.run import VenueSettings
-    from openalpha.engine.signals import EngineSettings
     from openalpha.trading.paper.starting import begin_paper_run
     from openalpha.trading.run.settings import Handling
 
@@ -283,16 +288,16 @@ def _begun(
     wanted = parse_wanted(instruments, (), timeframe=span[0]).within(span[1], span[2])
     groups = loaded.settings
     with screen.progress("reading history"):
-        histories = histories_of(wanted, loaded, capital=money)
+        histories = histories_of(wanted, loaded, capital=money, feed=groups.paper.feed)
+        feed = recorded_feed(loaded, histories)
     folder = begin_paper_run(
         loaded.home,
         asked,
         histories=histories,
         capital=money,
-        settings=EngineSettings(
-            VenueSettings(groups.costs, groups.margin, groups.fills), groups.sizing, groups.risk
-        ),
+        settings=paper_settings(loaded),
         clock=SystemClock(),
+        feed=feed,
         handling=Handling(groups.allocation, groups.execution),
     )
     if groups.execution.algorithm != "none":

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -33,12 +33,8 @@ from openalpha.venue.kernel.layout import I64
 __all__ = ["Happened", "MessageStep"]
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """What a moment of the market led to; `step.equity` is that of the moment."""
-
-    ts_ms: int
-    step: Stepped
+Happened = tuple[int, Stepped]
+"""A moment of the market, UTC ms, and what it led to; `equity` is that of the moment."""
 
 
 class MessageStep:
@@ -124,7 +120,7 @@ class MessageStep:
         for now_ms in self.play(events, is_silent=is_silent):
             step = self._taken(now_ms)
             if _tells(step):
-                found.append(Happened(now_ms, step))
+                found.append((now_ms, step))
         return found
 
     def play(self, events: I64, *, is_silent: bool = False) -> Iterator[int]:

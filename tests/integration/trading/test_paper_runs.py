@@ -287,7 +287,7 @@ class _Commanding:
     def __init__(self, histories: list[History], at: dict[int, Command]) -> None:
         self._histories, self._at = histories, at
 
-    async def after(self, last_row_ms: int) -> Any:
+    async def after(self, last_row_ms: int, heard: int = 0) -> Any:
         for number, row in enumerate(rows_of(self._histories)):
             if row.ts_ms <= last_row_ms:
                 continue

@@ -36,8 +36,14 @@ class Feed(Protocol):
 
     is_live: bool
 
-    def after(self, last_row_ms: int) -> AsyncIterator[list[Input]]:
-        """Yield inputs of what came after a row, several at once where they have all happened."""
+    def after(self, last_row_ms: int, heard: int = 0) -> AsyncIterator[list[Input]]:
+        """Yield inputs of what came after a row, several at once where they have all happened.
+
+        Parameters
+        ----------
+        heard : int
+            Messages taken already, beside rows, where the feed has them.
+        """
         ...
 
 
@@ -59,7 +65,7 @@ class LakeFeed:
         self.timeframe_ms = histories[0].timeframe_ms
         self.rows = max(len(history) for history in histories)
 
-    async def after(self, last_row_ms: int) -> AsyncIterator[list[Input]]:
+    async def after(self, last_row_ms: int, heard: int = 0) -> AsyncIterator[list[Input]]:
         """Yield the rows after one, then that there are no more."""
         rows = (row for row in rows_of(self._histories) if row.ts_ms > last_row_ms)
         last_ms = last_row_ms + self.timeframe_ms
@@ -111,7 +117,7 @@ class LiveFeed:
         self._bars, self._asked, self._span, self._clock = bars, asked, span, clock
         self._settled = [span.since_ms - 1 for _ in bars.instruments]
 
-    async def after(self, last_row_ms: int) -> AsyncIterator[list[Input]]:
+    async def after(self, last_row_ms: int, heard: int = 0) -> AsyncIterator[list[Input]]:
         """Yield what was before the run, then rows as they close, until the run's time is over."""
         span, frame_ms = self._span, self._bars.timeframe_ms
         last_ms = max(last_row_ms, span.since_ms - 1)

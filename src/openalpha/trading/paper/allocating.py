@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from openalpha.core.units import from_units, to_units
-from openalpha.engine.rows import Commanded, OpenAccount, Stepped
+from openalpha.engine.rows import Commanded, KernelAccount, Stepped
 from openalpha.trading.paper.subbooks import SubBook
 from openalpha.trading.run.allocation import Allocation, Move, Place, Purse, spare_of
 from openalpha.trading.run.plan import RunPlan
@@ -52,12 +52,12 @@ class PaperAllocation:
             found.append((number, units, step))
         return found
 
-    def _spare(self, account: OpenAccount) -> Decimal:
+    def _spare(self, account: KernelAccount) -> Decimal:
         cash = _money(account, account.machine.balances()[0])
         count = len(account.machine.instruments)
         return spare_of(cash, [self._place(account, number) for number in range(count)])
 
-    def _place(self, account: OpenAccount, number: int) -> Place:
+    def _place(self, account: KernelAccount, number: int) -> Place:
         machine, item = account.machine, account.units.instruments[number]
         legs = [machine.position(number, leg) for leg in range(2)]
         is_spot = machine.instruments[number].kind == at.SPOT
@@ -79,7 +79,7 @@ class PaperAllocation:
         )
 
 
-def _open_profit(account: OpenAccount, number: int) -> int:
+def _open_profit(account: KernelAccount, number: int) -> int:
     """Return the open profit of an instrument's legs, cash units, rounded down."""
     machine, mark = account.machine, account.marks()[number]
     setup, total = account.machine.instruments[number], 0
@@ -91,9 +91,9 @@ def _open_profit(account: OpenAccount, number: int) -> int:
     return total
 
 
-def _equity(account: OpenAccount) -> Decimal:
+def _equity(account: KernelAccount) -> Decimal:
     return _money(account, account.machine.equity())
 
 
-def _money(account: OpenAccount, units: int) -> Decimal:
+def _money(account: KernelAccount, units: int) -> Decimal:
     return from_units(units, account.units.coin_decimals[0])

@@ -12,9 +12,11 @@ from openalpha.engine.rows import Row, Stepped
 from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.trading.orders.side import Input, Request
 from openalpha.trading.paper.allocating import PaperAllocation
+from openalpha.trading.paper.message_book import MessageBook
 from openalpha.trading.paper.subbooks import SubBook, open_sub_book, part_of
 from openalpha.trading.run.allocation import Move
-from openalpha.trading.run.feed_rows import is_warm, row_of, warm_rows
+from openalpha.trading.run.feed_rows import is_row, is_warm, row_of, warm_rows
+from openalpha.trading.run.message_rows import is_messages, messages_of
 from openalpha.trading.run.notes import Output, notes_of_step, notes_of_written
 from openalpha.trading.run.plan import RunPlan
 from openalpha.venue.kernel import layout as at
@@ -106,7 +108,8 @@ class Desk:
         self.why = ""
         self.last_row_ms = -1
         self._has_past = False
-        self.rows = 0
+        self.rows = self.heard = 0
+        self._heard_ms = 0
         self.equity: list[float] = [
             float(book.account.machine.account.balances[0]) for book in self.books
         ]
@@ -126,7 +129,7 @@ class Desk:
         fed = [(seq, item.payload) for seq, item in items if item.kind is FrameKind.FEED]
         for payload in [payload for _, payload in fed if is_warm(payload)]:
             self._remember(payload)
-        rows = {seq: row_of(payload) for seq, payload in fed if not is_warm(payload)}
+        rows = {seq: row_of(payload) for seq, payload in fed if is_row(payload)}
         for number, book in enumerate(self.books):
             parts = [self._part(number, row) for row in rows.values()]
             seen = [part for part in parts if any(bar is not None for bar in part.bars)]
@@ -148,12 +151,14 @@ class Desk:
         if row is not None:
             return self._lead(seq, row)
         if item.kind is FrameKind.FEED:
-            return Outcome(seq)
+            return self._hear(seq, item.payload) if is_messages(item.payload) else Outcome(seq)
         content = json.loads(item.payload)
         if item.kind is FrameKind.COMMAND:
             return self._obey(seq, content)
         if item.kind is FrameKind.TIMER and content.get("end"):
             return self._end(seq, str(content["end"]))
+        if item.kind is FrameKind.HEALTH and content.get("what") == "feed":
+            return self._note_feed(seq, content)
         return Outcome(seq)
 
     def _part(self, number: int, row: Row) -> Row:
@@ -183,12 +188,62 @@ class Desk:
         self.last_row_ms = row.ts_ms
         self.rows += 1
         moves = self._share_out(seq, close_ms, outputs, led)
-        if self.mode is Mode.CLOSING and self.is_flat():
-            ended = self._end(seq, self.why)
-            return Outcome(seq, (*outputs, *ended.outputs), tuple(led), (), ended.notices)
+        if self.mode is Mode.CLOSING:
+            return self._closed(seq, outputs, led)
         return Outcome(
             seq, tuple(outputs), tuple(led), moved=tuple((close_ms, move) for move in moves)
         )
+
+    def _hear(self, seq: int, payload: bytes) -> Outcome:
+        """Lead the books that are filled by messages through some."""
+        number, events = messages_of(payload)
+        self.heard += len(events)
+        outputs: list[Output] = []
+        led = []
+        for which, book in enumerate(self.books):
+            if not isinstance(book, MessageBook) or self.plan.strategies[which].numbers != (
+                number,
+            ):
+                continue
+            for ts_ms, step in book.hear(events, is_silent=self.mode is Mode.CLOSING):
+                self.equity[which] = step.equity
+                led.append(Led(which, ts_ms, step, book.account.marks()))
+                items = book.account.units.instruments
+                outputs += notes_of_step(
+                    seq, step, book=which, ts_ms=ts_ms, targets=(), instruments=items
+                )
+        if len(events):
+            self._heard_ms = max(self._heard_ms, int(events[:, 0].max()))
+        if self.mode is Mode.CLOSING:
+            return self._closed(seq, outputs, led)
+        return Outcome(seq, tuple(outputs), tuple(led))
+
+    def _note_feed(self, seq: int, content: dict[str, Any]) -> Outcome:
+        """Take in that the market's socket is there or not: what was known of it has aged."""
+        for book in self.books:
+            if isinstance(book, MessageBook):
+                book.go_stale()
+        return Outcome(seq)
+
+    def _closed(self, seq: int, outputs: list[Output], led: list[Led]) -> Outcome:
+        """End a run that is being closed once all is; what a book could not give is asked again."""
+        if self.is_flat():
+            ended = self._end(seq, self.why)
+            return Outcome(seq, (*outputs, *ended.outputs), tuple(led), (), ended.notices)
+        again = [
+            [number, order_id]
+            for number, book in enumerate(self.books)
+            if isinstance(book, MessageBook) and not book.is_closing()
+            for order_id in self._close_book(number)
+        ]
+        if again:
+            note = canonical_json({"of": seq, "closing_orders": again})
+            outputs.append((FrameKind.NOTE, note))
+        return Outcome(seq, tuple(outputs), tuple(led))
+
+    def _now_ms(self) -> int:
+        """Return the time up to which the market is known."""
+        return max(self.last_row_ms + self.plan.timeframe_ms, self._heard_ms)
 
     def _share_out(
         self, seq: int, close_ms: int, outputs: list[Output], led: list[Led]
@@ -243,22 +298,27 @@ class Desk:
     def _close(self, seq: int, reason: str) -> Outcome:
         self.mode, self.why = Mode.CLOSING, reason or "stopped and closed"
         closing = []
-        for number, book in enumerate(self.books):
+        for number in range(len(self.books)):
             self._cancel(number)
-            machine, now_ms = book.account.machine, self.last_row_ms + self.plan.timeframe_ms
-            for which in range(len(machine.instruments)):
-                held = self._held(number, which)
-                if held:
-                    order = OrderRequest(-1 if held > 0 else 1, 0, reduce_only=True)
-                    closing.append([number, machine.submit(which, now_ms, order)])
+            closing += [[number, order_id] for order_id in self._close_book(number)]
         return self._noted(
             seq, {"mode": self.mode.value, "reason": self.why, "closing_orders": closing}
         )
 
+    def _close_book(self, number: int) -> list[int]:
+        """Put market orders in flight that close all a sub-book holds; returns their ids."""
+        machine, found = self.books[number].account.machine, []
+        for which in range(len(machine.instruments)):
+            held = self._held(number, which)
+            if held:
+                order = OrderRequest(-1 if held > 0 else 1, 0, reduce_only=True)
+                found.append(machine.submit(which, self._now_ms(), order))
+        return found
+
     def _cancel(self, number: int) -> list[list[int]]:
         """Put cancels of all entries in flight; protective orders stay."""
         account = self.books[number].account
-        machine, now_ms = account.machine, self.last_row_ms + self.plan.timeframe_ms
+        machine, now_ms = account.machine, self._now_ms()
         found = []
         for which in range(len(machine.instruments)):
             for order in machine.live_orders(which).tolist():

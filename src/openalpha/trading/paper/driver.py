@@ -124,7 +124,7 @@ class Driver:
 
     async def _pump(self) -> None:
         try:
-            async for items in self._feed.after(self.desk.last_row_ms):
+            async for items in self._feed.after(self.desk.last_row_ms, self.desk.heard):
                 await self._places.acquire()
                 self._put(items, is_of_feed=True)
         finally:

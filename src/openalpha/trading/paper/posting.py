@@ -14,7 +14,7 @@ from openalpha.core.clock import DAY_MS
 from openalpha.core.errors import LedgerError
 from openalpha.core.messages import CashEffect, EffectKind, Fill
 from openalpha.core.units import from_units
-from openalpha.engine.rows import OpenAccount, Stepped, Written
+from openalpha.engine.rows import KernelAccount, Stepped, Written
 from openalpha.engine.tables import EffectTable, FillTable, Units
 from openalpha.trading.paper.desk import Desk, Led, Outcome
 from openalpha.trading.run.allocation import Move
@@ -188,7 +188,7 @@ def _numbered_fills(written: Written, units: Units) -> list[Fill]:
     return [replace(fill, seq=fill.seq + written.first_fill) for fill in fills]
 
 
-def _prices(account: OpenAccount, marks: Sequence[int]) -> dict[str, Decimal]:
+def _prices(account: KernelAccount, marks: Sequence[int]) -> dict[str, Decimal]:
     return {
         str(instrument.id): from_units(units, instrument.price_decimals)
         for instrument, units in zip(account.units.instruments, marks, strict=True)
@@ -196,7 +196,7 @@ def _prices(account: OpenAccount, marks: Sequence[int]) -> dict[str, Decimal]:
     }
 
 
-def _compare(venue: str, account: OpenAccount, kept: "dict[Account, Decimal]") -> None:
+def _compare(venue: str, account: KernelAccount, kept: "dict[Account, Decimal]") -> None:
     units = account.units
     balances = account.machine.balances()
     for coin, balance, decimals in zip(units.coins, balances, units.coin_decimals, strict=True):

@@ -8,12 +8,13 @@ from typing import Any
 
 from openalpha.books.accounts import Book
 from openalpha.books.ledger import Ledger
-from openalpha.core.clock import Clock, timeframe_name
+from openalpha.core.clock import Clock, parse_timeframe, timeframe_name
 from openalpha.core.errors import DataError, InputError
 from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.history import History
 from openalpha.market.lake import Lake
+from openalpha.market.tape import Tape, recorded_history, tape_of
 from openalpha.strategy import load_strategy, prove, source_hash
 from openalpha.strategy.base import PortfolioStrategy
 from openalpha.strategy.params import build_params
@@ -30,8 +31,10 @@ __all__ = [
     "begin_paper_run",
     "driver_of",
     "lake_histories",
+    "lake_tape",
     "named_apart",
     "shares_of",
+    "tape_feed",
 ]
 
 
@@ -95,6 +98,49 @@ def _lake_feed(histories: Mapping[str, History]) -> dict[str, Any]:
     }
 
 
+def tape_feed(tape: Tape, feed: str) -> dict[str, Any]:
+    """Return what a run's record says of recorded messages it is led by.
+
+    Parameters
+    ----------
+    feed : str
+        trades or book.
+    """
+    history = tape.history
+    found = _lake_feed({str(history.instrument.id): history})
+    return found | {"messages": feed, "tape": tape.fingerprint}
+
+
+def lake_tape(lake: Lake, folder: RunFolder) -> Tape:
+    """Read the recorded messages of a run again.
+
+    Raises
+    ------
+    DataError
+        If the lake no longer has what the run began with.
+    """
+    feed = folder.feed()
+    has_depth = feed["messages"] == "book"
+    history = recorded_history(
+        lake,
+        next(iter(feed["fingerprints"])),
+        timeframe_ms=parse_timeframe(feed["timeframe"]),
+        span=(feed["from_ms"], feed["to_ms"]),
+        with_depth=has_depth,
+    )
+    tape = tape_of(lake, history, with_depth=has_depth)
+    if tape.fingerprint != feed["tape"]:
+        raise _changed(str(history.instrument.id), folder)
+    return tape
+
+
+def _changed(name: str, folder: RunFolder) -> DataError:
+    return DataError(
+        f"{name} in the lake is no longer what run {folder.id} began with; a run goes on "
+        "with the same market or not at all: start a new one"
+    )
+
+
 def lake_histories(lake: Lake, folder: RunFolder) -> list[History]:
     """Read the recorded bars of a run again.
 
@@ -109,10 +155,7 @@ def lake_histories(lake: Lake, folder: RunFolder) -> list[History]:
         span = {"start_ms": feed["from_ms"], "end_ms": feed["to_ms"]}
         history = lake.load(name, feed["timeframe"], **span)
         if history.fingerprint != fingerprint:
-            raise DataError(
-                f"{name} in the lake is no longer what run {folder.id} began with; a run goes on "
-                "with the same bars or not at all: start a new one"
-            )
+            raise _changed(name, folder)
         found.append(history)
     return found
 
@@ -143,10 +186,8 @@ def _plan(
     capital: Decimal,
     settings: EngineSettings,
 ) -> RunPlan:
-    if settings.venue.fills.path == "refine" or settings.venue.fills.feed == "book":
-        raise InputError(
-            "paper trading steps on closed bars: set fills.path = adverse and fills.feed = bars"
-        )
+    if settings.venue.fills.path == "refine":
+        raise InputError("paper trading steps on closed bars or messages: set fills.path = adverse")
     every = list(histories.values())
     shares = shares_of(asked)
     parts = [

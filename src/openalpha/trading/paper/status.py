@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from openalpha.core.units import from_units
-from openalpha.engine.rows import OpenAccount
+from openalpha.engine.rows import KernelAccount
 from openalpha.trading.paper.desk import Desk, Mode
 from openalpha.trading.paper.posting import venue_accounts
 from openalpha.trading.run.plan import RunPlan
@@ -116,7 +116,7 @@ def share_row(
     }
 
 
-def _account_row(account: OpenAccount, equity_units: float) -> dict[str, Any]:
+def _account_row(account: KernelAccount, equity_units: float) -> dict[str, Any]:
     units, balances = account.units, account.machine.balances()
     return {
         "currency": units.coins[0],
@@ -141,7 +141,7 @@ def _account_row(account: OpenAccount, equity_units: float) -> dict[str, Any]:
     }
 
 
-def _position(account: OpenAccount, number: int) -> dict[str, Any] | None:
+def _position(account: KernelAccount, number: int) -> dict[str, Any] | None:
     machine, instrument = account.machine, account.units.instruments[number]
     qty, cost, _ = machine.position(number)
     if qty == 0:
@@ -160,7 +160,7 @@ def _position(account: OpenAccount, number: int) -> dict[str, Any] | None:
     }
 
 
-def _order(account: OpenAccount, number: int, order: I64) -> dict[str, Any]:
+def _order(account: KernelAccount, number: int, order: I64) -> dict[str, Any]:
     instrument = account.units.instruments[number]
     d, q = instrument.price_decimals, instrument.qty_decimals
     is_whole = bool(order[at.O_WHOLE])

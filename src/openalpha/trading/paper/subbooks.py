@@ -12,7 +12,7 @@ from openalpha.core.clock import DAY_MS
 from openalpha.core.errors import InputError
 from openalpha.core.instruments import Instrument
 from openalpha.engine.bars_so_far import BarsSoFar, keep_row
-from openalpha.engine.rows import OpenAccount, Row, Stepped
+from openalpha.engine.rows import KernelAccount, OpenAccount, Row, Stepped
 from openalpha.engine.step import VARYING_SIZES, SignalStep
 from openalpha.engine.step_events import EventStep
 from openalpha.risk.sizing import UNKNOWN, kelly_e6, volatility_target_e6
@@ -21,6 +21,7 @@ from openalpha.strategy.base import NO_OPINION_E6, PortfolioStrategy, SignalStra
 from openalpha.strategy.events import EventStrategy
 from openalpha.strategy.params import build_params
 from openalpha.strategy.together import together
+from openalpha.trading.paper.message_book import MessageBook
 from openalpha.trading.run.plan import RunPlan, StrategyPlan
 
 __all__ = ["SubBook", "Thinker", "open_sub_book", "part_of"]
@@ -34,7 +35,7 @@ class SubBook(Protocol):
     name: str
 
     @property
-    def account(self) -> OpenAccount:
+    def account(self) -> KernelAccount:
         """The kernel account it trades."""
         ...
 
@@ -96,6 +97,9 @@ def open_sub_book(plan: RunPlan, part: StrategyPlan, *, folder: Path | None = No
         "has_mark": [plan.has_mark[number] for number in part.numbers],
         "has_index": [plan.has_index[number] for number in part.numbers],
     }
+    if plan.settings.venue.fills.feed != "bars":
+        is_event = issubclass(cls, EventStrategy)
+        return MessageBook(plan, part, cls(params) if is_event else cls())
     if issubclass(cls, EventStrategy):
         step = EventStep(cls(params), part.keys, instruments, **common)
         return _EventBook(part.name, step)

@@ -7,7 +7,7 @@ from typing import Any
 from openalpha.engine.rows import BarUnits, Prices, Row
 from openalpha.store.run_log import canonical_json
 
-__all__ = ["is_warm", "row_in", "row_of", "row_payload", "warm_payload", "warm_rows"]
+__all__ = ["is_row", "is_warm", "row_in", "row_of", "row_payload", "warm_payload", "warm_rows"]
 
 
 def row_payload(row: Row) -> bytes:
@@ -52,6 +52,11 @@ def warm_payload(rows: Sequence[Row]) -> bytes:
 def is_warm(payload: bytes) -> bool:
     """Say whether a payload of the feed is what `warm_payload` wrote."""
     return payload.startswith(b'{"warm"')
+
+
+def is_row(payload: bytes) -> bool:
+    """Say whether a payload of the feed is what `row_payload` wrote."""
+    return payload.startswith(b'{"bars"')
 
 
 def warm_rows(payload: bytes) -> list[Row]:

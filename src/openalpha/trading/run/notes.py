@@ -53,7 +53,8 @@ def notes_of_step(
     decision: dict[str, Any] = {**whose, "ts": ts_ms, "codes": step.codes, "equity": step.equity}
     if targets:
         decision["targets"] = targets
-    yield FrameKind.DECISION, canonical_json(decision)
+    if step.codes:  # between two closes there may be none
+        yield FrameKind.DECISION, canonical_json(decision)
     commanded = step.commanded
     for number, order in commanded.ordered:
         content = {**whose, "order": _order(order, instruments[number])}

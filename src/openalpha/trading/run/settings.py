@@ -59,9 +59,9 @@ class PaperSettings:
     feed: str = field(
         default="bars",
         metadata={
-            "help": "what the simulated venue steps on: closed bars, which equals a backtest of "
-            "them exactly",
-            "choices": ("bars",),
+            "help": "what the simulated venue steps on: closed bars, every trade, or trades and "
+            "the order book (both for event strategies); it equals a backtest of the same exactly",
+            "choices": ("bars", "trades", "book"),
         },
     )
 
