@@ -90,15 +90,25 @@ def live_feed(loaded: "LoadedSettings", folder: "RunFolder") -> "Iterator[LiveFe
     from openalpha.trading.paper.live_starting import span_of
 
     server = str(folder.feed()["server"])
-    with _public(loaded, server) as channel, listened(loaded, folder, channel) as (asked, bars):
+    told = folder.plan().settings.venue.fills.feed
+    with (
+        _public(loaded, server) as channel,
+        listened(loaded, folder, channel, told=told) as (asked, bars),
+    ):
         yield LiveFeed(bars, asked, span=span_of(folder), clock=SystemClock())
 
 
 @contextmanager
 def listened(
-    loaded: "LoadedSettings", folder: "RunFolder", channel: "Channel"
+    loaded: "LoadedSettings", folder: "RunFolder", channel: "Channel", *, told: str = "bars"
 ) -> "Iterator[tuple[Bars, LiveBars]]":
-    """Yield a run's bars, asked for and pushed, while they are listened to and recorded."""
+    """Yield a run's bars, asked for and pushed, while they are listened to and recorded.
+
+    Parameters
+    ----------
+    told : str
+        What the run is told beside bars: trades, or trades and the book.
+    """
     from openalpha.core.clock import SystemClock
     from openalpha.market.lake import Lake
     from openalpha.market.recording import Recorder
@@ -130,6 +140,7 @@ def listened(
             bar_timeout_ms=terms.bar_timeout_ms,
             recording=recording,
             topics=TOPICS[terms.record],
+            told=told,
         )
         bars.start()
         stack.callback(bars.close)

@@ -318,9 +318,8 @@ def test_nothing_is_decided_on_a_book_that_was_not_heard(home: Path) -> None:
             if driver.desk.rows == 9:
                 driver._take([Input(FrameKind.HEALTH, down, driver._last_ts_ms)])
                 since = driver._log.last_seq + 1
-            if 9 <= driver.desk.rows < 12:
-                items = [without_snapshots(item) for item in items]
-            driver._take(items)
+            is_partial = 9 <= driver.desk.rows < 12
+            driver._take([without_snapshots(item) for item in items] if is_partial else items)
             if driver.desk.rows == 12 and not until:
                 until = driver._log.last_seq + 1
         driver._log.close()

@@ -16,6 +16,7 @@ from openalpha.trading.feeds.live_bars import LiveBars
 from openalpha.trading.feeds.venue_market import Bars
 from openalpha.trading.orders.side import Input
 from openalpha.trading.run.feed_rows import row_payload, warm_payload
+from openalpha.trading.run.inbox import Inbox
 
 __all__ = ["CHUNK", "Feed", "LakeFeed", "LiveFeed", "Span"]
 
@@ -122,6 +123,10 @@ class LiveFeed:
         span, frame_ms = self._span, self._bars.timeframe_ms
         last_ms = max(last_row_ms, span.since_ms - 1)
         self._settled = [max(stamp, last_row_ms + frame_ms - 1) for stamp in self._settled]
+        news = Inbox()
+        self._bars.woken = news.wake
+        # What was known of the market when the run was last led has aged.
+        yield [self._input(FrameKind.HEALTH, canonical_json({"what": "feed", "is_up": False}))]
         if last_row_ms < span.since_ms:
             warm = await asyncio.to_thread(self._asked.closed, span.anchor_ms - 1, span.since_ms)
             yield [self._input(FrameKind.FEED, warm_payload(warm))]
@@ -141,7 +146,7 @@ class LiveFeed:
                 ended = canonical_json({"end": "the time asked for is over"})
                 yield [self._input(FrameKind.TIMER, ended)]
                 return
-            await asyncio.sleep(0 if rows else _LOOK_S)
+            await (asyncio.sleep(0) if rows else news.wait(_LOOK_S))
 
     def _input(self, kind: FrameKind, payload: bytes) -> Input:
         return Input(kind, payload, self._clock.now_ms())

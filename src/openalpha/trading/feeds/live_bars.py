@@ -13,9 +13,10 @@ from openalpha.core.errors import OpenAlphaError
 from openalpha.core.instruments import Instrument
 from openalpha.engine.rows import BarUnits, Row
 from openalpha.store.frames import FrameKind, canonical_json
-from openalpha.trading.feeds.recording import LiveRecording
+from openalpha.trading.feeds.live_messages import TOLD, pushed_payload
+from openalpha.trading.feeds.recording import TOPICS, LiveRecording
 from openalpha.trading.feeds.venue_market import Bars, bar_units, interval_name
-from openalpha.venue.bybit.public_line import Candle, Message, PublicLine
+from openalpha.venue.bybit.public_line import BookChange, Candle, Message, PublicLine, Trade
 
 __all__ = ["LiveBars"]
 
@@ -40,6 +41,8 @@ class LiveBars:
         Told all that comes.
     topics : sequence of str
         What is listened to beside bars, for the recording: `publicTrade.{}`, `orderbook.50.{}`.
+    told : str
+        What `take` tells beside bars: nothing (bars), trades, or trades and the book (book).
 
     Attributes
     ----------
@@ -56,11 +59,13 @@ class LiveBars:
         bar_timeout_ms: int = 2_000,
         recording: LiveRecording | None = None,
         topics: Sequence[str] = (),
+        told: str = "bars",
     ) -> None:
         self._asked, self._timeout_ms = asked, bar_timeout_ms
         self.timeframe_ms, self.instruments = asked.timeframe_ms, tuple(instruments)
         self.woken: Callable[[], None] = lambda: None
-        self._recording, self._topics = recording, tuple(topics)
+        self._recording = recording
+        self._told, self._topics = TOLD[told], tuple({*topics, *TOPICS[told]})
         self._numbers = {
             (item.market.removeprefix("bybit_"), item.symbol): number
             for number, item in enumerate(instruments)
@@ -120,7 +125,7 @@ class LiveBars:
         return rows
 
     def take(self) -> list[tuple[FrameKind, bytes]]:
-        """Return what the loop should hear of the feed itself, as payloads of HEALTH inputs."""
+        """Return what the loop should hear in the order it came: of the feed itself, and pushes."""
         with self._lock:
             found, self._notes = self._notes, []
         return found
@@ -139,8 +144,11 @@ class LiveBars:
             if isinstance(message, Candle):
                 if message.is_closed:
                     self._keep(category, message)
-            elif self._recording is not None:
+                return
+            if self._recording is not None:
                 self._recording.hear(category, message)
+            if isinstance(message, self._told):
+                self._tell(category, message)
 
         def change(is_up: bool) -> None:
             self._change(category, is_up)
@@ -167,6 +175,15 @@ class LiveBars:
             is_whole = self._is_whole(candle.start_ms)
         if is_whole:
             self.woken()
+
+    def _tell(self, category: str, message: Trade | BookChange) -> None:
+        number = self._numbers.get((category, message.symbol))
+        if number is None:
+            return
+        payload = pushed_payload(message, self.instruments[number], number)
+        with self._lock:
+            self._notes.append((FrameKind.FEED, payload))
+        self.woken()
 
     def _change(self, category: str, is_up: bool) -> None:
         content = {"what": "feed", "category": category, "is_up": is_up}

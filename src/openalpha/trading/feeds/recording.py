@@ -1,16 +1,15 @@
 """What a run hears of its market, as rows of the lake: bars always, trades and book if asked."""
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 
 from openalpha.core.clock import Clock, timeframe_name
 from openalpha.core.instruments import Instrument
 from openalpha.core.messages import Environment
-from openalpha.core.units import to_units
 from openalpha.engine.rows import Row
 from openalpha.market.recording import Recorder
 from openalpha.market.series import SeriesKey, SeriesKind
 from openalpha.store.run_log import FrameKind, read
+from openalpha.trading.feeds.live_messages import level_units
 from openalpha.trading.run.feed_rows import is_warm, row_of
 from openalpha.trading.run.folder import RunFolder
 from openalpha.venue.bybit.hosts import HOSTS
@@ -89,7 +88,7 @@ class LiveRecording:
     def _trade(self, number: int, trade: Trade) -> None:
         item = self._instruments[number]
         side = 1 if trade.side == "Buy" else -1
-        price, qty = _units(item, trade.price, trade.qty)
+        price, qty = level_units(item, trade.price, trade.qty)
         row = (trade.ts_ms, self._arrived_ns(), price, qty, side, trade.trade_id)
         self._keep(number, SeriesKind.TRADES, [row], item)
 
@@ -97,7 +96,14 @@ class LiveRecording:
         item, arrival_ns = self._instruments[number], self._arrived_ns()
         ids = (change.update, change.update, -1 if change.is_snapshot else change.update - 1)
         rows = [
-            (change.ts_ms, arrival_ns, int(change.is_snapshot), *ids, side, *_units(item, *level))
+            (
+                change.ts_ms,
+                arrival_ns,
+                int(change.is_snapshot),
+                *ids,
+                side,
+                *level_units(item, *level),
+            )
             for side, levels in ((1, change.bids), (-1, change.asks))
             for level in levels
         ]
@@ -141,8 +147,3 @@ def recorded_market(market: str, server: str) -> str:
         return market
     name = "testnet" if server == HOSTS[Environment.TESTNET] else "twin"
     return market.replace("bybit", name, 1)
-
-
-def _units(item: Instrument, price: str, qty: str) -> tuple[int, int]:
-    counted = Decimal(qty).scaleb(item.qty_decimals).to_integral_value()
-    return to_units(Decimal(price), item.price_decimals), int(counted)

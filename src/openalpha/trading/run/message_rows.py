@@ -1,13 +1,14 @@
 """Messages of a market, trades and changes of its book, as payloads of the tape, and back."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
 from openalpha.store.run_log import canonical_json
 from openalpha.venue.kernel.layout import I64
 
-__all__ = ["is_messages", "messages_of", "messages_payload"]
+__all__ = ["is_messages", "messages_of", "messages_payload", "rows_payload"]
 
 
 def messages_payload(events: I64, number: int = 0) -> bytes:
@@ -25,7 +26,11 @@ def messages_payload(events: I64, number: int = 0) -> bytes:
     >>> messages_payload(np.array([[60_000, 2, 0, 1, 1001, 5]]))
     b'{"messages":[[60000,2,1,1001,5]],"number":0}'
     """
-    rows = np.delete(events, 2, axis=1).tolist()
+    return rows_payload(np.delete(events, 2, axis=1).tolist(), number)
+
+
+def rows_payload(rows: Sequence[Sequence[int]], number: int) -> bytes:
+    """Return messages as the tape holds them: stamp, kind, side, price and quantity of each."""
     return canonical_json({"messages": rows, "number": number})
 
 
