@@ -48,7 +48,7 @@ class BesideMessages(Beside):
     def ask(self, backtest: Any, number: int, **order: Any) -> None:
         super().ask(backtest, number, **order | {"row": -1})
 
-    def view(self, backtest: Any, row: int) -> AccountView:
+    def view(self, backtest: Any, row: int, *, price: Decimal) -> AccountView:
         machine, rules = backtest._machine, self.instruments[0]
         rows = machine.live_orders(0)
         opening = rows[rows[:, at.O_REDUCE] == 0]
@@ -56,7 +56,7 @@ class BesideMessages(Beside):
         sides = [int(left[opening[:, at.O_SIDE] == side].sum()) for side in (1, -1)]
         qty = [machine.position(0)[0], *sides]
         book = SubBook("", rules.id, *(from_units(int(n), rules.qty_decimals) for n in qty))
-        markets = {rules.id: MarketNow(rules, Decimal(1), self.now_ms)}
+        markets = {rules.id: MarketNow(rules, price, self.now_ms)}
         standing = self.ladder.standing
         return AccountView(
             self.now_ms, self.equity, self.equity, markets, [book], standing, cash_decimals=8
@@ -108,9 +108,9 @@ def answers_of(seed: int) -> list[tuple[Reason, Reason]]:
     beside = BesideMessages(Limits(**WIDE | chosen), [RULES])
     asked, heard = RunningGate.refusal, RunningGate.add
 
-    def both(self: Any, number: int, *, side: int, qty: int, price: int, row: int) -> Reason:
-        beside.ask(self, number, side=side, qty=qty, price=price, row=row)
-        said = asked(self, number, side=side, qty=qty, price=price, row=row)
+    def both(self: Any, number: int, **order: int) -> Reason:
+        beside.ask(self, number, **order)
+        said = asked(self, number, **order)
         beside.answers[-1] = (beside.answers[-1][0], said)
         return said
 

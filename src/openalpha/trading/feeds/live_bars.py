@@ -180,7 +180,7 @@ class LiveBars:
         number = self._numbers.get((category, message.symbol))
         if number is None:
             return
-        payload = pushed_payload(message, self.instruments[number], number)
+        payload = pushed_payload(message, self.instruments[number], number=number)
         with self._lock:
             self._notes.append((FrameKind.FEED, payload))
         self.woken()

@@ -18,7 +18,7 @@ TOLD: dict[str, tuple[type[Message], ...]] = {
 """What a run hears beside bars, by what its fills or callbacks are made of."""
 
 
-def pushed_payload(message: Trade | BookChange, item: Instrument, number: int) -> bytes:
+def pushed_payload(message: Trade | BookChange, item: Instrument, *, number: int) -> bytes:
     """Return a push as the tape holds it.
 
     Parameters
@@ -33,18 +33,18 @@ def pushed_payload(message: Trade | BookChange, item: Instrument, number: int) -
     --------
     >>> from openalpha.market.catalogue import instrument_for
     >>> btc = instrument_for("bybit_linear:BTCUSDT")
-    >>> pushed_payload(Trade("BTCUSDT", 7, "Sell", "100.5", "0.002", "id"), btc, 0)
+    >>> pushed_payload(Trade("BTCUSDT", 7, "Sell", "100.5", "0.002", "id"), btc, number=0)
     b'{"messages":[[7,2,-1,10050,2]],"number":0}'
     """
     if isinstance(message, Trade):
         side = 1 if message.side == "Buy" else -1
-        price, qty = level_units(item, message.price, message.qty)
+        price, qty = level_units((message.price, message.qty), item)
         return rows_payload([(message.ts_ms, event.TRADE, side, price, qty)], number)
     stamp = message.ts_ms
     rows = [
-        (stamp, event.LEVEL, side, *level_units(item, price, qty))
+        (stamp, event.LEVEL, side, *level_units(level, item))
         for side, levels in ((1, message.bids), (-1, message.asks))
-        for price, qty in levels
+        for level in levels
     ]
     if message.is_snapshot:
         begin, end = event.SNAPSHOT_BEGIN, event.SNAPSHOT_END
@@ -52,7 +52,8 @@ def pushed_payload(message: Trade | BookChange, item: Instrument, number: int) -
     return rows_payload(rows, number)
 
 
-def level_units(item: Instrument, price: str, qty: str) -> tuple[int, int]:
+def level_units(level: tuple[str, str], item: Instrument) -> tuple[int, int]:
     """Return a price and a quantity, as the venue writes them, in an instrument's units."""
+    price, qty = level
     counted = Decimal(qty).scaleb(item.qty_decimals).to_integral_value()
     return to_units(Decimal(price), item.price_decimals), int(counted)

@@ -88,7 +88,7 @@ class LiveRecording:
     def _trade(self, number: int, trade: Trade) -> None:
         item = self._instruments[number]
         side = 1 if trade.side == "Buy" else -1
-        price, qty = level_units(item, trade.price, trade.qty)
+        price, qty = level_units((trade.price, trade.qty), item)
         row = (trade.ts_ms, self._arrived_ns(), price, qty, side, trade.trade_id)
         self._keep(number, SeriesKind.TRADES, [row], item)
 
@@ -102,7 +102,7 @@ class LiveRecording:
                 int(change.is_snapshot),
                 *ids,
                 side,
-                *level_units(item, *level),
+                *level_units(level, item),
             )
             for side, levels in ((1, change.bids), (-1, change.asks))
             for level in levels
