@@ -28,6 +28,12 @@ __all__ = ["app"]
 
 app = typer.Typer()
 
+_LEGEND = """\
+filled: of what was sent to be filled at once. fee, close, arrival, model: basis
+points, a cost where positive; slippage against the deciding close, the open of
+the bar it arrived in, and what the kernel's order paid. send, ack, fill: ms from
+the close to sending, from there to the answer and to the first fill."""
+
 
 @app.command()
 def execution(
@@ -69,11 +75,7 @@ def execution(
         _show(screen, by_hour, "Orders by hour of the UTC day", "hour")
         if len(by_how) > 1:
             _show(screen, by_how, "Orders whole and in pieces", "how")
-        screen.show(
-            "Fee and slippage in basis points, a cost where positive: against the deciding close, "
-            "the open of the bar it arrived in, and what the kernel's order paid. Times in ms: "
-            "from the close to sending, from there to the answer and to the first fill."
-        )
+        screen.show(_LEGEND)
     if calibrate is not None:
         _calibrate(screen, calibrate, spreads, too_few)
     screen.result(
@@ -105,19 +107,18 @@ def _orders(loaded: "LoadedSettings", run: str, environment: str) -> "list[Carri
 
 
 def _show(screen: Screen, groups: "dict[str | int, Summary]", title: str, what: str) -> None:
-    from rich.box import SIMPLE
     from rich.table import Table
 
     heads = ("orders", "filled", "fee", "close", "arrival", "model", "send", "ack", "fill")
-    table = Table(title=title, box=SIMPLE, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column(what)
     for head in heads:
         table.add_column(head, justify="right")
     for name, found in groups.items():
         table.add_row(
-            str(name),
+            str(name).removeprefix("bybit_"),
             str(found.orders),
-            f"{found.filled_share:.1%}",
+            _text(found.filled_share, ".1%"),
             *(_text(value, ".2f") for value in (found.fee_bps, found.decision_bps)),
             *(_text(value, ".2f") for value in (found.arrival_bps, found.model_bps)),
             *(_text(value, "d") for value in (found.send_ms, found.ack_ms, found.fill_ms)),

@@ -82,8 +82,11 @@ def _show_gap(screen: Screen, gap: "Gap") -> None:
     for name, part in gap.parts().items():
         screen.show(f"  {name:<8} {part:>+16,.4f}")
     screen.show(
-        f"  total    {gap.total:>+16,.4f}  earned by the run, less what a backtest of its bars "
-        f"earns; {gap.pairs:,} decisions paired, {gap.alone:,} alone; score {gap.score:.1f} of 100"
+        f"  total    {gap.total:>+16,.4f}  earned by the run, less by a backtest of its bars"
+    )
+    screen.show(
+        f"{gap.pairs:,} decisions were filled by both, {gap.alone:,} by one alone; "
+        f"score {gap.score:.1f} of 100"
     )
 
 
@@ -93,7 +96,8 @@ def show_verdict(screen: Screen, verdict: "Verdict", *, run_id: str) -> None:
         screen.show(f"{name} was {then or 'not there'}, is {now or 'not there'}")
     counted = ", ".join(f"{count:,} {name}" for name, count in verdict.same.items())
     if verdict.is_same:
-        screen.show(f"Replay of {run_id}: {verdict.inputs:,} inputs; {counted}: all the same.")
+        screen.show(f"Replay of {run_id}: all the same.")
+        screen.show(f"  {verdict.inputs:,} inputs; {counted}")
         return
     screen.show(f"Replay of {run_id} DIFFERS in {verdict.count:,} places ({counted} the same).")
     for found in verdict.differences:

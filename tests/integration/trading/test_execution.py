@@ -26,6 +26,7 @@ from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 from openalpha.venue.rules import instrument_setup
 from openalpha.venue.settings import CostSettings, MarginSettings
 from tests.fakes.live_runs import books
+from tests.integration.trading.test_venue_callbacks import GRID
 from tests.integration.trading.test_venue_runs import FAST, placed
 
 CENT = Decimal("0.01")
@@ -42,6 +43,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """Two strategies on one instrument: what cancels out is crossed, the rest netted."""
     asked = [FAST, Asked("rsi_reversion", {"period": 3})]
     return run_of(tmp_path_factory.mktemp("shared") / "home", asked)
+
+
+@pytest.fixture(scope="module")
+def called(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A grid: orders that name prices, and answers to fills between two closes."""
+    return run_of(tmp_path_factory.mktemp("called") / "home", [GRID])
 
 
 def run_of(home: Path, asked: list[Asked]) -> SimpleNamespace:
@@ -101,6 +108,37 @@ def test_orders_of_several_strategies_are_compared_by_what_the_account_did(share
     assert abs(gap.total - apart) < CENT
     assert gap.pairs >= 10
     assert gap.signal == 0
+
+
+def test_a_grid_s_orders_are_held_beside_the_model_s_of_the_same_price(called) -> None:
+    """The answer to a fill too: the model gives it at the close of the fill's bar."""
+    gap = gap_of(called.folder)
+    apart = run_equity(called) - model_equity(called) - of_the_last_close(called)
+    assert abs(gap.total - apart) < CENT
+    answers = [o for o in called.seen.orders if o.fills and not o.decided_ms and o.row_ms]
+    assert answers and all(o.is_reduce_only for o in answers)
+    assert gap.pairs >= 5 and gap.pairs > gap.alone
+    assert gap.signal == gap.size == 0, "both asked for the same, at the same prices"
+    carried = carried_orders(called.folder)
+    held = [one.model_bps for one in carried if one.filled and one.model_bps is not None]
+    assert held == [0] * 5, "resting orders fill at their own price, in both"
+
+
+def test_of_a_grid_too_what_was_missed_and_what_was_not_asked_for_differ(called) -> None:
+    plan, seen = called.folder.plan(), read_run(called.folder)
+    model = model_run(plan, seen)
+    whole = split_gap(plan, seen, model=model)
+    rung = next(o for o in seen.orders if o.fills and o.decided_ms)
+    rung.fills = []
+    missed = split_gap(plan, seen, model=model)
+    assert (missed.pairs, missed.alone) == (whole.pairs - 1, whole.alone + 1)
+    assert missed.missed != whole.missed and missed.signal == 0
+    seen.orders.remove(rung)
+    unasked = split_gap(plan, seen, model=model)
+    assert unasked.signal == missed.missed - whole.missed and unasked.missed == whole.missed
+    seen.refused.add((0, rung.decided_ms))
+    refused = split_gap(plan, seen, model=model)
+    assert (refused.signal, refused.missed) == (0, missed.missed)
 
 
 def test_what_a_run_missed_or_decided_otherwise_is_told_apart(led) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from openalpha.core.clock import HOUR_MS
-from openalpha.trading.analysis.execution_log import OrderSeen, read_run
+from openalpha.trading.analysis.execution_log import OrderSeen, Terms, read_run
 from openalpha.trading.analysis.execution_model import ModelRun, model_run
 from openalpha.trading.analysis.gap import Market
 from openalpha.trading.run.folder import RunFolder
@@ -91,7 +91,7 @@ class Summary:
     """A group of orders in figures; slippage is weighted by notional, times are medians in ms."""
 
     orders: int
-    filled_share: Decimal
+    filled_share: Decimal | None
     notional: Decimal
     fee_bps: Decimal | None
     decision_bps: Decimal | None
@@ -127,7 +127,7 @@ def carried_orders(folder: RunFolder, *, strategies: Path | None = None) -> list
             at_ms = order.accepted_ms or order.taken_ms
             decision = market.close_before(order.instrument, order.begun_ms)
             arrival = market.open_at(order.instrument, at_ms)
-        key = (order.instrument, order.decided_ms, order.side)
+        key = (order.instrument, order.row_ms, order.side, order.terms)
         found.append(
             Carried(
                 run=folder.id,
@@ -149,17 +149,17 @@ def carried_orders(folder: RunFolder, *, strategies: Path | None = None) -> list
                 filled_ms=min((fill.ts_ms for fill in order.fills), default=0),
                 decision_bps=_cost_bps(order, decision),
                 arrival_bps=_cost_bps(order, arrival),
-                model_bps=_cost_bps(order, paid.get(key) if order.decided_ms else None),
+                model_bps=_cost_bps(order, paid.get(key) if order.row_ms else None),
             )
         )
     return found
 
 
-def _model_prices(model: ModelRun) -> dict[tuple[str, int, int], Decimal]:
-    sums: dict[tuple[str, int, int], list[Decimal]] = defaultdict(lambda: [_ZERO, _ZERO])
+def _model_prices(model: ModelRun) -> dict[tuple[str, int, int, Terms], Decimal]:
+    sums: dict[tuple[str, int, int, Terms], list[Decimal]] = defaultdict(lambda: [_ZERO, _ZERO])
     for fill in model.fills:
         if not fill.is_exit:
-            key = (fill.instrument, fill.decided_ms, fill.side)
+            key = (fill.instrument, fill.decided_ms, fill.side, fill.terms)
             sums[key][0] += fill.qty * fill.price
             sums[key][1] += fill.qty
     return {key: notional / qty for key, (notional, qty) in sums.items()}
@@ -199,10 +199,10 @@ def _summary(orders: Sequence[Carried]) -> Summary:
     )
 
 
-def _share(orders: Sequence[Carried]) -> Decimal:
-    """Return the executed share of what was sent to be executed at once; 1 for nothing sent."""
+def _share(orders: Sequence[Carried]) -> Decimal | None:
+    """Return the executed share of what was sent to be executed at once; None for nothing sent."""
     asked = sum((order.qty * (order.price or 1) for order in orders), _ZERO)
-    return sum((order.notional for order in orders), _ZERO) / asked if asked else Decimal(1)
+    return sum((order.notional for order in orders), _ZERO) / asked if asked else None
 
 
 def _weighted(orders: Sequence[Carried], of: Callable[[Carried], Decimal | None]) -> Decimal | None:

@@ -1,7 +1,7 @@
 """What became of every order of a run at a venue, read from its log alone."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,12 @@ from openalpha.store.run_log import Frame, FrameKind, read
 from openalpha.trading.run.feed_rows import is_warm, row_of
 from openalpha.trading.run.folder import RunFolder
 
-__all__ = ["FillSeen", "OrderSeen", "RunSeen", "read_run"]
+__all__ = ["NO_TERMS", "FillSeen", "OrderSeen", "RunSeen", "Terms", "read_run", "terms_of"]
+
+Terms = tuple[str, str]
+"""Limit and trigger that an order names, as plain numbers; empty where it names none."""
+
+NO_TERMS: Terms = ("", "")
 
 _KINDS = frozenset(
     (FrameKind.FEED, FrameKind.REPLY, FrameKind.DECISION, FrameKind.INTENT, FrameKind.NOTE)
@@ -50,6 +55,9 @@ class OrderSeen:
         Of an order that names its price.
     decided_ms : int
         Close of the row it was decided at; 0 for one that follows from no decision.
+    row_ms : int
+        Close of the row at which a backtest would decide it: where it answers a fill, of the row
+        that the fill lies in. 0 for one that no strategy decided.
     taken_ms : int
         When the input it follows from was taken in.
     sent_ms, acked_ms : int
@@ -75,9 +83,15 @@ class OrderSeen:
     sent_ms: int = 0
     acked_ms: int = 0
     accepted_ms: int = 0
+    row_ms: int = 0
     how: str = "once"
     begun_ms: int = 0
     fills: list[FillSeen] = field(default_factory=list)
+
+    @property
+    def terms(self) -> Terms:
+        """The prices it names; none for a piece of a worked order, whose prices are the work's."""
+        return terms_of(self.limit, self.trigger) if self.how == "once" else NO_TERMS
 
     @property
     def filled(self) -> Decimal:
@@ -109,6 +123,8 @@ class RunSeen:
         Executions of no order of the run.
     funding : Decimal
         Received (+) or paid (-).
+    refused : set of (number of the sub-book, close of the row)
+        Where the gate refused an order of callbacks.
     """
 
     orders: list[OrderSeen] = field(default_factory=list)
@@ -117,6 +133,22 @@ class RunSeen:
     targets: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     foreign: list[tuple[str, int, FillSeen]] = field(default_factory=list)
     funding: Decimal = _ZERO
+    refused: set[tuple[int, int]] = field(default_factory=set)
+
+
+def terms_of(limit: object, trigger: object) -> Terms:
+    """Return the prices an order names, however they are written.
+
+    Examples
+    --------
+    >>> terms_of("50000.10", None)
+    ('50000.1', '')
+    """
+    limit, trigger = (
+        "" if price in (None, "") else f"{Decimal(str(price)).normalize():f}"
+        for price in (limit, trigger)
+    )
+    return limit, trigger
 
 
 def read_run(folder: RunFolder) -> RunSeen:
@@ -132,15 +164,17 @@ def read_run(folder: RunFolder) -> RunSeen:
     StorageError
         If the log is damaged.
     """
-    reader = _Reader()
+    reader = _Reader(folder.plan().timeframe_ms)
     for frame in read(folder.log, _KINDS):
         reader.take(frame)
     return reader.seen
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, frame_ms: int) -> None:
         self.seen = RunSeen()
+        self._frame_ms = frame_ms
+        self._answered: dict[int, int] = {}
         self._by_link: dict[str, OrderSeen] = {}
         self._decided: dict[tuple[int, int], int] = {}
         self._parents: dict[str, tuple[str, int, int]] = {}
@@ -155,11 +189,8 @@ class _Reader:
         elif frame.kind is FrameKind.DECISION:
             self._decided[content["of"], content["book"]] = content["ts"]
             self.seen.targets[content["book"], content["ts"]] = content.get("targets", [])
-        elif frame.kind is FrameKind.INTENT and "work" in content:
-            decided_ms = self._decided.get((content["of"], content["book"]), 0)
-            self._parents[content["parent"]] = (content["work"], decided_ms, frame.ts_ms)
-        elif frame.kind is FrameKind.INTENT and "order" in content and "link" in content:
-            self._order(frame, content)
+        elif frame.kind is FrameKind.INTENT:
+            self._intent(frame, content)
         elif frame.kind is FrameKind.REPLY and content.get("kind") == "place":
             for order in self._named(content["link_ids"]):
                 order.sent_ms = order.sent_ms or int(content.get("sent_ms", 0))
@@ -169,6 +200,15 @@ class _Reader:
             self._fill(frame, content)
         elif frame.kind is FrameKind.NOTE and content.get("effect") == "funding":
             self.seen.funding += Decimal(content["amount"])
+
+    def _intent(self, frame: Frame, content: dict[str, Any]) -> None:
+        if "work" in content:
+            decided_ms = self._decided.get((content["of"], content["book"]), 0)
+            self._parents[content["parent"]] = (content["work"], decided_ms, frame.ts_ms)
+        elif "order" in content and "link" in content:
+            self._order(frame, content)
+        elif "refused" in content:
+            self.seen.refused.add((content["book"], self._row_of(content)))
 
     def _order(self, frame: Frame, content: dict[str, Any]) -> None:
         row, link = content["order"], content["link"]
@@ -185,6 +225,11 @@ class _Reader:
             side=row["side"],
             qty=Decimal(row["qty"]),
             is_reduce_only=bool(row.get("reduce_only")),
+            row_ms=0
+            if "exit" in content
+            else self._row_of(content)
+            if how == "once"
+            else decided_ms,
             trigger=None if trigger is None else Decimal(trigger),
             limit=None if limit is None else Decimal(limit),
             decided_ms=decided_ms,
@@ -195,7 +240,13 @@ class _Reader:
         self._by_link[link] = order
         self.seen.orders.append(order)
 
+    def _row_of(self, content: Mapping[str, Any]) -> int:
+        """Return the close of the row an intent was decided at, or of the row that it answers."""
+        of = content["of"]
+        return self._decided.get((of, content["book"]), 0) or self._answered.get(of, 0)
+
     def _fill(self, frame: Frame, content: dict[str, Any]) -> None:
+        self._answered[content["of"]] = (content["ts"] // self._frame_ms + 1) * self._frame_ms
         fill = FillSeen(
             Decimal(content["qty"]),
             Decimal(content["price"]),

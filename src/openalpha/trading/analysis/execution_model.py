@@ -9,7 +9,7 @@ from typing import Any
 from openalpha.core.messages import EffectKind, Environment
 from openalpha.core.units import from_units
 from openalpha.store.run_log import FrameKind
-from openalpha.trading.analysis.execution_log import RunSeen
+from openalpha.trading.analysis.execution_log import NO_TERMS, RunSeen, Terms, terms_of
 from openalpha.trading.orders.side import Input
 from openalpha.trading.paper.desk import Desk
 from openalpha.trading.run.feed_rows import row_payload
@@ -37,6 +37,8 @@ class ModelFill:
     side : int
     qty, price, fee : Decimal
     ts_ms : int
+    terms : Terms
+        The prices that its order named; none for an exit.
     """
 
     book: int
@@ -49,15 +51,20 @@ class ModelFill:
     price: Decimal
     fee: Decimal
     ts_ms: int
+    terms: Terms = NO_TERMS
 
 
 @dataclass(slots=True)
 class ModelRun:
-    """The model's fills, its targets as a live run's, and the funding it paid or received."""
+    """The model's fills, its targets as a live run's, and the funding it paid or received.
+
+    `asked` holds instrument, close of the deciding row and terms of every order that it made.
+    """
 
     fills: list[ModelFill] = field(default_factory=list)
     targets: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     funding: Decimal = _ZERO
+    asked: set[tuple[str, int, int, Terms]] = field(default_factory=set)
 
 
 def model_run(plan: RunPlan, seen: RunSeen, *, folder: Path | None = None) -> ModelRun:
@@ -95,7 +102,7 @@ class _Reader:
         self.run = ModelRun()
         self._plan, self._desk = plan, desk
         self._closes: dict[int, int] = {}
-        self._orders: dict[tuple[int, str, int], tuple[int, bool]] = {}
+        self._orders: dict[tuple[int, str, int], tuple[int, bool, Terms]] = {}
         self._entered: dict[tuple[int, str], int] = {}
 
     def take(self, content: dict[str, Any]) -> None:
@@ -105,7 +112,10 @@ class _Reader:
         elif "order" in content:
             order = content["order"]
             key = (content["book"], order["instrument"], order["id"])
-            self._orders[key] = (self._closes[content["of"]], bool(order.get("reduce_only")))
+            decided_ms = self._closes[content["of"]]
+            terms = terms_of(order.get("limit"), order.get("trigger"))
+            self._orders[key] = (decided_ms, bool(order.get("reduce_only")), terms)
+            self.run.asked.add((order["instrument"], decided_ms, order["side"], terms))
         elif "fill" in content:
             self._fill(content["book"], content["fill"])
         elif "effect" in content:
@@ -132,6 +142,7 @@ class _Reader:
                 price=from_units(row[at.F_PRICE], instrument.price_decimals),
                 fee=-from_units(row[at.F_FEE], units.coin_decimals[row[at.F_FEE_COIN]]),
                 ts_ms=row[at.F_TS],
+                terms=NO_TERMS if found is None else found[2],
             )
         )
 

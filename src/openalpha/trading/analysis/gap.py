@@ -9,6 +9,8 @@ the model q for c (signed), their worth at the last close L differs by (Q - q) L
     the rest         price
 
 What has no partner is `signal` where the targets at its decision differ, else `missed`. Orders of
+callbacks that name a price are held beside the model's of the same price; without a partner they
+are `missed` where both ordered and one filled, or the gate refused it, else `signal`. Orders of
 the last close are left out: the model fills them on the next bar, which the tape does not have.
 """
 
@@ -20,7 +22,13 @@ from decimal import Decimal
 from pathlib import Path
 
 from openalpha.core.units import from_units
-from openalpha.trading.analysis.execution_log import OrderSeen, RunSeen, read_run
+from openalpha.trading.analysis.execution_log import (
+    NO_TERMS,
+    OrderSeen,
+    RunSeen,
+    Terms,
+    read_run,
+)
 from openalpha.trading.analysis.execution_model import ModelRun, model_run
 from openalpha.trading.run.folder import RunFolder
 from openalpha.trading.run.plan import RunPlan
@@ -29,8 +37,9 @@ __all__ = ["Gap", "Market", "gap_of", "split_gap"]
 
 _ZERO = Decimal(0)
 _BPS = Decimal(10_000)
-_Key = tuple[str, int, bool]
-"""Instrument, close of the deciding row, and whether it is an exit that was not decided."""
+_Key = tuple[str, int, bool, int, Terms]
+"""Instrument, close of the deciding row, whether it is an exit that was not decided; where an order
+names a price its side and prices, else 0 and none."""
 
 
 @dataclass(slots=True)
@@ -54,7 +63,8 @@ class Gap:
     turnover : Decimal
         Traded notional of the run.
     pairs, alone : int
-        Decisions on an instrument (and exits) that both filled, and that one of the two did.
+        Decisions on an instrument (orders that name a price and exits apart) that both filled, and
+        that one of the two did.
     """
 
     signal: Decimal = _ZERO
@@ -101,6 +111,7 @@ class _Leg:
     size: Decimal = _ZERO
     value: Decimal = _ZERO
     ts_ms: int = 0
+    book: int = 0
 
     def add(self, side: int, qty: Decimal, *, price: Decimal, ts_ms: int) -> None:
         self.qty += side * qty
@@ -184,11 +195,11 @@ def gap_of(folder: RunFolder, *, strategies: Path | None = None) -> Gap:
 def split_gap(plan: RunPlan, seen: RunSeen, *, model: ModelRun) -> Gap:
     """Split the gap between what a run did and what the model did on the same rows."""
     gap, market = Gap(funding=seen.funding - model.funding), Market(plan, seen)
-    orders = [order for order in seen.orders if order.decided_ms < market.end_ms]
+    orders = [order for order in seen.orders if order.row_ms < market.end_ms]
     run, kernel = _run_legs(orders), _model_legs(model)
-    books = range(len(plan.strategies))
+    alike = _Alike(plan, seen, model)
     for key in sorted({*run, *kernel}):
-        instrument, decided_ms, _ = key
+        instrument = key[0]
         mine, theirs = run.get(key), kernel.get(key)
         if mine is not None and theirs is not None:
             gap.pairs += 1
@@ -198,8 +209,7 @@ def split_gap(plan: RunPlan, seen: RunSeen, *, model: ModelRun) -> Gap:
         last = market.last(instrument)
         worth = mine.worth(last) if mine is not None else _ZERO
         worth -= theirs.worth(last) if theirs is not None else _ZERO
-        wanted = [(book, decided_ms) for book in books]
-        if all(seen.targets.get(one) == model.targets.get(one) for one in wanted):
+        if alike.is_wanted(key, (mine or theirs or _Leg()).book):
             gap.missed += worth
         else:
             gap.signal += worth
@@ -211,6 +221,29 @@ def split_gap(plan: RunPlan, seen: RunSeen, *, model: ModelRun) -> Gap:
     gap.fee = sum((fill.fee for fill in model.fills), _ZERO) - sum((f.fee for f in paid), _ZERO)
     gap.turnover = sum((fill.qty * fill.price for fill in paid), _ZERO)
     return gap
+
+
+class _Alike:
+    """Says of what one of run and model filled alone whether both wanted it."""
+
+    def __init__(self, plan: RunPlan, seen: RunSeen, model: ModelRun) -> None:
+        self._seen, self._model = seen, model
+        self._books = range(len(plan.strategies))
+        self._asked = {(o.instrument, o.row_ms, o.side, o.terms) for o in seen.orders}
+
+    def is_wanted(self, key: _Key, book: int) -> bool:
+        instrument, decided_ms, is_exit, side, terms = key
+        seen, model = self._seen.targets, self._model.targets
+        every = [(number, decided_ms) for number in self._books]
+        if not all(seen.get(one) == model.get(one) for one in every):
+            return False
+        if is_exit or seen.get((book, decided_ms)) != []:
+            return True
+        if (book, decided_ms) in self._seen.refused:
+            return True
+        sides = (side,) if side else (1, -1)
+        asked = {(instrument, decided_ms, one, terms) for one in sides}
+        return bool(asked & self._asked) and bool(asked & self._model.asked)
 
 
 def _pair(gap: Gap, market: Market, instrument: str, *, mine: _Leg, theirs: _Leg) -> None:
@@ -229,12 +262,14 @@ def _run_legs(orders: Iterable[OrderSeen]) -> dict[_Key, _Leg]:
     found: dict[_Key, _Leg] = defaultdict(_Leg)
     filled = [order for order in orders if order.fills]
     for order in sorted(filled, key=lambda order: order.fills[0].ts_ms):
-        name, is_exit = order.instrument, order.decided_ms == 0
+        name, is_exit = order.instrument, order.row_ms == 0
         if not is_exit and not order.is_reduce_only:
-            entered[name] = order.decided_ms
-        decided_ms = entered.get(name, 0) if is_exit else order.decided_ms
+            entered[name] = order.row_ms
+        decided_ms = entered.get(name, 0) if is_exit else order.row_ms
+        terms = NO_TERMS if is_exit else order.terms
         for fill in order.fills:
-            leg = found[name, decided_ms, is_exit]
+            leg = found[_key(name, decided_ms, is_exit, side=order.side, terms=terms)]
+            leg.book = order.book
             leg.add(order.side, fill.qty, price=fill.price, ts_ms=fill.ts_ms)
     return found
 
@@ -242,6 +277,13 @@ def _run_legs(orders: Iterable[OrderSeen]) -> dict[_Key, _Leg]:
 def _model_legs(model: ModelRun) -> dict[_Key, _Leg]:
     found: dict[_Key, _Leg] = defaultdict(_Leg)
     for fill in model.fills:
-        leg = found[fill.instrument, fill.decided_ms, fill.is_exit]
+        leg = found[
+            _key(fill.instrument, fill.decided_ms, fill.is_exit, side=fill.side, terms=fill.terms)
+        ]
+        leg.book = fill.book
         leg.add(fill.side, fill.qty, price=fill.price, ts_ms=fill.ts_ms)
     return found
+
+
+def _key(name: str, decided_ms: int, is_exit: bool, *, side: int, terms: Terms) -> _Key:
+    return name, decided_ms, is_exit, side if terms != NO_TERMS else 0, terms
