@@ -32,12 +32,16 @@ class Request:
     method : str
     headers : mapping
     body : bytes
+    may_move : bool
+        Whether it goes on to where an answer sends it. What is signed must not: it would tell
+        another server of the key, and be acted on twice.
     """
 
     url: str
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    may_move: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +127,7 @@ class HttpTransport:
         limits = httpx.Limits(max_connections=16, max_keepalive_connections=8)
         # A proxy of the environment is used, but never towards this very machine.
         direct = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
-        self._client = httpx.Client(
-            timeout=timeout_s, limits=limits, follow_redirects=True, mounts=direct
-        )
+        self._client = httpx.Client(timeout=timeout_s, limits=limits, mounts=direct)
 
     def send(self, request: Request) -> Response:
         """Send over the network; see `Transport.send`."""
@@ -139,6 +141,7 @@ class HttpTransport:
                 request.url,
                 headers=dict(request.headers),
                 content=request.body or None,
+                follow_redirects=request.may_move,
             ) as answer:
                 return _whole(answer, host, ends=ends)
         except httpx.TimeoutException:

@@ -70,6 +70,12 @@ def test_an_answer_comes_whole(address: str) -> None:
         assert transport.send(Request(f"{address}/moved")).text == "/fine"
 
 
+def test_what_must_not_move_stays(address: str) -> None:
+    with HttpTransport() as transport:
+        answer = transport.send(Request(f"{address}/moved", may_move=False))
+    assert (answer.status, answer.text) == (302, "")
+
+
 def test_body_and_headers_are_sent_as_they_are(address: str) -> None:
     with HttpTransport() as transport:
         request = Request(address, "POST", {"X-Kind": "json"}, b'{"a": 1}')

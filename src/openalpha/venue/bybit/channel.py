@@ -289,7 +289,8 @@ class Channel:
             stamp_ms = self._clock.now_ms() + self.offset().offset_ms
             window_ms = self._terms.window_ms
             headers |= self._signer.headers(payload, stamp_ms, window_ms=window_ms)
-        return Request(url, "POST" if call.is_write else "GET", headers, body)
+        method = "POST" if call.is_write else "GET"
+        return Request(url, method, headers, body, may_move=call.is_public)
 
     def _uses(self, call: Call) -> tuple[Use, ...]:
         if call.is_public:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from openalpha.core.clock import Clock
+from openalpha.core.errors import StorageError
 from openalpha.venue.twin.exchange import Exchange
 from openalpha.venue.twin.journal import Journal, read_genesis
 from openalpha.venue.twin.recorded import Recording
@@ -80,6 +81,11 @@ def _rebuilt(
     exchange = Exchange(settings, _Fixed(start_ms), histories=histories)
     found = journal.load()
     after = 0
+    if found is not None and found[1].get("version") != STATE_VERSION and not journal.is_whole:
+        raise StorageError(
+            f"{journal.folder} was kept by another version of the twin, which this one cannot take "
+            "up; go on with that version, or give --state another folder"
+        )
     if found is not None and found[1].get("version") == STATE_VERSION:
         after, whole = found
         for key, listing in whole["state"].listings.items():

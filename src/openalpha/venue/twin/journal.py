@@ -142,6 +142,11 @@ class Journal:
         self.written = self.synced = number
         self._append_to(path, end)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every record from the first on is still there."""
+        return self._begins()[:1] in ([], [0])
+
     def _path(self, after: int) -> Path:
         return self.folder / f"journal-{after:012d}.log"
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openalpha.core.clock import DAY_MS, MINUTE_MS
+from openalpha.venue.twin.intervals import starts_of
 
 __all__ = ["CANDLE_COLS", "Print", "Tape"]
 
@@ -134,20 +135,12 @@ class Tape:
             row[at + 2] = min(row[at + 2], price)
             row[at + 3] = price
 
-    def grouped(self, length_ms: int, *, shift_ms: int = 0) -> NDArray[np.int64]:
-        """Return the candles of a longer interval, the oldest first.
-
-        Parameters
-        ----------
-        length_ms : int
-            A multiple of a minute.
-        shift_ms : int
-            Where intervals begin, counted from 1970: weeks begin on Mondays.
-        """
+    def grouped(self, interval: str) -> NDArray[np.int64]:
+        """Return the candles of an interval of the protocol, the oldest first."""
         rows = self.candles
-        if length_ms == MINUTE_MS or not len(rows):
+        if interval == "1" or not len(rows):
             return rows
-        starts = (rows[:, C_TS] - shift_ms) // length_ms * length_ms + shift_ms
+        starts = starts_of(rows[:, C_TS], interval)
         firsts = np.flatnonzero(np.concatenate(([True], starts[1:] != starts[:-1])))
         lasts = np.concatenate((firsts[1:], [len(rows)])) - 1
         out = np.zeros((len(firsts), CANDLE_COLS), dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -60,6 +61,20 @@ def test_markets_need_no_key(exchange: Exchange) -> None:
         client.market.rules("linear", symbol="NOPEUSDT")
     with pytest.raises(InputError, match="openalpha keys add"):
         client.account.wallet()
+
+
+def test_what_is_signed_goes_to_no_other_server(exchange: Exchange) -> None:
+    client, network = wire(exchange, account(exchange))
+    client.account.wallet()
+    client.orders.create(order(BUY, "0.01"))
+    client.market.tickers("linear")
+    may_move = {urlsplit(one.url).path: one.may_move for one in network.requests}
+    assert may_move == {
+        "/v5/market/time": True,
+        "/v5/account/wallet-balance": False,
+        "/v5/order/create": False,
+        "/v5/market/tickers": True,
+    }
 
 
 def test_an_order_lives_and_every_listing_tells_it(exchange: Exchange, client: BybitClient) -> None:

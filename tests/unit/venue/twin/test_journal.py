@@ -7,7 +7,7 @@ import pytest
 
 from openalpha.core.clock import ManualClock
 from openalpha.core.errors import StorageError
-from openalpha.venue.twin import Exchange, TwinSettings
+from openalpha.venue.twin import Exchange, TwinSettings, durable
 from openalpha.venue.twin import admin as own
 from openalpha.venue.twin.durable import open_twin, whole_state
 from openalpha.venue.twin.journal import Journal
@@ -100,6 +100,22 @@ def test_a_whole_state_shortens_the_way_and_changes_nothing(tmp_path: Path) -> N
     assert all_of(again) == before
     assert (again.state.listings["linear:BTCUSDT"].tape.candles == candles).all()
     journal.close()
+
+
+def test_a_state_of_another_version_is_not_guessed_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock(START_MS)
+    exchange, journal = open_twin(tmp_path, SETTINGS, clock=clock)
+    client = live(exchange)
+    for _ in range(3):
+        client.order("Buy", "0.01", "59000")
+        journal.sync()
+        save(journal, exchange)
+    journal.close()
+    monkeypatch.setattr(durable, "STATE_VERSION", durable.STATE_VERSION + 1)
+    with pytest.raises(StorageError, match="another version of the twin"):
+        open_twin(tmp_path, SETTINGS, clock=clock)
 
 
 def test_records_from_before_files_were_cut_are_taken_up(tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from openalpha.core.clock import DAY_MS, MINUTE_MS
+from openalpha.core.clock import MINUTE_MS
 from openalpha.venue.twin.codes import Refused
 from openalpha.venue.twin.handlers.instruments import instruments_info
+from openalpha.venue.twin.intervals import INTERVALS
 from openalpha.venue.twin.listings import Listing
 from openalpha.venue.twin.numbers import fixed, plain, quotient
 from openalpha.venue.twin.rows import side_name
@@ -15,21 +16,12 @@ from openalpha.venue.twin.wire import Params, page_size
 
 __all__ = [
     "BOOK_LIMITS",
-    "INTERVALS",
-    "MONDAY_MS",
     "ROUTES",
     "candle_text",
     "level_rows",
     "ticker_row",
 ]
 
-INTERVALS = {
-    **{str(n): n * MINUTE_MS for n in (1, 3, 5, 15, 30, 60, 120, 240, 360, 720)},
-    "D": DAY_MS,
-    "W": 7 * DAY_MS,
-    "M": 30 * DAY_MS,
-}
-MONDAY_MS = 4 * DAY_MS
 BOOK_LIMITS = {"spot": 200, "linear": 500, "inverse": 500}
 
 
@@ -155,8 +147,7 @@ def _candles(state: State, params: Params, *, first: int) -> dict[str, Any]:
     except (TypeError, ValueError):
         raise Refused(10001, "params error: start or end invalid") from None
     listing.tape.reach(state.now_ms)
-    shift = MONDAY_MS if interval == "W" else 0
-    rows = listing.tape.grouped(INTERVALS[interval], shift_ms=shift)
+    rows = listing.tape.grouped(interval)
     rows = rows[(rows[:, C_TS] >= start) & (rows[:, C_TS] <= end)]
     chosen = rows[:limit] if params.get("start") and not params.get("end") else rows[-limit:]
     return {

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from openalpha.venue.twin.handlers.market import INTERVALS, MONDAY_MS, level_rows, ticker_row
+from openalpha.venue.twin.handlers.market import level_rows, ticker_row
+from openalpha.venue.twin.intervals import INTERVALS, end_of
 from openalpha.venue.twin.listings import Listing
 from openalpha.venue.twin.numbers import fixed, plain
 from openalpha.venue.twin.rows import side_name
@@ -216,9 +217,7 @@ class _Candle(Topic):
 
     def news(self, state: State) -> list[Message]:
         self.listing.tape.reach(state.now_ms)
-        length = INTERVALS[self.interval]
-        shift = MONDAY_MS if self.interval == "W" else 0
-        rows = self.listing.tape.grouped(length, shift_ms=shift)[-2:].tolist()
+        rows = self.listing.tape.grouped(self.interval)[-2:].tolist()
         told = tuple(rows[-1])
         if told == self.told:
             return []
@@ -234,7 +233,7 @@ class _Candle(Topic):
         d, listing = self.listing.price_decimals, self.listing
         data = {
             "start": row[C_TS],
-            "end": row[C_TS] + INTERVALS[self.interval] - 1,
+            "end": end_of(row[C_TS], self.interval),
             "interval": self.interval,
             "open": fixed(row[C_OPEN], d),
             "close": fixed(row[C_CLOSE], d),
