@@ -4,7 +4,11 @@ from decimal import Decimal
 
 import pytest
 
+from openalpha.net import Priority
+from openalpha.store.exchange_key import ExchangeKey
 from openalpha.trading.bybit.fates import SideTerms
+from openalpha.venue.bybit.flatten import flatten
+from tests.fakes.bybit import URL, pausing, wire
 from tests.faults.scenario import settled_verdict
 from tests.faults.stories import buys
 from tests.faults.trader import Wishes
@@ -53,6 +57,21 @@ def test_a_trade_by_hand_changes_the_position_and_is_told_once() -> None:
     assert [one.code for one in world.trader.heard.incidents] == ["foreign_fill"]
     theirs = [fill for fill in world.trader.heard.fills if not fill.link_id]
     assert [fill.fill.qty for fill in theirs] == [Decimal("0.005")]
+
+
+def test_an_emergency_stop_is_known_for_what_it_is_and_told_as_one() -> None:
+    """It closes by orders of its own: nobody else traded, and one settling is enough."""
+    world = world_of("adopt", acts={1: buys("0.02"), 20: buys("0.01")})
+    key = ExchangeKey(world.client.key, world.client.secret, URL)
+    stopper = wire(world.exchange, key, priority=Priority.RISK)[0]
+    for _ in range(2):
+        world.run(40)
+        assert flatten(stopper, pause=pausing(world.exchange)).is_done
+    world.run(60)
+    world.settle()
+    told = [(one.code, one.words) for one in world.trader.heard.incidents]
+    assert len(told) == 2 and {code for code, _ in told} == {"stopped"} and len(set(told)) == 1
+    assert not world.trader.side.account.holdings["bybit_linear:BTCUSDT/0"].qty
 
 
 def test_a_position_that_no_execution_explains_is_an_incident_and_taken_over() -> None:

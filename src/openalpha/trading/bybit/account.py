@@ -27,6 +27,7 @@ from openalpha.trading.orders.side import (
     RequestKind,
     VenueEvent,
 )
+from openalpha.venue.bybit.flatten import STOP_MARK
 from openalpha.venue.bybit.needed import lacking
 from openalpha.venue.bybit.rows import Execution, LogRow, OrderRow, PositionRow, Wallet
 
@@ -228,6 +229,12 @@ class Account:
         if execution.kind in ("BustTrade", "AdlTrade") or execution.created_by in _FORCED:
             words = f"the exchange itself made it {what} {at}: {execution.created_by}"
             return [Incident("forced_fill", words, now_ms)]
+        if execution.link_id.startswith(STOP_MARK):
+            # The same words for each: a stop that closed twenty positions is settled once.
+            words = (
+                "an emergency stop closed positions; they were taken over as they are now"
+            )
+            return [Incident("stopped", words, now_ms)]
         if execution.created_by in ("", "CreateByUser"):
             words = f"somebody else {what} {at}; the position was taken over as it is now"
             return [Incident("foreign_fill", words, now_ms)]
@@ -244,7 +251,7 @@ class Account:
         if row.order_id in self.foreign or not is_open:
             return [], []
         self.foreign[row.order_id] = now_ms
-        if row.created_by not in ("", "CreateByUser"):
+        if row.created_by not in ("", "CreateByUser") or row.link_id.startswith(STOP_MARK):
             return [], []
         what = f"order {row.order_id} of {row.symbol} ({row.qty}, {row.order_type})"
         if policy == "fence" and not row.is_protective:

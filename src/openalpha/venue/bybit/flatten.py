@@ -20,7 +20,10 @@ from openalpha.venue.bybit.new_order import NewOrder
 from openalpha.venue.bybit.orders import Outcome
 from openalpha.venue.bybit.rows import OrderRow, PositionRow
 
-__all__ = ["Flattened", "flatten", "naked_positions"]
+__all__ = ["STOP_MARK", "Flattened", "flatten", "naked_positions"]
+
+STOP_MARK = "oa-stop-"
+"""How the ids of its orders begin, so that a trader knows them for what they are."""
 
 _LINEAR_COINS = ("USDT", "USDC")
 # Where the venue does not tell its inverse markets, these are the coins they settle in.
@@ -336,7 +339,7 @@ def _is_stop(order: OrderRow) -> bool:
 
 def _link(name: str = "") -> str:
     mark = hashlib.sha256(name.encode()).hexdigest() if name else uuid4().hex
-    return f"oa-stop-{mark[:20]}"
+    return f"{STOP_MARK}{mark[:20]}"
 
 
 def _named(orders: Sequence[OrderRow]) -> list[str]:
