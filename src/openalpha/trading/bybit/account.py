@@ -231,9 +231,7 @@ class Account:
             return [Incident("forced_fill", words, now_ms)]
         if execution.link_id.startswith(STOP_MARK):
             # The same words for each: a stop that closed twenty positions is settled once.
-            words = (
-                "an emergency stop closed positions; they were taken over as they are now"
-            )
+            words = "an emergency stop closed positions; they were taken over as they are now"
             return [Incident("stopped", words, now_ms)]
         if execution.created_by in ("", "CreateByUser"):
             words = f"somebody else {what} {at}; the position was taken over as it is now"
