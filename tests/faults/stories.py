@@ -39,7 +39,7 @@ def stops_at(price: Decimal) -> Callable[[BybitSide], Wishes]:
     return wish
 
 
-def stop(price: int, *, replaces: int = 0) -> Callable[[BybitSide], Wishes]:
+def stop(price: int | Decimal, *, replaces: int = 0) -> Callable[[BybitSide], Wishes]:
     """A decision that places a stop as an order of its own, in the place of the n-th or of none."""
     intent = OrderIntent(
         0,

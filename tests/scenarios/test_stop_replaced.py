@@ -1,5 +1,7 @@
 """A stop that is to replace another: who is told what, and when that is settled."""
 
+from decimal import Decimal
+
 import pytest
 
 from openalpha.trading.orders.record import LiveOrder
@@ -10,8 +12,9 @@ from tests.faults.world import World
 
 @pytest.mark.parametrize("is_gone", [False, True], ids=["stands", "gone"])
 def test_a_refused_replacement_is_told_where_the_old_stop_stands(is_gone: bool) -> None:
-    # Above the price: the exchange takes no such stop.
-    world = world_of({1: buys("0.02"), 2: stop(55_000), 20: stop(95_000, replaces=2)})
+    # Off the tick: the exchange takes no such stop.
+    off = Decimal("55000.03")
+    world = world_of({1: buys("0.02"), 2: stop(55_000), 20: stop(off, replaces=2)})
     world.run(30)
     if is_gone:
         (waiting,) = [one for one in world.account.orders.values() if one.status == "Untriggered"]

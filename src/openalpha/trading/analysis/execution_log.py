@@ -216,6 +216,8 @@ class _Reader:
             return
         trigger, limit = row.get("trigger"), row.get("limit")
         decided_ms = self._decided.get((content["of"], content["book"]), 0)
+        if "exit" in content:
+            decided_ms = 0  # made at a close, and by no decision of it
         whole = ("once", decided_ms, frame.ts_ms)
         how, decided_ms, begun_ms = self._parents.get(content.get("parent", ""), whole)
         order = OrderSeen(

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from openalpha.core.messages import CashEffect, EffectKind, Fill
 from openalpha.core.orders import OrderStatus, is_terminal
+from openalpha.core.reasons import Reason
 from openalpha.store.run_log import FrameKind
 from openalpha.trading.bybit.side import BybitSide
 from openalpha.trading.orders.events import VenueFill
@@ -179,8 +180,12 @@ class VenueEvents:
             return
         if event.status is OrderStatus.REJECTED:
             self._risk.gauges.rejected()
+        order = self._side.record.find(link_id=event.link_id)
+        # Of what has filled the status may be heard of before the executions.
+        is_nothing = event.filled_qty == 0 and (order is None or order.reported_qty == 0)
         for part in self._orders.parts.get(event.link_id, ()):
             work.moved.add(str(self._books[part.book].instruments[part.which].id))
-            if part.leg == "entry" and event.filled_qty == 0:
+            if part.leg == "entry" and is_nothing:
                 self._books[part.book].undecide(part.which)
-        self._stops.ended(work, event.link_id, is_refused=event.filled_qty == 0)
+        is_reached = event.reason is Reason.TRIGGER_WRONG_SIDE
+        self._stops.ended(work, event.link_id, is_refused=is_nothing, is_reached=is_reached)

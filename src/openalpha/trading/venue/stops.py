@@ -117,19 +117,23 @@ class Protection:
             ):
                 self._side.protect(category, item.symbol, exits=Exits())
 
-    def ended(self, work: Work, link: str, *, is_refused: bool) -> None:
+    def ended(self, work: Work, link: str, *, is_refused: bool, is_reached: bool = False) -> None:
         """Take in that an order is no more; the exit of a position is placed anew.
 
-        Where the venue refused it, the one it was to replace stands still.
+        Where the venue refused it, the one it was to replace stands still; where it did because its
+        price was reached already, the position is closed at the market.
         """
         for number, which, leg, one in list(self._of(link)):
             book = self._books[number]
-            if is_refused and leg == STOP:
+            if is_reached:
+                book.exits[which].reached = book.exits[which].reached or leg
+            elif is_refused and leg == STOP:
                 self._free_coins(work, number=number, which=which)
             old = one.before
             order = None if old is None else self._side.record.find(link_id=old.link_id)
             left = old if old is not None and order is not None and order.is_open else Standing()
-            left.before, left.refusals = None, one.refusals + 1 if is_refused else 0
+            is_again = is_refused and not is_reached
+            left.before, left.refusals = None, one.refusals + 1 if is_again else 0
             book.standing(leg)[which] = left
             work.moved.add(str(book.instruments[which].id))
         self._drop_first_stops()
@@ -289,14 +293,14 @@ class Protection:
         is_spot = book.instruments[which].kind is Kind.SPOT
         if not trigger or not qty or (is_spot and leg == TAKE_PROFIT):
             qty = trigger = _ZERO  # on spot both could sell the coins: a take-profit is watched
-        if (self._left(old), old.trigger) == (qty, trigger):
+        if (self._left(old), old.trigger) == (qty, trigger) and (qty or not old.refusals):
             return
         if not qty:
             book.standing(leg)[which] = Standing()
             both = [one.link_id for one in (old, old.before) if one is not None and one.link_id]
             work.requests += self._side.cancel(both)
             return
-        if book.is_past(which, leg):
+        if book.is_past(which, leg) or book.exits[which].reached == leg:
             self._close(work, number=number, which=which, leg=leg)
             return
         if old.refusals >= _TRIES:
