@@ -13,7 +13,7 @@ from openalpha.net import HttpTransport, Priority, RateBroker
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.venue.bybit.channel import Channel
 from openalpha.venue.bybit.client import BybitClient
-from openalpha.venue.bybit.flatten import flatten
+from openalpha.venue.bybit.flatten import flatten, naked_positions
 from openalpha.venue.bybit.limits import ADDRESS_LIMIT
 from openalpha.venue.bybit.new_order import NewOrder
 from openalpha.venue.twin import Exchange, ListingSpec, TwinSettings
@@ -128,6 +128,23 @@ def test_kept_positions_are_never_naked(exchange: Exchange) -> None:
     assert flatten(client, keep_positions=True, pause=pausing(exchange)).is_done
     again = client.orders.open_orders("linear", settle="USDT")
     assert len(again + client.orders.open_orders("inverse", settle="BTC")) == count
+
+
+@pytest.mark.parametrize(("side", "rises"), [(Side.BUY, True), (Side.SELL, False)])
+def test_a_take_profit_alone_protects_nothing_and_stays(
+    exchange: Exchange, side: Side, rises: bool
+) -> None:
+    client, other = client_of(exchange), Side.SELL if side is Side.BUY else Side.BUY
+    client.orders.create(order("linear:BTCUSDT", side, "0.02"))
+    terms = {"trigger_price": Decimal(66_000 if rises else 54_000), "trigger_rises": rises}
+    profit = order("linear:BTCUSDT", other, "0.02", is_reduce_only=True, **terms)
+    client.orders.create(profit)
+    (naked,) = naked_positions(client)
+    assert naked.symbol == "BTCUSDT"
+    assert flatten(client, keep_positions=True, pause=pausing(exchange)).is_done
+    assert naked_positions(client) == []
+    (kept,) = [one for one in client.orders.open_orders("linear", settle="USDT") if one.link_id]
+    assert (kept.link_id, kept.is_protective, kept.is_stop) == (profit.link_id, True, False)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -39,8 +39,7 @@ from openalpha.venue.bybit.rows import Execution, OrderRow, PositionRow
 __all__ = ["BybitSide"]
 
 Row = Mapping[str, Any]
-_HOUR_MS, _REACHED = 3_600_000, Reason.TRIGGER_WRONG_SIDE
-_KEPT_MS = 48 * _HOUR_MS
+_HOUR_MS, _KEPT_MS, _REACHED = 3_600_000, 172_800_000, Reason.TRIGGER_WRONG_SIDE
 _PUSHED = {"order": "open", "execution": "fills", "position": "positions"}
 
 
@@ -389,10 +388,9 @@ class BybitSide:
             self._owed += self.cancel([order.replaces])
             order.replaces = ""
         elif order.replaces and not order.is_open:
-            # Where its price was reached already the position is closed instead.
-            is_refused = order.status is OrderStatus.REJECTED and reason is not _REACHED
-            old = self.record.find(link_id=order.replaces) if is_refused else None
-            if old is not None and old.is_open:
+            old = self.record.find(link_id=order.replaces)
+            is_no = order.status is OrderStatus.REJECTED and reason is not _REACHED
+            if is_no and old is not None and old.is_open:
                 self._say("not_replaced", f"{order.link_id} was not taken; {order.replaces} stays")
             order.replaces = ""
         where = (order.link_id, order.shown, order.filled_qty, self.now_ms)

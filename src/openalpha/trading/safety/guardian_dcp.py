@@ -17,7 +17,6 @@ __all__ = ["Bared", "bared", "switch_on"]
 
 _PRODUCTS = ("DERIVATIVES", "SPOT")
 _BY_DCP = "CancelByDCP"
-_STOPS = ("StopLoss", "Stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +60,7 @@ def bared(client: BybitClient) -> list[Bared]:
     found = []
     for position in naked_positions(client):
         closed = client.orders.recently_closed(position.category, position.symbol)
-        stops = [
-            row
-            for row in closed
-            if row.is_protective and row.stop_kind in _STOPS and row.idx == position.idx
-        ]
+        stops = [row for row in closed if row.is_stop and row.idx == position.idx]
         last = max(stops, key=lambda row: row.updated_ms, default=None)
         if last is not None and last.cancelled_by == _BY_DCP and last.trigger_price is not None:
             found.append(Bared(position, last.trigger_price))

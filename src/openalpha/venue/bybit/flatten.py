@@ -204,7 +204,7 @@ class _Derivatives:
         held = [one for one in self._held() if one.stop_loss is None]
         if not held:
             return []
-        stops = {(one.symbol, one.idx) for one in self._orders() if _is_stop(one)}
+        stops = {(one.symbol, one.idx) for one in self._orders() if one.is_stop}
         return [one for one in held if (one.symbol, one.idx) not in stops]
 
     def _protect(self) -> list[str]:
@@ -330,11 +330,6 @@ def _closing(position: PositionRow) -> NewOrder:
         closes_all=True,
         idx=position.idx,
     )
-
-
-def _is_stop(order: OrderRow) -> bool:
-    """Whether an order ends a position when the price moves against it."""
-    return order.is_protective and order.stop_kind in ("Stop", "StopLoss", "TrailingStop")
 
 
 def _link(name: str = "") -> str:

@@ -23,6 +23,7 @@ __all__ = [
 
 Row = Mapping[str, Any]
 
+_RISES, _FALLS = 1, 2
 _EXITS = frozenset(
     {"TakeProfit", "StopLoss", "TrailingStop", "PartialTakeProfit", "PartialStopLoss"}
 )
@@ -206,6 +207,7 @@ class OrderRow:
     avg_price: Decimal | None
     time_in_force: str
     trigger_price: Decimal | None
+    trigger_direction: int
     stop_kind: str
     is_reduce_only: bool
     closes_on_trigger: bool
@@ -238,6 +240,7 @@ class OrderRow:
             avg_price=maybe(row, "avgPrice") or None,
             time_in_force=text(row, "timeInForce"),
             trigger_price=maybe(row, "triggerPrice") or None,
+            trigger_direction=whole(row, "triggerDirection"),
             stop_kind=text(row, "stopOrderType"),
             is_reduce_only=flag(row, "reduceOnly"),
             closes_on_trigger=flag(row, "closeOnTrigger"),
@@ -253,6 +256,16 @@ class OrderRow:
     def is_protective(self) -> bool:
         """Whether it can only reduce: a stop or take-profit of a position, or reduce-only."""
         return self.is_reduce_only or self.closes_on_trigger or self.stop_kind in _EXITS
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it ends a position as the price moves against it; a take-profit is none.
+
+        A conditional order of a person's own is called Stop by the venue whichever way it waits.
+        """
+        profits = _RISES if self.side is Side.SELL else _FALLS
+        is_kind = self.stop_kind in ("Stop", "StopLoss", "TrailingStop")
+        return self.is_protective and is_kind and self.trigger_direction != profits
 
 
 @dataclass(frozen=True, slots=True)
