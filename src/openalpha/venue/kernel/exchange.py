@@ -133,6 +133,14 @@ class BookMachine(Written):
         self.arena[self._leg(account, number, leg) + at.P_LEVERAGE_E2] = leverage_e2
         venue.lock_margin(self.arena, account, number)
 
+    def add_margin(self, account: int, number: int, leg: int, amount: int) -> None:
+        """Lock more (+) or less (-) margin for an isolated leg, in cash units of the settle coin.
+
+        That the account has it free, or the leg to spare, is the caller's to see to.
+        """
+        self.arena[self._leg(account, number, leg) + at.P_MARGIN] += amount
+        check_sound(self.arena)
+
     def leverage(self, account: int, number: int, leg: int) -> int:
         """Return a leg's leverage in 10^-2."""
         return self.arena.item(self._leg(account, number, leg) + at.P_LEVERAGE_E2)

@@ -7,6 +7,7 @@ are taken into the accounts' histories before anything else happens.
 from collections.abc import Iterable
 
 from openalpha.core.reasons import Reason
+from openalpha.venue.kernel import book_account as told
 from openalpha.venue.kernel import layout as at
 from openalpha.venue.kernel.setup import OrderRequest
 from openalpha.venue.twin.accounts import Account
@@ -21,7 +22,7 @@ from openalpha.venue.twin.state import State
 from openalpha.venue.twin.telling import tell
 from openalpha.venue.twin.wallets import gather_coins
 
-__all__ = ["amend", "cancel", "follow", "place", "transfer"]
+__all__ = ["add_margin", "amend", "cancel", "follow", "place", "transfer"]
 
 _TIFS = {"GTC": at.GTC, "IOC": at.IOC, "FOK": at.FOK, "PostOnly": at.POST_ONLY}
 _BY = {"": at.BY_LAST, "LastPrice": at.BY_LAST, "MarkPrice": at.BY_MARK, "IndexPrice": at.BY_INDEX}
@@ -154,6 +155,32 @@ def amend(state: State, order: Order, *, qty: int = 0, limit: int = 0, trigger: 
         _finish(state, listing.pool, changes)
         raise refusal_of(Reason.INSUFFICIENT_MARGIN, is_spot=listing.is_spot)
     order.updated_ms = state.now_ms
+    _finish(state, listing.pool, changes)
+
+
+def add_margin(state: State, account: Account, *, listing: Listing, leg: int, amount: int) -> None:
+    """Lock more (+) or less (-) margin for an isolated position, in cash units.
+
+    Raises
+    ------
+    Refused
+        110014 where the account has less free; 110078 where less would be left than the position's
+        own initial margin, its loss covered.
+    """
+    machine = listing.pool.machine
+    if amount > 0:
+        gather_coins(state, account.number, listing=listing, side=1)
+        if machine.state(account.number)[told.S_FREE] < amount:
+            raise Refused(110014, "Insufficient available balance to add additional margin.")
+    else:
+        _, cost, margin, leverage = machine.terms(account.number, listing.number, leg)
+        loss = min(machine.leg_state(account.number, listing.number, leg)[told.L_UNREALISED], 0)
+        if margin + amount + loss < -(-abs(cost) * 100 // leverage):
+            raise Refused(110078, "Added margin more than max can reduce margin")
+    machine.add_margin(account.number, listing.number, leg, amount)
+    changes = Changes()
+    changes.positions[account.number, listing.key, leg] = None
+    changes.wallets[account.number] = None
     _finish(state, listing.pool, changes)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import random
 from decimal import Decimal as D  # noqa: N817 - a table of figures
+from typing import Any
 
 import pytest
 
@@ -205,3 +206,61 @@ def test_without_a_fund_winners_are_deleveraged_until_it_is_whole() -> None:
     assert rows[0]["createType"] == "CreateByAdl_PassThrough" and rows[0]["execFee"] == "0"
     for client in (loser, winner, other):
         check_books(client)
+
+
+@pytest.mark.parametrize("mode", ["one_way", "hedge"])
+def test_margin_added_by_hand_moves_the_liquidation_and_goes_no_lower_than_it_must(
+    venue: Exchange, mode: str
+) -> None:
+    made = admin(
+        venue,
+        "/twin/accounts",
+        balances={"USDT": "1000"},
+        margin_mode="isolated",
+        position_mode=mode,
+    )
+    me = Client(venue, made["api_key"], made["api_secret"], made["uid"])
+    idx = {"positionIdx": 2 if mode == "hedge" else 0}
+    me.order("Sell", "0.1", **idx)
+
+    def add(margin: str) -> Any:
+        return me.post("/v5/position/add-margin", **LINEAR, **idx, margin=margin)
+
+    def row() -> Any:
+        return next(one for one in me.get("/v5/position/list", **LINEAR)["list"] if one["side"])
+
+    before, wallet = row(), me.balance()
+    answer = add("100.5")
+    assert D(row()["positionBalance"]) - D(before["positionBalance"]) == D("100.5")
+    # a short is liquidated so much higher as the margin added makes a coin of it
+    assert abs(D(answer["liqPrice"]) - D(before["liqPrice"]) - D("1005")) <= D("0.1")
+    assert answer["liqPrice"] == row()["liqPrice"] and me.balance() == wallet
+    assert add("-100.5")["liqPrice"] == before["liqPrice"]
+    for margin, code in (("-0.1", 110078), ("400", 110014), ("0", 110027), ("0.00001", 10001)):
+        with pytest.raises(Refusal) as refusal:
+            add(margin)
+        assert refusal.value.code == code
+    assert row() == {**before, "seq": row()["seq"], "updatedTime": row()["updatedTime"]}
+
+
+def test_margin_is_added_to_what_is_isolated_and_held_alone(venue: Exchange) -> None:
+    me = Client.of(venue)
+    for code in (110015, 10001):
+        with pytest.raises(Refusal) as refusal:
+            me.post("/v5/position/add-margin", **LINEAR, margin="10")
+        assert refusal.value.code == code
+        me.post("/v5/account/set-margin-mode", setMarginMode="ISOLATED_MARGIN")
+
+
+@pytest.mark.parametrize(("margin", "left"), [("0", "0.000"), ("150", "0.100")])
+def test_margin_added_keeps_a_position_that_would_be_liquidated(
+    venue: Exchange, margin: str, left: str
+) -> None:
+    made = admin(venue, "/twin/accounts", balances={"USDT": "1000"}, margin_mode="isolated")
+    me = Client(venue, made["api_key"], made["api_secret"], made["uid"])
+    me.order("Sell", "0.1")
+    if margin != "0":
+        me.post("/v5/position/add-margin", **LINEAR, margin=margin)
+    admin(venue, "/twin/market", symbol="BTCUSDT", event="gap", size=0.1)
+    wait(venue, 500)
+    assert me.position()["size"] == left

@@ -9,7 +9,7 @@ from openalpha.venue.twin.accounts import Account
 from openalpha.venue.twin.codes import Refused
 from openalpha.venue.twin.exits import exit_order, whole_exits
 from openalpha.venue.twin.intake import leg_of, price_of
-from openalpha.venue.twin.listings import Listing
+from openalpha.venue.twin.listings import CASH, Listing
 from openalpha.venue.twin.numbers import read_decimal, units_of
 from openalpha.venue.twin.rows import position_row
 from openalpha.venue.twin.state import State
@@ -265,10 +265,47 @@ def _closed_pnl(state: State, account: Account, params: Params) -> dict[str, Any
 
 
 def _add_margin(state: State, account: Account, params: Params) -> dict[str, Any]:
-    """Answer POST /v5/position/add-margin: not offered; set the leverage instead."""
-    del account
-    _contract(state, params)
-    raise Refused(10001, "the twin cannot add margin to a position; lower its leverage instead")
+    """Answer POST /v5/position/add-margin: more (+) or less (-) for an isolated position."""
+    listing = _contract(state, params)
+    idx, leg = leg_of(account, params, listing=listing)
+    value = read_decimal(params.get("margin"))
+    amount = None if value is None or units_of(value, 4) is None else units_of(value, CASH)
+    if amount is None:
+        raise Refused(10001, "params error: margin invalid")
+    if not account.is_isolated:
+        raise Refused(110015, "The position is in cross margin mode.")
+    if not listing.pool.machine.position(account.number, listing.number, leg)[0]:
+        raise Refused(10001, "can not add margin to zero position")
+    if amount == 0:
+        raise Refused(110027, "Margin has not been modified.")
+    desk.add_margin(state, account, listing=listing, leg=leg, amount=amount)
+    row = position_row(state, account, listing=listing, leg=leg)
+    named = {"category": listing.category, "symbol": listing.symbol, "positionIdx": idx}
+    return {**named, **{name: row[name] for name in _MARGIN_FIELDS}}
+
+
+_MARGIN_FIELDS = (
+    "riskId",
+    "riskLimitValue",
+    "size",
+    "positionValue",
+    "avgPrice",
+    "liqPrice",
+    "bustPrice",
+    "markPrice",
+    "leverage",
+    "autoAddMargin",
+    "positionStatus",
+    "positionIM",
+    "positionMM",
+    "unrealisedPnl",
+    "cumRealisedPnl",
+    "stopLoss",
+    "takeProfit",
+    "trailingStop",
+    "createdTime",
+    "updatedTime",
+)
 
 
 def _set_auto_add_margin(state: State, account: Account, params: Params) -> dict[str, Any]:
