@@ -158,6 +158,11 @@ class SignalStep:
         for column in (pl.PL_DAY_EQUITY, pl.PL_PEAK_EQUITY, pl.PL_LAST_EQUITY):
             limits[column] = -(-int(limits[column]) * after // before)
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether equity fell too far from its highest: it is closed for good."""
+        return bool(self.wishes.plans[0, pl.PL_HALTED])
+
     def undecide(self, number: int) -> None:
         """Decide anew for an instrument at the next close, whatever its target was."""
         self.wishes.plans[number, pl.PL_LAST_TARGET] = _UNDECIDED

@@ -138,6 +138,11 @@ class EventStep:
         if self.context.gate is not None:
             self.context.gate.rescale(1.0 + amount / before)
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether equity fell too far from its highest: it is closed for good."""
+        return self.context.gate is not None and self.context.gate.is_halted
+
     def pause(self, is_paused: bool) -> None:
         """Refuse whatever would open or add, or allow it again."""
         self.context.is_paused = is_paused

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from openalpha.books.balances import kept_balances
 from openalpha.books.entries import EntryKind
 from openalpha.books.trades import Filters, entries
 from openalpha.books.writing import book_row
+from openalpha.core.reasons import Reason
 from openalpha.core.units import to_units
 from openalpha.engine.compiled import plan as pl
 from openalpha.engine.history_rows import rows_of
 from openalpha.engine.signals import EngineSettings
 from openalpha.engine.step import SignalStep
-from openalpha.risk.settings import SizingSettings
+from openalpha.risk.settings import RiskSettings, SizingSettings
 from openalpha.store.run_log import FrameKind, read
 from openalpha.trading.analysis.replay import replay
 from openalpha.trading.paper.starting import Asked
@@ -122,6 +124,25 @@ def test_a_strategy_that_gives_money_away_has_lost_nothing(home):
     limits = book._step.wishes.plans[0]
     assert limits[pl.PL_HALTED] == limits[pl.PL_DAY_LOST] == 0
     assert limits[pl.PL_PEAK_EQUITY] < equity * 0.6
+
+
+def test_a_strategy_that_its_drawdown_closed_neither_gives_nor_takes(home):
+    fragile = replace(LARGE, risk=RiskSettings(max_drawdown=Decimal("0.01")))
+    one = hourly(700)
+    handling = Handling(allocation=CLOSE)
+    folder = begun(home, TWO, {one.instrument.id: one}, settings=fragile, handling=handling)
+    with books(home) as ledger:
+        driver = led_to_its_end(folder, [one], ledger)
+    assert [book.is_halted for book in driver.desk.books] == [True, True]
+    plan, ended = folder.plan(), {}
+    for frame in read(folder.log, {FrameKind.DECISION}):
+        content = json.loads(frame.payload)
+        if int(Reason.BREAKER_DRAWDOWN) in content["codes"]:
+            ended.setdefault(content["book"], content["ts"])
+    first, last = min(ended.values()), max(ended.values())
+    assert first < last, "the other one went on"
+    assert any(note["ts"] < first for note in moves(folder))
+    assert not [note for note in moves(folder) if note["ts"] >= first + plan.timeframe_ms]
 
 
 def test_a_process_that_dies_after_a_move_goes_on_as_if_it_had_not(home, tmp_path):

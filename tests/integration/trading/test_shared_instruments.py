@@ -11,6 +11,7 @@ import pytest
 from openalpha.core.messages import Environment
 from openalpha.engine.signals import EngineSettings
 from openalpha.market.catalogue import instrument_for
+from openalpha.risk.settings import LimitSettings
 from openalpha.store.run_log import FrameKind, read
 from openalpha.trading.analysis.replay import replay
 from openalpha.trading.paper.starting import Asked
@@ -143,7 +144,7 @@ def test_money_goes_between_strategies_of_one_account_and_none_is_lost(place, ho
         cash = sum((book.cash for book in desk.books), Decimal(0))
         profit = driver.poster.cash()["USDT"] - Decimal(50_000)
         assert abs(cash - capital - profit) < Decimal("0.0001"), "what moved adds to zero"
-    found = [note for note in notes(folder, FrameKind.NOTE) if "moved" in note]
+    found = moved_of(folder)
     assert len(found) > 1
     moved = [Decimal(0)] * 3
     for note in found:
@@ -155,3 +156,30 @@ def test_money_goes_between_strategies_of_one_account_and_none_is_lost(place, ho
     shares = [Decimal(row["share"]["now"]) for row in folder.status()["books"]]
     assert max(abs(share - Decimal(1) / 3) for share in shares) < Decimal("0.003")
     assert replay(folder).is_same
+
+
+def test_a_strategy_at_its_stop_neither_gives_nor_takes(place, home):
+    rule = AllocationSettings("threshold", threshold=Decimal("0.00001"), least=Decimal("0.01"))
+    limits = LimitSettings(strategy_stop=Decimal("0.0003"))
+    folder = begun(place, 0, handling=Handling(allocation=rule), limits=limits)
+    before: list[dict[str, Any]] = []
+    with books(home) as ledger:
+        driver = place.driver(folder, ledger)
+        driver.start()
+        first = driver.desk.books[0]
+        while not before:
+            driver.turns.step()
+            if 1 - first.equity / first.capital >= limits.strategy_stop:
+                before = moved_of(folder)
+        capital = first.capital
+        while driver.desk.rows < 46:
+            driver.turns.step()
+        driver._log.close()
+    after = moved_of(folder)[len(before) :]
+    assert any(0 in (note["giver"], note["taker"]) for note in before)
+    assert after and not any(0 in (note["giver"], note["taker"]) for note in after)
+    assert first.capital == capital
+
+
+def moved_of(folder: RunFolder) -> list[dict[str, Any]]:
+    return [note for note in notes(folder, FrameKind.NOTE) if "moved" in note]

@@ -36,7 +36,12 @@ class PaperAllocation:
         return self._rule.at(
             close_ms,
             [
-                Purse(part.share, _equity(book.account), self._spare(book.account))
+                Purse(
+                    part.share,
+                    _equity(book.account),
+                    self._spare(book.account),
+                    is_closed=book.is_halted,
+                )
                 for part, book in zip(self._plan.strategies, self._books, strict=True)
             ],
         )

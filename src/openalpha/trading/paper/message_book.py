@@ -57,6 +57,11 @@ class MessageBook:
         """Its account."""
         return self._step.account
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether its drawdown limit closed it for good."""
+        return self._step.is_halted
+
     def remember(self, rows: Sequence[Row]) -> None:
         """Take in rows of before the run; nothing is decided on them."""
         self._step.remember(rows)

@@ -44,6 +44,11 @@ class SubBook(Protocol):
         """What it wanted at the last close, in millionths; empty for a strategy that orders."""
         ...
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether its drawdown limit closed it for good."""
+        ...
+
     def remember(self, rows: Sequence[Row]) -> None:
         """Take in rows of before the run; nothing is decided on them."""
         ...
@@ -137,6 +142,10 @@ class _EventBook:
     def account(self) -> OpenAccount:
         return self._step.account
 
+    @property
+    def is_halted(self) -> bool:
+        return self._step.is_halted
+
     def remember(self, rows: Sequence[Row]) -> None:
         self._step.remember(rows)
 
@@ -166,6 +175,10 @@ class _SignalBook:
     @property
     def account(self) -> OpenAccount:
         return self._step.account
+
+    @property
+    def is_halted(self) -> bool:
+        return self._step.is_halted
 
     def remember(self, rows: Sequence[Row]) -> None:
         self._thinker.remember(rows)

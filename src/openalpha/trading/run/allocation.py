@@ -71,11 +71,14 @@ class Purse:
         Open profit included.
     spare : Decimal
         What it can give and still has the margin of what it holds and has ordered.
+    is_closed : bool
+        Its strategy opens nothing any more: it keeps what it has, and its share is nobody's.
     """
 
     share: Decimal
     equity: Decimal
     spare: Decimal
+    is_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,9 @@ class Allocation:
     def at(self, close_ms: int, purses: Sequence[Purse]) -> list[Move]:
         """Return what is moved at a row's close; nothing where no moment is due.
 
-        Givers give what they have too much, as far as they can spare it; takers get it in
-        proportion to what they lack. While a sub-book has nothing left, nothing is moved.
+        Sub-books whose strategy is closed neither give nor take. Givers give what they have too
+        much, as far as they can spare it; takers get it in proportion to what they lack. While a
+        sub-book has nothing left, nothing is moved.
 
         Examples
         --------
@@ -151,7 +155,15 @@ class Allocation:
         >>> halves = [Purse(Decimal("0.5"), Decimal(n), Decimal(n)) for n in (1200, 800)]
         >>> always.at(0, halves)
         [Move(giver=0, taker=1, amount=Decimal('200'))]
+        >>> closed = Purse(Decimal("0.5"), Decimal(100), Decimal(100), is_closed=True)
+        >>> always.at(0, [closed, *halves])
+        [Move(giver=1, taker=2, amount=Decimal('200'))]
         """
+        open_ones = [number for number, purse in enumerate(purses) if not purse.is_closed]
+        moves = self._between(close_ms, [purses[number] for number in open_ones])
+        return [Move(open_ones[m.giver], open_ones[m.taker], m.amount) for m in moves]
+
+    def _between(self, close_ms: int, purses: Sequence[Purse]) -> list[Move]:
         is_due = self._is_due(close_ms, purses)
         if not is_due or len(purses) < 2 or any(purse.equity <= 0 for purse in purses):
             return []

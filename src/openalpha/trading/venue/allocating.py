@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from openalpha.core.instruments import Kind
+from openalpha.risk.limits import limits_of
 from openalpha.store.run_log import FrameKind
 from openalpha.trading.run.allocation import Allocation, Move, Place, Purse, spare_of
 from openalpha.trading.run.plan import RunPlan
@@ -34,6 +35,7 @@ class VenueAllocation:
         decimals = cash_decimals(plan.capital, plan.instruments)
         self._rule = Allocation(plan.handling.allocation, decimals=decimals)
         self._leverage = plan.settings.venue.margin.leverage
+        self._stop = limits_of(plan.settings.risk, plan.limits).strategy_stop
 
     def look(self, work: Work, close_ms: int) -> None:
         """Move what is due at a row's close: the next decision sizes by what it left."""
@@ -43,7 +45,12 @@ class VenueAllocation:
             return
         opening = self._orders.opening(work.wants)
         purses = [
-            Purse(part.share, book.equity, self._spare(book, opening))
+            Purse(
+                part.share,
+                book.equity,
+                self._spare(book, opening),
+                is_closed=book.is_closed or 0 < self._stop <= 1 - book.equity / book.capital,
+            )
             for part, book in zip(self._plan.strategies, books, strict=True)
         ]
         for move in self._rule.at(close_ms, purses):

@@ -284,6 +284,13 @@ class VenueBook:
         if self.mind is not None:
             self.mind.step.rescale(before, self.equity)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether its strategy opens nothing any more: fallen too far, or its code failed."""
+        if self.callbacks is not None:
+            return self.callbacks.is_failed
+        return self.mind is not None and self.mind.step.step.is_halted
+
     def undecide(self, number: int) -> None:
         """Decide anew at the next close: an entry came to nothing."""
         if self.mind is not None:
