@@ -10,6 +10,7 @@ import pytest
 
 from openalpha.trading.analysis.replay import replay
 from openalpha.trading.orders.side import Request, RequestKind
+from openalpha.trading.run.commands import Command
 from openalpha.trading.venue.driver import VenueDriver
 from tests.fakes.live_runs import books
 from tests.fakes.twin import LINEAR, admin
@@ -24,7 +25,7 @@ from tests.integration.trading.test_people_and_spot import (
     said,
     turned,
 )
-from tests.integration.trading.test_venue_runs import Place
+from tests.integration.trading.test_venue_runs import MINUTE_MS, Place
 
 
 @pytest.fixture
@@ -107,6 +108,72 @@ def test_a_stop_that_is_quicker_sells_and_the_sale_is_dropped(place, home):
         assert struck and BEFORE <= coins(place) < BEFORE + Decimal("0.000001")
         assert driver.desk.orders.sales.waiting == [] and link not in driver.desk.side.record.orders
         assert driver.desk.books[0].tradable(0) == 0 and driver.desk.incidents == []
+    assert replay(folder).is_same
+
+
+TWAP = {"work": "twap", "pieces": 3, "over_ms": 6 * MINUTE_MS}
+
+
+def test_pieces_of_a_sale_wait_for_the_stop_too(place, home):
+    folder = begun(place)
+    with books(home) as ledger:
+        driver = bought(place, folder, ledger)
+        book, seen = driver.desk.books[0], []
+
+        def look(request: Request) -> None:
+            for qty in sales(request):
+                stops = sum((Decimal(row["qty"]) for row in conditional(place)), Decimal(0))
+                assert stops + qty <= coins(place) - BEFORE, "both could sell them"
+                seen.append(qty)
+
+        heard(driver, look)
+        said(driver, "ORDER", instrument=SPOT_ID, side="sell", qty="0.03", **TWAP)
+        while driver.desk.worked.parents:
+            turned(driver, 1)
+        turned(driver)
+        assert len(seen) >= 3 and sum(seen) == Decimal("0.03") and driver.desk.incidents == []
+        left = sum((Decimal(row["qty"]) for row in conditional(place)), Decimal(0))
+        assert left == book.tradable(0), "what stays has its stop"
+    assert replay(folder).is_same
+
+
+def test_a_stop_quicker_than_a_piece_ends_the_whole(place, home):
+    folder = begun(place)
+    with books(home) as ledger:
+        driver = bought(place, folder, ledger)
+        struck = []
+
+        def strike(request: Request) -> None:
+            assert not sales(request), "nothing is left to sell"
+            if request.kind in (RequestKind.CANCEL, RequestKind.AMEND) and not struck:
+                struck.append(request)
+                crash(place, driver)
+
+        heard(driver, strike)
+        said(driver, "ORDER", instrument=SPOT_ID, side="sell", qty="0.03", **TWAP)
+        for _ in range(30):
+            turned(driver, 1)
+        assert struck and driver.desk.worked.parents == {}
+        assert BEFORE <= coins(place) < BEFORE + Decimal("0.000001")
+        assert driver.desk.orders.sales.waiting == []
+    assert replay(folder).is_same
+
+
+def test_a_piece_that_waits_is_called_off_with_its_whole(place, home):
+    folder = begun(place)
+    with books(home) as ledger:
+        driver = bought(place, folder, ledger)
+        held = coins(place)
+        name = driver.command(
+            Command("ORDER", wish={"instrument": SPOT_ID, "side": "sell", "qty": "0.03", **TWAP})
+        )["link"]
+        assert len(driver.desk.orders.sales.waiting) == 1
+        driver.command(Command("CANCEL", wish={"link": name}))
+        assert driver.desk.orders.sales.waiting == [] and driver.desk.worked.parents == {}
+        turned(driver, 6)
+        assert coins(place) == held, "nothing was sold"
+        (stop,) = conditional(place)
+        assert Decimal(stop["qty"]) == driver.desk.books[0].tradable(0)
     assert replay(folder).is_same
 
 

@@ -204,7 +204,7 @@ class VenueOrders:
             item = self._books[parts[0].book].instruments[parts[0].which]
             self._side.stops.forget(item.market.removeprefix("bybit_"), item.symbol)
             placed = replace(placed, stop=stop)
-        if not parent and self.sales.must_wait(approved.intent, parts, of=self.parts):
+        if self.sales.must_wait(approved.intent, parts, of=self.parts):
             self.sales.waiting.append(Sale(placed, parts))
             work.moved.add(str(approved.intent.instrument))
         else:

@@ -89,6 +89,16 @@ class SpotSales:
         left = (qty - self.selling(number, which, of=of)) // lot * lot
         return left if left >= item.min_qty else _ZERO
 
+    def holds(self, link_id: str) -> bool:
+        """Say whether an order is a sale that waits."""
+        return any(sale.placed.link_id == link_id for sale in self.waiting)
+
+    def call_off(self, work: Work, link_ids: Sequence[str]) -> None:
+        """Drop sales that wait: they are sent no more, and the stops take their coins back."""
+        for sale in [sale for sale in self.waiting if sale.placed.link_id in link_ids]:
+            self.waiting.remove(sale)
+            self._drop(work, sale, "it was cancelled before it was sent")
+
     def release(self, work: Work, *, of: _Parts) -> None:
         """Send the sales whose coins no stop sells any more, each with what is left to sell."""
         for sale in list(self.waiting):
@@ -101,16 +111,19 @@ class SpotSales:
     def _send(self, work: Work, sale: Sale, qty: Decimal) -> None:
         placed, first = sale.placed, sale.parts[0]
         item = self._books[first.book].instruments[first.which]
-        work.moved.add(str(item.id))
         if qty < item.min_qty:
-            words = "the stop was quicker: no coin is left to sell"
-            work.note(FrameKind.NOTE, link=placed.link_id, status="dropped", words=words)
+            self._drop(work, sale, "the stop was quicker: no coin is left to sell")
             return
         if qty < placed.approved.intent.qty:
             approved = self._gate.netted([placed.approved], signed=-qty, is_reduce_only=True)
             placed = replace(placed, approved=approved)
+        work.moved.add(str(item.id))
         self._side.send([placed])
         work.placed.append(placed.link_id)
+
+    def _drop(self, work: Work, sale: Sale, words: str) -> None:
+        work.moved.add(str(sale.placed.approved.intent.instrument))
+        work.note(FrameKind.NOTE, link=sale.placed.link_id, status="dropped", words=words)
 
     def _is_free(self, part: Part, of: _Parts) -> bool:
         stops = list(self._stops(part, of))

@@ -281,8 +281,8 @@ class WorkedOrders:
         )
         return one
 
-    def cancel(self, work: Work, name: str, *, is_again: bool = False) -> list[str]:
-        """End a parent: its children are cancelled, no other follows; returns their ids.
+    def cancel(self, work: Work, name: str, *, is_again: bool = False) -> None:
+        """End a parent: its children are cancelled, no other follows.
 
         Parameters
         ----------
@@ -293,10 +293,8 @@ class WorkedOrders:
         one.children = [self._now(child) for child in one.children]
         one.is_again = is_again if not one.is_cancelled else one.is_again or is_again
         one.is_cancelled, one.filled_then = True, one.filled
-        links = [child.link_id for child in one.children if child.is_open]
-        work.requests += self._side.cancel(links)
+        self._call_back(work, [child.link_id for child in one.children if child.is_open])
         self._step(work, one)
-        return links
 
     def tick(self, work: Work) -> None:
         """Let every parent take its next step."""
@@ -312,8 +310,7 @@ class WorkedOrders:
         now_ms = self._orders.now_ms
         quote = self._fresh(work, one) if one.parent.kind is Kind.CHASE else None
         step = next_step(one.parent, one.children, quote=quote, now_ms=now_ms, last_ms=one.last_ms)
-        open_links = {child.link_id for child in one.children if child.is_open}
-        work.requests += self._side.cancel([link for link in step.cancels if link in open_links])
+        self._call_back(work, step.cancels)
         if step.reprice:
             one.last_ms = now_ms
             changes = [Change(link, limit_price=price) for link, price in step.reprice]
@@ -340,6 +337,11 @@ class WorkedOrders:
         price = piece.limit_price
         one.children.append(Child(link, OrderStatus.CREATED, piece.qty, _ZERO, price))
 
+    def _call_back(self, work: Work, links: Sequence[str]) -> None:
+        """Cancel children; one that waits for its coins is called off."""
+        self._orders.sales.call_off(work, links)
+        work.requests += self._side.cancel(links)
+
     def _finish(self, work: Work, one: Working, step: Step) -> None:
         if step.is_done:
             whole = one.filled >= one.parent.intent.qty
@@ -360,7 +362,8 @@ class WorkedOrders:
         """Return a child as the record knows it; one that was dropped has ended as it was."""
         order = self._side.record.find(link_id=child.link_id) if child.link_id else None
         if order is None:
-            return child
+            is_sent = not child.is_open or self._orders.sales.holds(child.link_id)
+            return child if is_sent else replace(child, status=OrderStatus.CANCELLED)
         status = order.shown
         if is_terminal(status) and order.filled_qty < order.reported_qty:
             status = OrderStatus.UNKNOWN  # executions are owed: what it filled is not known yet
