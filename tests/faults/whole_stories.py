@@ -20,6 +20,8 @@ __all__ = ["SPOT", "STORIES", "Story"]
 LINEAR, SPOT = "bybit_linear:BTCUSDT", "bybit_spot:BTCUSDT"
 _GRID = Asked("grid", {"step_pct": 0.03, "share_pct": 1, "rungs": 4})
 _TWO = (Asked("ma_cross", {"fast": 2, "slow": 5}), Asked("rsi_reversion", {"period": 3}))
+_THREE = (*_TWO, Asked("ma_cross", {"fast": 3, "slow": 9}))
+_EXITS = {"trailing_pct": 0.2, "take_profit_pct": 0.1}
 _WAYS = {"a TWAP": "twap", "a VWAP": "vwap", "an iceberg": "iceberg", "a chase": "chase"}
 _TO_MIDNIGHT_MS = 6_160_000
 """To four minutes before the UTC day ends."""
@@ -105,11 +107,7 @@ STORIES: dict[str, Story] = {
     "three strategies netted on one instrument": Story(
         LINEAR,
         14,
-        asked=(
-            Asked("ma_cross", {"fast": 2, "slow": 5}),
-            Asked("rsi_reversion", {"period": 3}),
-            Asked("ma_cross", {"fast": 3, "slow": 9}),
-        ),
+        asked=_THREE,
     ),
     "money moved between strategies": Story(
         LINEAR,
@@ -140,6 +138,18 @@ STORIES: dict[str, Story] = {
         )
         for name, how in _WAYS.items()
     },
+    "a trailing stop and a take-profit that is reached": Story(
+        LINEAR,
+        8,
+        asked=(Asked("ma_cross", {"fast": 2, "slow": 5, **_EXITS}),),
+        shows=b'"exit":"take_profit"',
+    ),
+    "exits of three strategies netted on one instrument": Story(
+        LINEAR,
+        12,
+        asked=tuple(Asked(one.ref, {**one.params, **_EXITS}) for one in _THREE),
+        shows=b'"exit":"take_profit"',
+    ),
     "a sale of some coins beside their stop": Story(
         SPOT,
         4,

@@ -87,9 +87,11 @@ def narrowed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
     What all rows share is left out, ids are as long as tells them apart, numbers are plain.
     """
-    common = {"is_reduce_only", "created_ms", "trigger_kind", "n"} | {
+    common = {"is_reduce_only", "created_ms", "n"} | {
         name for name in ("environment", "run") if len({row.get(name) for row in rows}) <= 1
     }
+    if {row.get("trigger_kind") for row in rows} <= {"", "none", "stop", None}:
+        common.add("trigger_kind")
     found = []
     for row in rows:
         one = {name: value for name, value in row.items() if name not in common}

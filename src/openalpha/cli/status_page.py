@@ -126,11 +126,16 @@ def _book(book: Mapping[str, Any]) -> Iterator[list[str]]:
     now, wanted = share.get("now"), share.get("wanted")
     part = f", share {_share(now)} (wanted {_share(wanted)})" if now and wanted else ""
     yield _said(book["name"][: _LABEL - 1], f"{money}{part}, {book.get('fills', 0)} fills")
-    stops = {order["instrument"]: order["trigger"] for order in book["orders"] if order["trigger"]}
+    exits = {
+        (order["instrument"], order.get("trigger_kind") == "take_profit"): order["trigger"]
+        for order in book["orders"]
+        if order["trigger"]
+    }
     for row in book["positions"]:
-        stop = stops.get(row["instrument"])
+        stop, profit = (exits.get((row["instrument"], is_profit)) for is_profit in (False, True))
         held = f"{row['qty']} {row['instrument']} at {row['entry_price']}, now {row['mark_price']}"
-        yield _said("", f"{held}, {'stop ' + stop if stop else 'NO STOP'}")
+        more = f", take-profit {profit}" if profit else ""
+        yield _said("", f"{held}, {'stop ' + stop if stop else 'NO STOP'}{more}")
     if not book["positions"]:
         yield _said("", "flat")
 

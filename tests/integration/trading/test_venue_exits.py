@@ -8,12 +8,21 @@ from typing import Any
 
 import pytest
 
+from openalpha.core.messages import Environment
+from openalpha.engine.signals import EngineSettings
+from openalpha.market.catalogue import instrument_for
 from openalpha.trading.analysis.replay import replay
+from openalpha.trading.orders.side import RequestKind
+from openalpha.trading.paper.starting import Asked
 from openalpha.trading.run.commands import Command
 from openalpha.trading.venue.driver import VenueDriver
-from tests.fakes.twin import LINEAR, admin
+from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
+from tests.fakes.twin import LINEAR, SPOT, admin
+from tests.integration.trading.test_people_and_spot import BEFORE, both_markets, coins, conditional
+from tests.integration.trading.test_people_and_spot import begun as spot
+from tests.integration.trading.test_shared_instruments import OTHERS
 from tests.integration.trading.test_venue_callbacks import asked, strategy_of
-from tests.integration.trading.test_venue_runs import Place, held, placed
+from tests.integration.trading.test_venue_runs import MINUTE_MS, Place, held, placed
 
 D = Decimal
 NEEDS = "from openalpha.strategy.params import Exits\n"
@@ -34,12 +43,17 @@ def deeds(**by_bar: str) -> str:
     )
 
 
-def led(place: Place, **by_bar: str) -> VenueDriver:
-    """The driver of such a strategy, begun."""
-    one = asked(place.home, deeds(**by_bar))
+def one_with(home: Path, **by_bar: str) -> Asked:
+    """Such a strategy in its file."""
+    one = asked(home, deeds(**by_bar))
     path = Path(one.ref)
     path.write_text(NEEDS + path.read_text())
-    driver = place.driver(place.begun(0, one), None)
+    return one
+
+
+def led(place: Place, **by_bar: str) -> VenueDriver:
+    """The driver of such a strategy, begun."""
+    driver = place.driver(place.begun(0, one_with(place.home, **by_bar)), None)
     driver.start()
     return driver
 
@@ -219,6 +233,76 @@ def test_what_fills_in_part_never_leaves_more_covered_than_is_held(place: Place)
     assert held(place) == 0
     assert waiting(place) == {}
     assert sum(fill[2] for fill in strategy_of(driver).seen.fills[1:]) == pytest.approx(0.06)
+    closed(driver)
+
+
+def test_an_exit_whose_price_was_reached_before_it_stood_closes_at_once(place: Place) -> None:
+    driver = led(place, at_0=f"ctx.buy(0.01, exits={BOTH})")
+    act = driver.turns._carrier.carry_out
+
+    def jumped(request: Any) -> bytes:
+        orders = request.params.get("orders", ()) if request.kind is RequestKind.PLACE else ()
+        if any("triggerPrice" in order for order in orders) and held(place):
+            driver.turns._carrier = SimpleNamespace(carry_out=act)
+            admin(place.exchange, "/twin/market", **LINEAR, event="gap", size="0.05")
+            admin(place.exchange, "/twin/market", **LINEAR, event="calm")
+            driver.clock.wait(10_000)
+        return act(request)
+
+    driver.turns._carrier = SimpleNamespace(carry_out=jumped)
+    until(driver, 0)
+    fills = strategy_of(driver).seen.fills
+    assert [(order, qty) for order, _, qty, _ in fills] == [(1, 0.01), (0, 0.01)]
+    assert held(place) == 0
+    assert waiting(place) == {}
+    closed(driver)
+
+
+def test_on_spot_a_take_profit_is_looked_at_with_each_close(home: Path) -> None:
+    with both_markets(home) as place:
+        admin(place.exchange, "/twin/market", **SPOT, event="still")
+        driver = place.driver(
+            spot(place, one_with(home, at_0=f"ctx.buy(0.01, exits={BOTH})")), None
+        )
+        driver.start()
+        until(driver, 1)
+        book = driver.desk.books[0]
+        (stop,) = conditional(place)
+        assert (D(stop["qty"]), book.take_profits[0].link_id) == (book.tradable(0), "")
+        admin(place.exchange, "/twin/market", **SPOT, event="gap", size="0.04")
+        admin(place.exchange, "/twin/market", **SPOT, event="calm")
+        until(driver, 3)
+        assert book.tradable(0) == 0
+        assert coins(place) - BEFORE == book.held[0].qty < D("0.0001")
+        assert conditional(place) == []
+        closed(driver)
+
+
+def test_exits_of_sub_books_cover_the_accounts_net_and_never_more(place: Place) -> None:
+    exits = {"trailing_pct": 0.2, "take_profit_pct": 0.15, "time_exit_bars": 6}
+    admin(place.exchange, "/twin/market", **LINEAR, event="calm")
+    folder = begin_venue_run(
+        place.home,
+        [Asked(one.ref, {**one.params, **exits}) for one in OTHERS],
+        instruments=[instrument_for("bybit_linear:BTCUSDT")],
+        terms=VenueTerms(Environment.TWIN, MINUTE_MS, D(40_000)),
+        settings=EngineSettings(),
+        clock=place.clock,
+    )
+    driver, opposed = place.driver(folder, None), 0
+    driver.start()
+    for _ in range(90):
+        driver.turns.step()
+        rows = place.client.get("/v5/order/realtime", **LINEAR, orderFilter="StopOrder")["list"]
+        sums = {1: D(0), 2: D(0)}
+        for row in rows:
+            if row["orderLinkId"]:
+                assert row["reduceOnly"] and (row["side"] == "Sell") == (held(place) > 0)
+                sums[row["triggerDirection"]] += D(row["qty"])
+        assert set(sums.values()) == {abs(held(place))}, "stops and take-profits, each"
+        sides = {book.held[0].qty > 0 for book in driver.desk.books if book.held[0].qty}
+        opposed += len(sides) == 2
+    assert opposed, "some held against others"
     closed(driver)
 
 

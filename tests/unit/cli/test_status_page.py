@@ -21,6 +21,7 @@ BOOK = {
     ],
     "orders": [{"instrument": "bybit_linear:BTCUSDT", "trigger": "58201.10"}],
 }
+PROFIT = BOOK["orders"][0] | {"trigger": "61000", "trigger_kind": "take_profit"}
 STATUS: dict[str, Any] = {
     "environment": "twin",
     "run": "r",
@@ -75,6 +76,8 @@ def test_it_says_what_a_person_needs_at_night() -> None:
     ("change", "words"),
     [
         ({"books": [BOOK | {"orders": []}]}, "NO STOP"),
+        ({"books": [BOOK | {"orders": [PROFIT]}]}, "NO STOP,"),
+        ({"books": [BOOK | {"orders": [*BOOK["orders"], PROFIT]}]}, "take-profit 61000"),
         ({"books": [BOOK | {"positions": []}]}, "flat"),
         ({"process": None}, "led by nobody now"),
         ({"why": "home time"}, "why        home time"),

@@ -113,6 +113,8 @@ class Stops:
             if position.refusals < _REFUSALS:
                 return []
             position.refused = asked
+            if asked == Exits():
+                return []  # what was to be taken away went with the position
             words = (
                 f"the exits of {position.symbol} were refused and the position lacks them: "
                 f"{reply.words}"

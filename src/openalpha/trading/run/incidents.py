@@ -33,6 +33,7 @@ ADVICE = {
     "stopped": "see that the account holds what you want, then settle this",
     "stop_refused": "the position has no stop at the exchange: set one there, or close it",
     "no_stop": "set a stop at the exchange, or close the position: `openalpha order close`",
+    "no_take_profit": "close the position by hand where it should end; its stop stands",
     "books_differ": "compare positions with the exchange's page: something traded beside the run",
     "incomplete_answer": "the exchange leaves out what counts; look at its announcements",
     "not_replaced": "the exchange did not take the new stop; the old one stands: check its price",

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from openalpha.core.orders import Side
+from openalpha.trading.orders.record import LiveOrder
 from openalpha.trading.paper.status import head_of, share_row
 from openalpha.trading.venue.desk import VenueDesk
 
@@ -118,7 +120,7 @@ def _book_row(desk: VenueDesk, number: int) -> dict[str, Any]:
                 "filled": f"{order.filled_qty:f}",
                 "limit": _text(order.limit_price),
                 "trigger": _text(order.trigger_price),
-                "trigger_kind": "stop" if order.trigger_price else "",
+                "trigger_kind": _trigger_kind(order),
                 "is_reduce_only": order.is_reduce_only,
                 "created_ms": 0,
             }
@@ -137,6 +139,14 @@ def _share_of(desk: VenueDesk, number: int) -> dict[str, str | None] | None:
 
 def _is_of(desk: VenueDesk, link: str, number: int) -> bool:
     return any(part.book == number for part in desk.orders.parts.get(link, ()))
+
+
+def _trigger_kind(order: LiveOrder) -> str:
+    if order.trigger_price is None:
+        return ""
+    # A spot order says no direction: what stands there over coins is their stop.
+    profits = 1 if order.side is Side.SELL else 2
+    return "take_profit" if order.params.get("triggerDirection") == profits else "stop"
 
 
 def _text(value: Decimal | None) -> str | None:
