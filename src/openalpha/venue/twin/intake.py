@@ -11,7 +11,7 @@ from openalpha.venue.twin.numbers import fixed, read_decimal, units_of
 from openalpha.venue.twin.orders import Order
 from openalpha.venue.twin.state import State
 
-__all__ = ["leg_of", "price_of", "read_flag", "read_order", "within_limits"]
+__all__ = ["leg_of", "price_of", "read_flag", "read_order", "trigger_by_of", "within_limits"]
 
 _LINK = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _TIFS = ("GTC", "IOC", "FOK", "PostOnly")
@@ -117,6 +117,20 @@ def price_of(params: dict[str, Any], name: str, *, listing: Listing) -> int:
     return units
 
 
+def trigger_by_of(params: dict[str, Any], name: str) -> str:
+    """Return which price triggers, the last one where it is not said.
+
+    Raises
+    ------
+    Refused
+        10001 where there is no such price.
+    """
+    price = str(params.get(name) or "LastPrice")
+    if price not in _TRIGGERS:
+        raise Refused(10001, f"params error: {name} invalid")
+    return price
+
+
 def within_limits(limit: int, side: int, *, listing: Listing) -> int:
     """Return the limit an order gets: a contract's is moved to the nearest price there may be.
 
@@ -161,9 +175,7 @@ def _read_trigger(order: Order, params: dict[str, Any], listing: Listing) -> Non
     order.trigger = price_of(params, "triggerPrice", listing=listing)
     if not order.trigger:
         return
-    order.trigger_by = str(params.get("triggerBy") or "LastPrice")
-    if order.trigger_by not in _TRIGGERS:
-        raise Refused(10001, "params error: triggerBy invalid")
+    order.trigger_by = trigger_by_of(params, "triggerBy")
     direction = str(params.get("triggerDirection") or "0")
     if direction not in ("0", "1", "2"):
         raise Refused(10001, "params error: triggerDirection invalid")
@@ -191,11 +203,8 @@ def _read_exits(order: Order, params: dict[str, Any], listing: Listing) -> None:
     order.tpsl_mode = str(params.get("tpslMode") or "Full")
     if order.tpsl_mode not in ("Full", "Partial"):
         raise Refused(10001, "params error: tpslMode invalid")
-    order.tp_trigger_by = str(params.get("tpTriggerBy") or "LastPrice")
-    order.sl_trigger_by = str(params.get("slTriggerBy") or "LastPrice")
-    for name, by in (("tp", order.tp_trigger_by), ("sl", order.sl_trigger_by)):
-        if by not in _TRIGGERS:
-            raise Refused(10001, f"params error: {name}TriggerBy invalid")
+    order.tp_trigger_by = trigger_by_of(params, "tpTriggerBy")
+    order.sl_trigger_by = trigger_by_of(params, "slTriggerBy")
     order.tp_limit = _exit_limit(order, params, listing, name="tp")
     order.sl_limit = _exit_limit(order, params, listing, name="sl")
     base = order.limit or order.trigger or order.last_on_created

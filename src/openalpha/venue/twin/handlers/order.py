@@ -204,8 +204,9 @@ def _realtime(state: State, account: Account, params: Params) -> dict[str, Any]:
         is_shown = named is not None and (named.is_open or _is_recent(state, account, named))
         chosen: Iterable[Order] = [named] if is_shown and named is not None else []
     else:
-        needs = category in ("linear", "inverse")
-        if needs and not any(params.get(name) for name in ("symbol", "baseCoin", "settleCoin")):
+        if category == "linear" and not any(
+            params.get(name) for name in ("symbol", "baseCoin", "settleCoin")
+        ):
             raise Refused(10001, "params error: symbol, baseCoin or settleCoin is required")
         if str(params.get("openOnly") or "0") == "1":
             closed = _closed(state, account, params)

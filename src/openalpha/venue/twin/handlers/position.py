@@ -8,7 +8,7 @@ from openalpha.venue.twin import desk
 from openalpha.venue.twin.accounts import Account
 from openalpha.venue.twin.codes import Refused
 from openalpha.venue.twin.exits import exit_order, whole_exits
-from openalpha.venue.twin.intake import leg_of, price_of
+from openalpha.venue.twin.intake import leg_of, price_of, trigger_by_of
 from openalpha.venue.twin.listings import CASH, Listing
 from openalpha.venue.twin.numbers import read_decimal, units_of
 from openalpha.venue.twin.rows import position_row
@@ -171,7 +171,7 @@ def _set_whole(
     """Set, move or remove one exit of a whole position; returns whether anything changed."""
     price = price_of(params, name, listing=listing)
     present = whole_exits(state, account, listing=listing, leg=leg).get(kind)
-    trigger_by = str(params.get(by) or "LastPrice") if by else "LastPrice"
+    trigger_by = trigger_by_of(params, by) if by else "LastPrice"
     if price == 0:
         if present is not None:
             desk.cancel(state, present)
@@ -228,7 +228,7 @@ def _partial_stop(
         side = -1 if held > 0 else 1
         order = exit_order(state, account, listing=listing, kind=kind, side=side, leg=leg)
         order.trigger, order.qty, order.group = trigger, units, group
-        order.trigger_by = str(params.get(f"{short}TriggerBy") or "LastPrice")
+        order.trigger_by = trigger_by_of(params, f"{short}TriggerBy")
         if str(params.get(f"{short}OrderType") or "Market") == "Limit":
             order.kind, order.tif = "Limit", "GTC"
             order.limit = price_of(params, f"{short}LimitPrice", listing=listing)
