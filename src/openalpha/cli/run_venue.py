@@ -245,8 +245,12 @@ def _market(
     """Yield the run's bars as they close, listened to and recorded."""
     from openalpha.cli.live_market import listened
     from openalpha.net import Priority
+    from openalpha.strategy import load_strategy
+    from openalpha.trading.venue.seen_market import heard_by
 
-    with listened(loaded, folder, access.channel(Priority.DATA)) as (_, bars):
+    strategies = loaded.home / "strategies"
+    told = heard_by(load_strategy(part.ref, folder=strategies) for part in folder.plan().strategies)
+    with listened(loaded, folder, access.channel(Priority.DATA), told=told) as (_, bars):
         yield bars
 
 

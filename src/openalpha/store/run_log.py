@@ -31,6 +31,7 @@ from openalpha.store.frames import (
 
 __all__ = [
     "INPUTS",
+    "MOST_QUEUED",
     "Cut",
     "Frame",
     "FrameKind",
@@ -41,6 +42,9 @@ __all__ = [
     "strip",
     "tail",
 ]
+
+MOST_QUEUED = 1 << 18
+"""Bytes of frames that may wait for a sync."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +83,7 @@ class RunLog:
         self.cut: Cut | None = None
         self._disk = disk
         self._queued: list[bytes] = []
+        self._queued_bytes = 0
         self._queueing = threading.Lock()
         self._syncing = threading.Lock()
         self._failure = ""
@@ -127,10 +132,12 @@ class RunLog:
     def append(self, kind: FrameKind, payload: bytes, *, ts_ms: int) -> int:
         """Queue a frame; returns its number. It is on the disk after the next `sync`.
 
+        What is queued is synced by itself before it grows large.
+
         Raises
         ------
         StorageError
-            If an earlier write failed: what follows would stand on nothing.
+            If an earlier write failed: what follows would stand on nothing; if the disk refuses.
         """
         if self._failure:
             raise StorageError(self._failure)
@@ -142,7 +149,11 @@ class RunLog:
                 self._last_seq, kind, ts_ms=ts_ms, payload=payload, crc=self._crc
             )
             self._queued.append(frame)
-            return self._last_seq
+            self._queued_bytes += len(frame)
+            seq, is_much = self._last_seq, self._queued_bytes > MOST_QUEUED
+        if is_much:
+            self.sync()
+        return seq
 
     def sync(self) -> None:
         """Return once every frame appended before the call is on the disk.
@@ -157,7 +168,7 @@ class RunLog:
             if self._failure:
                 raise StorageError(self._failure)
             with self._queueing:
-                frames, self._queued = b"".join(self._queued), []
+                frames, self._queued, self._queued_bytes = b"".join(self._queued), [], 0
                 seq = self._last_seq
             if not frames:
                 return

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openalpha.core.errors import StorageError
-from openalpha.store.run_log import INPUTS, Frame, FrameKind, RunLog, read, strip, tail
+from openalpha.store.run_log import (
+    INPUTS,
+    MOST_QUEUED,
+    Frame,
+    FrameKind,
+    RunLog,
+    read,
+    strip,
+    tail,
+)
 from tests.fakes.disk import SimulatedDisk
 
 FOLDER = Path("/runs/twin/r/log")
@@ -225,3 +234,13 @@ def test_one_process_writes_at_a_time() -> None:
         opened(disk)
     log.close()
     opened(disk)
+
+
+def test_what_waits_for_a_sync_does_not_grow_large() -> None:
+    log = opened(SimulatedDisk())
+    size = MOST_QUEUED // 10
+    for _ in range(10):
+        log.append(K.FEED, b"x" * size, ts_ms=1)
+    assert log.synced_seq == 10
+    log.append(K.FEED, b"x", ts_ms=1)
+    assert log.synced_seq == 10

@@ -4,18 +4,24 @@ A fill is told once nothing is of unknown fate; a strategy whose code fails is a
 orders are withdrawn and a person hears of it, while its positions keep their stops.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from openalpha.core.errors import InputError
+from openalpha.core.units import from_units
 from openalpha.engine.events import call
 from openalpha.engine.rows import Row
 from openalpha.store.run_log import FrameKind
+from openalpha.strategy.events import EventStrategy
 from openalpha.trading.bybit.side import BybitSide
 from openalpha.trading.orders.record import LiveOrder
 from openalpha.trading.orders.side import Incident
+from openalpha.trading.run.plan import RunPlan
 from openalpha.trading.venue.books import VenueBook
 from openalpha.trading.venue.callback_hand import CallbackHand
 from openalpha.trading.venue.orders import VenueOrders
+from openalpha.trading.venue.seen_market import SeenMarket, heard_by
 from openalpha.trading.venue.state import Part, Work
 
 __all__ = ["CallbackDesk"]
@@ -33,6 +39,7 @@ class CallbackDesk:
     side : BybitSide
     incidents : list of Incident
         Where it is said that a strategy failed.
+    plan : RunPlan
 
     Raises
     ------
@@ -47,8 +54,11 @@ class CallbackDesk:
         *,
         side: BybitSide,
         incidents: list[Incident],
+        plan: RunPlan,
     ) -> None:
         self.books, self.orders, self.side, self._incidents = books, orders, side, incidents
+        self.markets = [SeenMarket(item) for item in plan.instruments]
+        self._oldest_ms = plan.limits.max_price_age_ms
         self.work: Work | None = None
         self.is_paused = self.is_over = False
         for number, book in enumerate(books):
@@ -92,6 +102,59 @@ class CallbackDesk:
         )
         # A decision stands before the orders it made.
         work.outputs.insert(before, work.outputs.pop())
+
+    def market(
+        self, work: Work, content: Mapping[str, Any], *, now_ms: int, is_asked: bool
+    ) -> bool:
+        """Show strategies what an instrument's market did; returns whether one was asked.
+
+        None is asked before its first bar has closed, while the book is not whole that it hears,
+        or about what is too old to open anything on.
+
+        Parameters
+        ----------
+        content : mapping
+            Messages as the tape holds them.
+        is_asked : bool
+            Whether they may decide now.
+        """
+        seen = self.markets[int(content["number"])]
+        trades, is_changed = seen.take(content["messages"])
+        if trades:
+            self._mark(seen)
+        stamp = max((row[0] for row in content["messages"]), default=0)
+        is_late = 0 < self._oldest_ms < now_ms - stamp
+        if not is_asked or is_late or self.is_over:
+            return False
+        was_asked = False
+        for number, book in enumerate(self.books):
+            one, which = book.callbacks, book.number_of(str(seen.instrument.id))
+            if one is None or which < 0 or one.is_failed or one.context.index < 0:
+                continue
+            hears = heard_by([type(one.strategy)])
+            if hears == "bars" or (hears == "book" and not seen.is_whole):
+                continue
+            one.context.ts_ms = max(one.context.ts_ms, now_ms)
+            was_asked = True
+            if type(one.strategy).on_trade is not EventStrategy.on_trade:
+                for trade in trades:
+                    self._call(work, number, "on_trade", trade)
+            if hears == "book" and is_changed:
+                self._call(work, number, "on_book", seen)
+        return was_asked
+
+    def _mark(self, seen: SeenMarket) -> None:
+        """Take the last trade for the price of now: orders between closes are measured by it."""
+        price = from_units(seen.last, seen.instrument.price_decimals)
+        for book in self.books:
+            which = book.number_of(str(seen.instrument.id))
+            if which >= 0:
+                book.marks[which] = price
+
+    def go_stale(self) -> None:
+        """Take in that the market is not heard: its books are unknown."""
+        for seen in self.markets:
+            seen.go_stale()
 
     def tell(self, work: Work, *, now_ms: int, is_asked: bool) -> None:
         """Tell the strategies of the fills they have not heard of.
@@ -148,6 +211,8 @@ class CallbackDesk:
     def _call(self, work: Work, number: int, callback: str, *arguments: object) -> None:
         one = self.books[number].callbacks
         assert one is not None
+        if one.is_failed:
+            return
         self.work = work
         try:
             call(one.strategy, callback, one.context, *arguments, now_ms=one.context.ts_ms)

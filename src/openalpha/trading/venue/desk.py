@@ -86,7 +86,7 @@ class VenueDesk:
             **common,
         )
         self.callbacks = CallbackDesk(
-            self.books, self.orders, side=self.side, incidents=self.incidents
+            self.books, self.orders, side=self.side, incidents=self.incidents, plan=plan
         )
         self.halts = self.orders.halts
         self.allocation = VenueAllocation(plan, self.books, orders=self.orders)
@@ -103,12 +103,9 @@ class VenueDesk:
         content, self.risk.now_ms = json.loads(item.payload), item.ts_ms
         if self.mode is Mode.ENDED:
             return VenueOutcome(seq)
-        if item.kind is FrameKind.FEED and "warm" in content:
-            self._warm([row_of(payload.encode()) for payload in content["warm"]])
-        elif item.kind is FrameKind.FEED and "curves" in content:
-            self.worked.learn(content)
-        elif item.kind is FrameKind.FEED and "bars" in content:
-            self._lead(work, row_in(content))
+        if item.kind is FrameKind.FEED:
+            if not self._feed(work, item, content):
+                return work.outcome()
         elif item.kind is FrameKind.HEALTH and content.get("what") == "instrument":
             self._halted(work, content, item.ts_ms)
         elif item.kind is FrameKind.COMMAND:
@@ -130,11 +127,29 @@ class VenueDesk:
         self.orders.dispatch(work)
         return work.outcome()
 
+    def _feed(self, work: Work, item: Input, content: dict[str, Any]) -> bool:
+        """Take in what is fed; returns whether anything can follow from it."""
+        if "messages" in content:
+            callbacks, now_ms = self.callbacks, item.ts_ms
+            return callbacks.market(work, content, now_ms=now_ms, is_asked=self._may_ask)
+        if "warm" in content:
+            self._warm([row_of(payload.encode()) for payload in content["warm"]])
+        elif "curves" in content:
+            self.worked.learn(content)
+        elif "bars" in content:
+            self._lead(work, row_in(content))
+        else:
+            self._hear(work, item, content)
+        return True
+
     def _hear(self, work: Work, item: Input, content: dict[str, Any]) -> None:
         """Take in what came of the venue, of time, and of the process's own safety."""
+        if item.kind is FrameKind.HEALTH and content.get("what") == "feed":
+            self.callbacks.go_stale()
         if item.kind is FrameKind.HEALTH and content.get("what") == "safety":
             self._stepped(work, self.risk.health(content, item.ts_ms))
         elif item.kind is FrameKind.TIMER and content.get("recover"):
+            self.callbacks.go_stale()
             self.events.hear(work, self.side.recover(item))
         elif content.get("kind") == RequestKind.ASK_MARKET:
             self.worked.hear(work, content)
