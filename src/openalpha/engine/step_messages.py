@@ -80,8 +80,8 @@ class MessageStep:
         self._venue, self._timeframe_ms = self.account.venue, timeframe_ms
         self._pays_funding = settings.venue.costs.funding
         self._has_depth = settings.venue.fills.feed == "book"
-        self._so_far = BarsSoFar(instrument, timeframe_ms)
-        self.context = _MessageContext(strategy, {key: self._so_far}, self.account)
+        self.so_far = [BarsSoFar(instrument, timeframe_ms)]
+        self.context = _MessageContext(strategy, {key: self.so_far[0]}, self.account)
         self._terms = self.context.terms
         if settings.risk.profile == "live":
             self.context.gate = RunningGate(
@@ -149,7 +149,7 @@ class MessageStep:
         """Lead the account to the close of a bar, and let the strategy decide there."""
         context, end_ms = self.context, row.ts_ms + self._timeframe_ms
         self._settle(row)
-        keep_row([self._so_far], row)
+        keep_row(self.so_far, row)
         if not self.is_stale:
             # To just before the close: what arrives at it waits for the messages of its moment.
             self._venue.advance(end_ms - 1)
@@ -179,7 +179,7 @@ class MessageStep:
     def remember(self, rows: Sequence[Row]) -> None:
         """Take in rows of before the run: `history` shows them, and they count as warm-up."""
         for row in rows:
-            keep_row([self._so_far], row)
+            keep_row(self.so_far, row)
         self.context.silent_bars = max(self.context.silent_bars - len(rows), 0)
 
     def transfer(self, amount: int, ts_ms: int) -> None:

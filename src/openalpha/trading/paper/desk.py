@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from openalpha.core.reasons import Reason
+from openalpha.engine.bars_so_far import keep_bars_once
 from openalpha.engine.rows import Row, Stepped
 from openalpha.store.run_log import FrameKind, canonical_json
 from openalpha.trading.orders.side import Input, Request
@@ -104,6 +105,7 @@ class Desk:
         self.books: tuple[SubBook, ...] = tuple(
             open_sub_book(plan, part, folder=folder) for part in plan.strategies
         )
+        keep_bars_once(part for book in self.books for part in book.so_far)
         self.mode = Mode.RUNNING
         self.why = ""
         self.last_row_ms = -1

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from openalpha.core.errors import InputError
+from openalpha.engine.bars_so_far import BarsSoFar
 from openalpha.engine.book_account import BookAccount
 from openalpha.engine.rows import Row, Stepped
 from openalpha.engine.step_messages import Happened, MessageStep
@@ -61,6 +62,11 @@ class MessageBook:
     def is_halted(self) -> bool:
         """Whether its drawdown limit closed it for good."""
         return self._step.is_halted
+
+    @property
+    def so_far(self) -> Sequence[BarsSoFar]:
+        """The bars it goes by: of its one instrument."""
+        return self._step.so_far
 
     def remember(self, rows: Sequence[Row]) -> None:
         """Take in rows of before the run; nothing is decided on them."""

@@ -49,6 +49,11 @@ class SubBook(Protocol):
         """Whether its drawdown limit closed it for good."""
         ...
 
+    @property
+    def so_far(self) -> Sequence[BarsSoFar]:
+        """The bars it goes by, one an instrument."""
+        ...
+
     def remember(self, rows: Sequence[Row]) -> None:
         """Take in rows of before the run; nothing is decided on them."""
         ...
@@ -146,6 +151,10 @@ class _EventBook:
     def is_halted(self) -> bool:
         return self._step.is_halted
 
+    @property
+    def so_far(self) -> Sequence[BarsSoFar]:
+        return self._step.so_far
+
     def remember(self, rows: Sequence[Row]) -> None:
         self._step.remember(rows)
 
@@ -180,6 +189,10 @@ class _SignalBook:
     def is_halted(self) -> bool:
         return self._step.is_halted
 
+    @property
+    def so_far(self) -> Sequence[BarsSoFar]:
+        return self._thinker.so_far
+
     def remember(self, rows: Sequence[Row]) -> None:
         self._thinker.remember(rows)
 
@@ -206,6 +219,11 @@ class Thinker:
 
     Rows that have happened already are thought about together: a target depends on no later bar
     (`prove`), so each row's is what it would have been alone.
+
+    Attributes
+    ----------
+    so_far : list of BarsSoFar
+        The bars of its instruments; sub-books of a run keep those of one instrument once.
     """
 
     def __init__(
@@ -217,7 +235,7 @@ class Thinker:
         plan: RunPlan,
     ) -> None:
         self.strategy, self.params, self._keys = strategy, params, tuple(keys)
-        self._so_far = [BarsSoFar(item, plan.timeframe_ms) for item in instruments]
+        self.so_far = [BarsSoFar(item, plan.timeframe_ms) for item in instruments]
         self._sizing, self._leverage = plan.settings.sizing, plan.settings.venue.margin.leverage
         self._known: deque[tuple[int, list[int], list[int]]] = deque()
         self._day, self._day_sizes = -1, [UNKNOWN] * len(instruments)
@@ -225,7 +243,7 @@ class Thinker:
     def foresee(self, rows: Sequence[Row]) -> None:
         """Think about rows that have happened and will be asked about next, all at once."""
         for row in rows:
-            keep_row(self._so_far, row)
+            keep_row(self.so_far, row)
         targets = self._targets(len(rows))
         for row in rows:
             wanted = [part.get(row.ts_ms, _SILENT) for part in targets]
@@ -236,7 +254,7 @@ class Thinker:
     def remember(self, rows: Sequence[Row]) -> None:
         """Take in rows of before the run: they are the anchor of every indicator."""
         for row in rows:
-            keep_row(self._so_far, row)
+            keep_row(self.so_far, row)
 
     def at(self, row: Row) -> tuple[list[int], list[int]]:
         """Return targets and varying sizes at a row's close."""
@@ -249,12 +267,10 @@ class Thinker:
     def _targets(self, count: int) -> list[dict[int, int]]:
         """Return the targets of the last `count` rows by stamp, one mapping an instrument."""
         bars = {
-            key: part.bars()
-            for key, part in zip(self._keys, self._so_far, strict=True)
-            if len(part)
+            key: part.bars() for key, part in zip(self._keys, self.so_far, strict=True) if len(part)
         }
         if isinstance(self.strategy, PortfolioStrategy):
-            if len(bars) < len(self._keys) or not _share_a_bar(self._so_far):
+            if len(bars) < len(self._keys) or not _share_a_bar(self.so_far):
                 return [{} for _ in self._keys]
             bars = together(bars)
         if not bars:
@@ -269,7 +285,7 @@ class Thinker:
         first = len(self._known) - len(rows)
         for number, row in enumerate(rows):
             if row.ts_ms // DAY_MS != self._day:
-                tails = tails or [self._sizes(part, len(rows)) for part in self._so_far]
+                tails = tails or [self._sizes(part, len(rows)) for part in self.so_far]
                 self._day = row.ts_ms // DAY_MS
                 self._day_sizes = [
                     tail.get(row.ts_ms, old)

@@ -1,5 +1,6 @@
 """One strategy's part of an account at a venue: what it holds, what it earned, what it wants."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ from openalpha.core.instruments import Instrument, InstrumentId, Kind
 from openalpha.core.messages import Fill, OrderIntent
 from openalpha.core.orders import OrderType, Side
 from openalpha.core.units import from_units
+from openalpha.engine.bars_so_far import BarsSoFar
 from openalpha.engine.mirror import Decided, HeldNow, MirrorStep
 from openalpha.engine.rows import Row
 from openalpha.engine.step import SignalStep
@@ -109,6 +111,13 @@ class VenueBook:
         self.exits = [Levels() for _ in range(count)]
         self.stops = [Standing() for _ in range(count)]
         self.take_profits = [Standing() for _ in range(count)]
+
+    @property
+    def so_far(self) -> Sequence[BarsSoFar]:
+        """The bars its strategy goes by, one an instrument; none for people's orders."""
+        if self.mind is not None:
+            return self.mind.thinker.so_far
+        return () if self.callbacks is None else self.callbacks.context.so_far
 
     def number_of(self, instrument: str) -> int:
         """Return which of its instruments one is, -1 for none."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from openalpha.engine.bars_so_far import keep_bars_once
 from openalpha.engine.mirror import Decided
 from openalpha.engine.rows import Row
 from openalpha.risk.ladder import Step
@@ -65,6 +66,7 @@ class VenueDesk:
     ) -> None:
         self.plan, self.run_id = plan, run_id
         self.books = [open_venue_book(plan, part, folder=folder) for part in plan.strategies]
+        keep_bars_once(part for book in self.books for part in book.so_far)
         if not plan.strategies:
             self.books.append(open_manual_book(plan))
         categories = {item.market.removeprefix("bybit_"): None for item in plan.instruments}
