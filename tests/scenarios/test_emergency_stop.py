@@ -11,7 +11,7 @@ from openalpha.core.orders import Side
 from openalpha.market.catalogue import shipped_instruments
 from openalpha.net import HttpTransport, Priority, RateBroker
 from openalpha.store.exchange_key import ExchangeKey
-from openalpha.venue.bybit.channel import Channel
+from openalpha.venue.bybit.channel import Call, Channel
 from openalpha.venue.bybit.client import BybitClient
 from openalpha.venue.bybit.flatten import flatten, naked_positions
 from openalpha.venue.bybit.limits import ADDRESS_LIMIT
@@ -145,6 +145,29 @@ def test_a_take_profit_alone_protects_nothing_and_stays(
     assert naked_positions(client) == []
     (kept,) = [one for one in client.orders.open_orders("linear", settle="USDT") if one.link_id]
     assert (kept.link_id, kept.is_protective, kept.is_stop) == (profit.link_id, True, False)
+
+
+@pytest.mark.parametrize(("part", "is_naked"), [("0.005", True), ("0.02", False)])
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_stop_of_a_part_protects_that_part_only(
+    exchange: Exchange, part: str, is_naked: bool, is_own: bool
+) -> None:
+    """As an order beside the position, or as one of its own for a part of it."""
+    client = client_of(exchange)
+    client.orders.create(order("linear:BTCUSDT", Side.BUY, "0.02"))
+    terms = {"trigger_price": Decimal(55_000), "trigger_rises": False}
+    if is_own:
+        market = {"category": "linear", "symbol": "BTCUSDT", "positionIdx": 0}
+        body = {"tpslMode": "Partial", "slSize": part, "stopLoss": "55000"}
+        path = "/v5/position/trading-stop"
+        client.channel.call(Call(path, market | body, is_write=True))
+    else:
+        client.orders.create(order("linear:BTCUSDT", Side.SELL, part, is_reduce_only=True, **terms))
+    assert bool(naked_positions(client)) is is_naked
+    assert flatten(client, keep_positions=True, pause=pausing(exchange)).is_done
+    assert naked_positions(client) == []
+    (held,) = client.positions.held("linear", settle="USDT")
+    assert (held.stop_loss is not None) is is_naked, "all of it has one now"
 
 
 @pytest.mark.parametrize("seed", range(6))

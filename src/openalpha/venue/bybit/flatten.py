@@ -34,6 +34,7 @@ _AT_ONCE = 10
 _TOO_OFTEN, _NOTHING_TO_CLOSE = 10006, 110017
 # Where a position that is to be kept has no stop, it gets one this far from the mark.
 _STOP_FRACTION = Decimal("0.10")
+_OF_POSITION = ("StopLoss", "TrailingStop")
 
 
 @dataclass(slots=True)
@@ -117,7 +118,7 @@ def flatten(
 
 
 def naked_positions(client: BybitClient) -> list[PositionRow]:
-    """Return the derivative positions that no stop protects.
+    """Return the derivative positions that no stop protects whole.
 
     Raises
     ------
@@ -200,12 +201,10 @@ class _Derivatives:
         return orders
 
     def naked(self) -> list[PositionRow]:
-        """Return the positions that no stop protects."""
+        """Return the positions that no stop protects, or stops of a part of it only."""
         held = [one for one in self._held() if one.stop_loss is None]
-        if not held:
-            return []
-        stops = {(one.symbol, one.idx) for one in self._orders() if one.is_stop}
-        return [one for one in held if (one.symbol, one.idx) not in stops]
+        stops = [one for one in self._orders() if one.is_stop] if held else []
+        return [one for one in held if not _is_covered(one, stops)]
 
     def _protect(self) -> list[str]:
         """Give every position without a stop one; return those that still have none."""
@@ -330,6 +329,13 @@ def _closing(position: PositionRow) -> NewOrder:
         closes_all=True,
         idx=position.idx,
     )
+
+
+def _is_covered(position: PositionRow, stops: Sequence[OrderRow]) -> bool:
+    """Say whether stops close a position whole; one of the position itself, or of 0, does."""
+    own = [one for one in stops if (one.symbol, one.idx) == (position.symbol, position.idx)]
+    is_whole = any(not one.qty or one.stop_kind in _OF_POSITION for one in own)
+    return is_whole or sum(one.qty - one.filled_qty for one in own) >= position.size
 
 
 def _link(name: str = "") -> str:

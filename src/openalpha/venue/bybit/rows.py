@@ -264,7 +264,7 @@ class OrderRow:
         A conditional order of a person's own is called Stop by the venue whichever way it waits.
         """
         profits = _RISES if self.side is Side.SELL else _FALLS
-        is_kind = self.stop_kind in ("Stop", "StopLoss", "TrailingStop")
+        is_kind = self.stop_kind in ("Stop", "StopLoss", "PartialStopLoss", "TrailingStop")
         return self.is_protective and is_kind and self.trigger_direction != profits
 
 
