@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -21,8 +20,11 @@ from statistics import median
 from typing import Any
 
 from benchmarks.rows import Bench, Line
+from benchmarks.ticker import Minutes, Ticker
 
-TICKS, BARS, IDLE_S, TOLD_AFTER_S = 300, 5_000, 20.0, 0.3
+TICKS, BARS, IDLE_S = 300, 5_000, 60.0
+BEFORE_MS, AFTER_MS = 200, (20, 50, 90, 150)
+"""When a bar comes: the clock is moved on to so long before its close, it comes so long after."""
 MINUTE_MS = 60_000
 SCRIPT, BARS_PAYLOAD = "benchmarks.trading", b'{"bars"'
 STAGES = ("read", "woken", "decided", "left")
@@ -108,63 +110,6 @@ def _paper_mb(bench: Bench) -> float:
     return used.ru_maxrss / 1024
 
 
-class Ticker:
-    """A public socket in a process of its own, as an exchange's is; it sends what it is told to."""
-
-    def __init__(self) -> None:
-        call = [sys.executable, "-m", SCRIPT, "ticker"]
-        self._process = subprocess.Popen(
-            call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.url = f"http://127.0.0.1:{self._line()}"
-
-    def send(self, start_ms: int, close: int) -> float:
-        """Send a closed bar; returns when, once what follows from it is long over."""
-        assert self._process.stdin is not None
-        row = {name: str(close) for name in ("open", "high", "low", "close")}
-        data = {"start": start_ms, "volume": "1", "confirm": True, **row}
-        text = json.dumps({"topic": "kline.1.BTCUSDT", "data": [data]})
-        print(text, file=self._process.stdin, flush=True)
-        return float(self._line())
-
-    def close(self) -> None:
-        """End it."""
-        self._process.terminate()
-        self._process.wait(timeout=30)
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline()
-
-
-def _tick() -> None:
-    """Be the ticker: a line in, a message out at once; its time is told a little later."""
-    from websockets.sync.server import serve
-
-    listener: Any = None
-    listens = threading.Event()
-
-    def listen(socket: Any) -> None:
-        nonlocal listener
-        for text in socket:
-            if "subscribe" in text:
-                listener = socket
-                listens.set()
-
-    server = serve(listen, "127.0.0.1", 0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.socket.getsockname()[1], flush=True)
-    for line in sys.stdin:
-        assert listens.wait(30)
-        # The message whole, in one call: what is measured begins where its last byte is there.
-        body = line.strip().encode()
-        frame = bytes([0x81, 126]) + len(body).to_bytes(2, "big") + body
-        begun = time.perf_counter()
-        listener.socket.sendall(frame)
-        time.sleep(TOLD_AFTER_S)
-        print(begun, flush=True)
-
-
 class Wire:
     """Notes when the bytes of an order have left, how long syncs took, and the way in between."""
 
@@ -242,7 +187,7 @@ def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dic
     from openalpha.trading.bybit.executor import Executor
     from openalpha.trading.bybit.pushes import PrivatePushes
     from openalpha.trading.feeds.live_bars import LiveBars
-    from openalpha.trading.feeds.venue_market import Bars, WallClock
+    from openalpha.trading.feeds.venue_market import Bars
     from openalpha.trading.run.incidents import IncidentBook
     from openalpha.trading.safety.emergency_post import SafetyPost
     from openalpha.trading.venue.desk import VenueDesk
@@ -250,7 +195,7 @@ def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dic
     from openalpha.venue.bybit.channel import Channel
     from openalpha.venue.bybit.trade_line import TradeLine
 
-    wire, ticker = Wire(), Ticker()
+    wire, ticker, clock = Wire(), Ticker(), Minutes()
     price = _price(url)
     key = ExchangeKey(*_account(url), url)
     folder = _folder(strategy, params)
@@ -268,7 +213,7 @@ def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dic
             VenueDesk(plan, run_id=folder.id),
             carrier=Executor(channel, settle_coins={"linear": ("USDT",)}, line=line),
             market=bars,
-            clock=WallClock(),
+            clock=clock,
             poster=None,
         )
         scale = 10 ** plan.instruments[0].price_decimals
@@ -280,7 +225,9 @@ def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dic
         driver.post, driver.incident_book = post, IncidentBook(home, folder.environment)
         pushes = PrivatePushes(key, clock=SystemClock())
         driver.pushes = [pushes, bars]
-        pushes.on_news = bars.woken = driver.turns.wake
+        pushes.on_news = driver.turns.wake
+        setattr(asked, "likely_ms", clock.now_ms)  # noqa: B010 - bars close by this clock
+        driver.turns.attend(bars)
         for one in (pushes, line, bars):
             one.start()
         driver.start()
@@ -310,7 +257,10 @@ async def _story(
         # Up and down in turns, far enough that every strategy changes its mind.
         close = price + (300 if number % 4 < 2 else -300) + number % 3
         count = len(wire.left)
-        begun = await asyncio.to_thread(ticker.send, since_ms + number * MINUTE_MS, close)
+        start_ms = since_ms + number * MINUTE_MS
+        driver.clock.skip_to(start_ms + MINUTE_MS - BEFORE_MS)
+        await asyncio.sleep((BEFORE_MS + AFTER_MS[number % len(AFTER_MS)]) / 1000)
+        begun = await asyncio.to_thread(ticker.send, start_ms, close)
         while driver.desk.rows <= number or not (driver.desk.is_settled and driver.turns.is_idle):
             await asyncio.sleep(0.01)
             assert not leading.done(), leading.result()
@@ -381,7 +331,5 @@ def _price(url: str) -> int:
         return int(float(json.loads(answer.read())["result"]["list"][0]["lastPrice"]))
 
 
-if __name__ == "__main__" and sys.argv[1] == "ticker":
-    _tick()
-elif __name__ == "__main__":
+if __name__ == "__main__":
     print(json.dumps(_lead(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4]))))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from openalpha.settings import LoadedSettings
     from openalpha.store.exchange_key import ExchangeKey
     from openalpha.trading.run.folder import RunFolder
-    from openalpha.trading.venue.driver import Reconciled
+    from openalpha.trading.venue.state import Reconciled
     from openalpha.venue.bybit.channel import Channel
     from openalpha.venue.twin import Exchange
 

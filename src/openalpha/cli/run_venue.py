@@ -288,7 +288,8 @@ def _listening(
         return
     pushes = PrivatePushes(key, clock=SystemClock(), watches_dcp=watches_dcp)
     driver.pushes = [pushes, market]
-    pushes.on_news = market.woken = driver.turns.wake
+    pushes.on_news = driver.turns.wake
+    driver.turns.attend(market)
     pushes.start()
     try:
         yield

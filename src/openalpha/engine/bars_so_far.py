@@ -121,6 +121,10 @@ class BarsSoFar:
             self._kept.append(values)
         self.count += 1
 
+    def take_back(self) -> None:
+        """Forget the last bar."""
+        self.count -= 1
+
     def last_ts_ms(self) -> int:
         """Return the stamp of the last bar; -1 without one."""
         return int(self._kept.by_name["ts"][self.count - 1]) if self.count else -1

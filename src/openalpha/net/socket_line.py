@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LineTerms", "SocketLine"]
 
-_RECV_S = 0.2
+_LOOK_S = 0.2
+"""How long a line waits for a message at most before it looks around."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,10 @@ class SocketLine:
         Told True once it listens, False once it does not any more.
     terms : LineTerms
     on_look : callable
-        Called several times a second while it listens, in the line's own thread.
+        Called several times a second while it listens, in the thread that reads.
+    may_sleep_s : callable, optional
+        Returns how long that thread may sleep until a message comes: 0 where one is due, which
+        is then awaited wide awake.
     """
 
     def __init__(
@@ -71,9 +76,11 @@ class SocketLine:
         on_change: Callable[[bool], None],
         terms: LineTerms | None = None,
         on_look: Callable[[], None] = lambda: None,
+        may_sleep_s: Callable[[], float] | None = None,
     ) -> None:
         self._url, self._greet = url, greet
         self._on_text, self._on_change, self._on_look = on_text, on_change, on_look
+        self._may_sleep_s = _look_now_and_then if may_sleep_s is None else may_sleep_s
         self._terms = terms if terms is not None else LineTerms()
         self._over = threading.Event()
         self._is_to_reopen = False
@@ -104,6 +111,12 @@ class SocketLine:
             self.reopen()
         return is_sent
 
+    def rehearse(self, text: str) -> None:
+        """Do what sending a message takes, and send nothing."""
+        socket = self._socket
+        if socket is not None:
+            socket.rehearse(text)
+
     def close(self) -> None:
         """Hang up and end the thread; safe to repeat."""
         self._over.set()
@@ -113,27 +126,19 @@ class SocketLine:
 
     def _lead(self) -> None:
         from websockets.exceptions import WebSocketException
-        from websockets.sync.client import connect
 
         from openalpha.net.socket_connection import SocketConnection
 
         wait_s = self._terms.first_wait_s
         while not self._over.is_set():
             try:
-                # Our own pings, as the venue wants them; compression costs more than it saves.
-                with connect(
-                    self._url,
-                    ping_interval=None,
-                    compression=None,
-                    open_timeout=self._terms.open_s,
-                    close_timeout=1,
-                    create_connection=SocketConnection,
-                ) as socket:
-                    assert isinstance(socket, SocketConnection)
+                # No pings but our own, as the venue wants them; nothing is compressed, which costs
+                # more than it saves.
+                with closing(SocketConnection(self._url, open_s=self._terms.open_s)) as socket:
                     if self._greet(socket):
                         wait_s = self._terms.first_wait_s
                         self._be_up(socket)
-            except (WebSocketException, OSError, TimeoutError):
+            except (WebSocketException, OSError):
                 pass
             # Not all at once after an outage.
             self._over.wait(wait_s * random.uniform(0.5, 1.0))
@@ -152,17 +157,14 @@ class SocketLine:
 
     def _listen(self, socket: "SocketConnection") -> None:
         """Hear until it is cut, mute or not wanted any more."""
-        self.heard_s = pinged_s = time.monotonic()
-        socket.hand_to(self._hear)
+        self.heard_s = pinged_s = looked_s = time.monotonic()
         while not self._over.is_set() and not self._is_to_reopen:
-            try:
-                # What is no text of one piece comes this way, and the end of the connection.
-                text = socket.recv(timeout=_RECV_S)
-                self._hear(text if isinstance(text, str) else text.decode())
-            except TimeoutError:
-                pass
-            self._on_look()
+            socket.hear(self._hear, wait_s=min(self._may_sleep_s(), _LOOK_S))
             now_s = time.monotonic()
+            if now_s - looked_s < _LOOK_S:
+                continue
+            looked_s = now_s
+            self._on_look()
             if now_s - self.heard_s > self._terms.mute_s:
                 return
             if now_s - pinged_s > self._terms.ping_s:
@@ -173,3 +175,7 @@ class SocketLine:
         self.heard_s = time.monotonic()
         if not self._is_to_reopen:
             self._on_text(text)
+
+
+def _look_now_and_then() -> float:
+    return _LOOK_S

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,11 @@ from openalpha.trading.feeds.venue_market import WallClock
 from openalpha.trading.paper.desk import Mode
 from openalpha.trading.paper.starting import Asked
 from openalpha.trading.run.commands import Command
+from openalpha.trading.run.vigil import Vigil
 from openalpha.trading.venue.desk import VenueDesk
 from openalpha.trading.venue.driver import VenueDriver
 from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
+from openalpha.trading.venue.turns import LiveTurns
 from openalpha.venue.bybit.channel import Channel
 from openalpha.venue.bybit.trade_line import TradeLine, TradeTerms
 from openalpha.venue.twin import Exchange, TwinSettings
@@ -51,6 +53,16 @@ class Bars:
     since_ms: int
     price: int
     told: list[Row] = field(default_factory=list)
+    woken: Callable[[], None] = lambda: None
+    has_row: Callable[[], None] | None = None
+    again: Callable[[], object] = lambda: None
+
+    def take(self) -> list[tuple[FrameKind, bytes]]:
+        return []
+
+    def watch(self, prepare: Callable[[], object], refresh: Callable[[], object]) -> Vigil:
+        self.again = refresh
+        return Vigil(MINUTE_MS, now_ms=lambda: 0, prepare=prepare, refresh=refresh)
 
     def tell(self, *moves: int) -> None:
         for close in (self.price + move for move in moves):
@@ -147,6 +159,12 @@ def run(home: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
 def stops(run: Run) -> list[dict[str, Any]]:
     params = {"category": "linear", "symbol": "BTCUSDT", "orderFilter": "StopOrder"}
     return list(run.client.get("/v5/order/realtime", **params)["list"])
+
+
+def orders(run: Run) -> list[str]:
+    paths = ("/v5/order/history", "/v5/order/realtime")
+    found = [run.client.get(path, category="linear", symbol="BTCUSDT")["list"] for path in paths]
+    return sorted(row["orderLinkId"] for rows in found for row in rows)
 
 
 def test_it_trades_by_what_is_pushed_while_every_question_hangs(run: Run) -> None:
@@ -279,4 +297,64 @@ def test_a_strategy_of_callbacks_answers_fills_that_were_pushed(run: Run) -> Non
     assert run.driver.desk.incidents == []
     assert resting(-1) == resting(1) == 0, "withdrawn by STOP"
     assert run.held == Decimal(run.client.position()["size"]) > 0
+    assert replay(run.driver.folder).is_same
+
+
+def test_a_bar_is_led_in_the_thread_that_heard_of_it(run: Run) -> None:
+    """Where the loop is busy, or not begun, the bar is the loop's."""
+
+    async def story(run: Run) -> None:
+        desk, bars = run.driver.desk, run.bars
+        await run.until(lambda: desk.side.is_recovered)
+
+        def hear(*moves: int) -> int:
+            bars.tell(*moves)
+            assert bars.has_row is not None
+            bars.has_row()
+            return desk.rows
+
+        assert await asyncio.to_thread(hear, *UP) == len(UP)
+        await run.until(lambda: run.held > 0 and desk.is_settled)
+        with run.driver.alone:
+            assert await asyncio.to_thread(hear, *DOWN) == len(UP), "somebody else has the desk"
+        await run.until(lambda: run.held < 0 and desk.is_settled)
+
+    run.driver.turns.attend(run.bars)
+    assert run.bars.has_row is not None
+    run.bars.has_row()
+    run.led(story)
+    assert run.driver.desk.incidents == []
+    assert replay(run.driver.folder).is_same
+    run.bars.has_row()  # nobody leads any more
+
+
+@pytest.mark.parametrize("run", ["rest", "socket"], indirect=True)
+def test_a_rehearsal_goes_all_the_way_to_an_order_and_nothing_comes_of_it(run: Run) -> None:
+    turns = run.driver.turns
+    asked: list[str] = []
+
+    async def story(run: Run) -> None:
+        desk = run.driver.desk
+        await run.until(lambda: desk.side.is_recovered)
+        run.bars.tell(*UP)
+        await run.until(lambda: run.held > 0 and desk.is_settled)
+        before = orders(run)
+        turns.prepare()
+        for _ in range(60):  # more than a day's most entries
+            run.bars.again()
+        rehearsal = turns._rehearsal
+        assert rehearsal is not None
+        asked.extend(request.kind.value for request in rehearsal.again())
+        assert orders(run) == before
+        rehearsal._row = None if rehearsal._row is None else replace(rehearsal._row, bars=())
+        run.bars.again()  # it fails, and none is made any more
+        assert not turns._rehearses
+        run.bars.tell(*DOWN)
+        await run.until(lambda: run.held < 0 and desk.is_settled)
+
+    assert isinstance(turns, LiveTurns)
+    turns.attend(run.bars)
+    run.led(story)
+    assert "place" in asked
+    assert run.driver.desk.incidents == []
     assert replay(run.driver.folder).is_same

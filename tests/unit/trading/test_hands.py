@@ -53,6 +53,12 @@ class Venue:
         self.sent.append((name, done))
         return True
 
+    def prepare(self) -> None:
+        """Nothing has to be ready."""
+
+    def rehearse(self, request: Request) -> None:
+        raise AssertionError("nothing is rehearsed here")
+
     def carry_out(self, request: Request) -> bytes:
         name = request.link_ids[0] if request.link_ids else str(request.params["what"])
         name = f"ask {name}" if request.kind is RequestKind.ASK_ORDERS else name

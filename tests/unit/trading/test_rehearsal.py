@@ -14,7 +14,7 @@ from openalpha.trading.paper.starting import Asked
 from openalpha.trading.run.feed_rows import row_payload, warm_payload
 from openalpha.trading.venue.desk import VenueDesk
 from openalpha.trading.venue.keeping import freeze_desk
-from openalpha.trading.venue.rehearsal import rehearse
+from openalpha.trading.venue.rehearsal import Rehearsal
 from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 
 MINUTE_MS = 60_000
@@ -33,17 +33,19 @@ def test_a_rehearsal_changes_nothing_and_the_first_decision_is_what_it_would_hav
         clock=WallClock(),
     )
     rows = [
-        Row(NOW_MS + number * MINUTE_MS, ((60_000_00 + number * 100,) * 4 + (1,),))
+        Row(NOW_MS + number * MINUTE_MS, ((60_000_0 + number * 100,) * 4 + (1,),))
         for number in range(-20, 1)
     ]
     decided = []
     for is_rehearsed in (False, True):
         desk = VenueDesk(folder.plan(), run_id=folder.id)
-        assert not rehearse(desk, after_ms=NOW_MS - 1), "no price is known yet"
+        assert not Rehearsal(desk, after_ms=NOW_MS - 1).again(), "no price is known yet"
         desk.apply(1, Input(FrameKind.FEED, warm_payload(rows[:-1]), NOW_MS))
         before = freeze_desk(desk)
         if is_rehearsed:
-            assert rehearse(desk, after_ms=NOW_MS - 1)
+            rehearsal = Rehearsal(desk, after_ms=NOW_MS - 1)
+            for _ in range(60):
+                assert rehearsal.again(), "it asks how the market stands, as each decision does"
             assert freeze_desk(desk) == before
         item = Input(FrameKind.FEED, row_payload(rows[-1]), NOW_MS + MINUTE_MS)
         decided.append(desk.apply(2, item).outputs)

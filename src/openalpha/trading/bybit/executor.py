@@ -151,6 +151,18 @@ class Executor:
         self._channel.went(call)
         return True
 
+    def prepare(self) -> None:
+        """Let the trade socket, where there is one, be used just before it counts."""
+        if self._line is not None:
+            self._line.ping()
+
+    def rehearse(self, request: Request) -> None:
+        """Do what `begin` does, and send nothing."""
+        if self._line is not None and request.kind in _ORDERS and self._line.is_ready:
+            call = _order_call(request)
+            stamp_ms = self._channel.leave(call) or 0
+            self._line.rehearse(call, stamp_ms=stamp_ms, window_ms=self._channel.window_ms)
+
     def _told(self, turn: _Turn, sent_ms: int, act: Callable[[], _Found]) -> bytes:
         said = dict[str, Any]()
         try:

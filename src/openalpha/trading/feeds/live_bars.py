@@ -8,6 +8,7 @@ the feed then grows, and says so.
 
 import threading
 from collections.abc import Callable, Sequence
+from math import inf
 
 from openalpha.core.errors import OpenAlphaError
 from openalpha.core.instruments import Instrument
@@ -16,6 +17,7 @@ from openalpha.store.frames import FrameKind, canonical_json
 from openalpha.trading.feeds.live_messages import TOLD, pushed_payload
 from openalpha.trading.feeds.recording import TOPICS, LiveRecording
 from openalpha.trading.feeds.venue_market import Bars, bar_units, interval_name
+from openalpha.trading.run.vigil import Vigil
 from openalpha.venue.bybit.public_line import BookChange, Candle, Message, PublicLine, Trade
 
 __all__ = ["LiveBars"]
@@ -48,6 +50,10 @@ class LiveBars:
     ----------
     woken : callable
         Told, in a thread of the feed's, that there is something new.
+    has_row : callable or None
+        Told instead of `woken` where a row was completed by a push, in the thread that heard it.
+    vigil : Vigil or None
+        When that thread does not sleep.
     """
 
     def __init__(
@@ -64,6 +70,8 @@ class LiveBars:
         self._asked, self._timeout_ms = asked, bar_timeout_ms
         self.timeframe_ms, self.instruments = asked.timeframe_ms, tuple(instruments)
         self.woken: Callable[[], None] = lambda: None
+        self.has_row: Callable[[], None] | None = None
+        self.vigil: Vigil | None = None
         self._recording = recording
         self._told, self._topics = TOLD[told], tuple({*topics, *TOPICS[told]})
         self._numbers = {
@@ -124,6 +132,17 @@ class LiveBars:
             self._recording.bars(rows)
         return rows
 
+    def watch(self, prepare: Callable[[], object], refresh: Callable[[], object]) -> Vigil:
+        """Be awake around closes from now on, and get ready for each; see `Vigil`."""
+
+        def again() -> None:
+            self._lines[0].read_again()
+            refresh()
+
+        now_ms = self._asked.likely_ms
+        self.vigil = Vigil(self.timeframe_ms, now_ms=now_ms, prepare=prepare, refresh=again)
+        return self.vigil
+
     def take(self) -> list[tuple[FrameKind, bytes]]:
         """Return what the loop should hear in the order it came: of the feed itself, and pushes."""
         with self._lock:
@@ -163,7 +182,12 @@ class LiveBars:
             ],
             on_message=hear,
             on_change=change,
+            # One thread awake is enough, and two would be in each other's way.
+            may_sleep_s=self._may_sleep_s if category == min(self._categories()) else None,
         )
+
+    def _may_sleep_s(self) -> float:
+        return inf if self.vigil is None else self.vigil.may_sleep_s()
 
     def _keep(self, category: str, candle: Candle) -> None:
         number = self._numbers.get((category, candle.symbol))
@@ -174,7 +198,9 @@ class LiveBars:
             self._bars.setdefault(candle.start_ms, {}).setdefault(number, bar)
             is_whole = self._is_whole(candle.start_ms)
         if is_whole:
-            self.woken()
+            if self.vigil is not None:
+                self.vigil.came(candle.start_ms)
+            (self.has_row or self.woken)()
 
     def _tell(self, category: str, message: Trade | BookChange) -> None:
         number = self._numbers.get((category, message.symbol))

@@ -183,6 +183,10 @@ class Bars:
         """
         return self._between(after_ms, self._last_ms(now_ms))[0]
 
+    def likely_ms(self) -> int:
+        """Return the venue's time now, as far as its clock was measured; asks nobody."""
+        return self._channel.likely_ms()
+
     def known(self, after_ms: int, now_ms: int) -> tuple[list[Row], int]:
         """Return closed rows by the venue's own clock, and the stamp up to which these are all.
 

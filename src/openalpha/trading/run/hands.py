@@ -6,7 +6,7 @@ and questions have hands of their own: a question that hangs delays no cancel.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +36,14 @@ class Carrier(Protocol):
 
     def begin(self, request: Request, done: Callable[[bytes | None], object]) -> bool:
         """Send a request this moment, in the caller's thread, if it can be; see `Executor`."""
+        ...
+
+    def prepare(self) -> None:
+        """Be ready to begin one any moment."""
+        ...
+
+    def rehearse(self, request: Request) -> None:
+        """Do what `begin` does, and send nothing."""
         ...
 
 
@@ -87,6 +95,21 @@ class Hands:
         with self._change:
             return not self._jobs
 
+    def prepare(self) -> None:
+        """Let the carrier be ready: an order may follow in a moment."""
+        self._carrier.prepare()
+
+    def rehearse(self, requests: Sequence[Request]) -> None:
+        """Do what giving requests takes, and carry nothing out."""
+        for request in requests:
+            _symbols(request)
+            self._carrier.rehearse(request)
+
+    def give_all(self, requests: Sequence[Request]) -> None:
+        """Let requests be carried out as soon as their turns come; no question before an order."""
+        for request in sorted(requests, key=lambda one: one.kind not in _WRITES):
+            self.give(request)
+
     def give(self, request: Request) -> None:
         """Let a request be carried out as soon as its turn comes."""
         is_write = request.kind in _WRITES
@@ -98,7 +121,8 @@ class Hands:
             # Held as begun while it is tried: no hand takes it meanwhile.
             is_tried = is_write and not self._is_over and not self._must_wait(job)
             job.is_begun = is_tried
-            self._change.notify_all()
+            if not is_tried:
+                self._change.notify_all()
         if is_tried and not self._begin(job):
             self._leave_to_a_hand(job)
 
@@ -124,7 +148,9 @@ class Hands:
     def _end(self, job: _Job) -> None:
         with self._change:
             self._jobs.remove(job)
-            self._change.notify_all()
+            # Hands that have nothing to do are not woken: they would be in the loop's way.
+            if self._is_over or not all(other.is_begun for other in self._jobs):
+                self._change.notify_all()
 
     def close(self, *, wait_s: float = 30.0) -> None:
         """Begin nothing more, and wait for orders that are being sent; questions are left."""

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -31,29 +31,15 @@ from openalpha.trading.safety.emergency_post import SafetyPost
 from openalpha.trading.venue.desk import VenueDesk
 from openalpha.trading.venue.keeping import UNKEPT, freeze_desk, thaw_desk
 from openalpha.trading.venue.posting import VenuePoster
-from openalpha.trading.venue.rehearsal import rehearse
-from openalpha.trading.venue.state import VenueOutcome
+from openalpha.trading.venue.rehearsal import Rehearsal
+from openalpha.trading.venue.state import Reconciled, VenueOutcome
 from openalpha.trading.venue.status import decided_row, venue_status
 from openalpha.trading.venue.turns import LiveTurns, LockstepTurns, Market, Pushes
 
-__all__ = ["Carrier", "Market", "Reconciled", "VenueDriver"]
+__all__ = ["Carrier", "Market", "VenueDriver"]
 
 _STATUS_ROWS = 20
 _LARGEST_SEGMENT = 1 << 25
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """Whether books, desk and venue agree at the end: empty differences say so."""
-
-    cash: tuple[str, ...]
-    positions: tuple[str, ...]
-    balances: Mapping[str, Decimal]
-
-    @property
-    def is_equal(self) -> bool:
-        """Whether nothing differs."""
-        return not self.cash and not self.positions
 
 
 class VenueDriver:
@@ -88,6 +74,8 @@ class VenueDriver:
         Rows before the run; in lock-step, payloads that say which instruments stand otherwise.
     curves : callable or None
         Returns usual volumes of the day by instrument: told at a start and with each segment.
+    alone : RLock
+        Held by the thread that leads, logs or reads the desk.
     pushes : list of Pushes
         What the venue tells by itself, of account and feed; without it the venue is asked.
     """
@@ -107,6 +95,7 @@ class VenueDriver:
         self.folder, self.desk, self.poster, self.clock = folder, desk, poster, clock
         self.hear, self._end_ms = hear, end_ms
         self._since_ms = int(folder.feed().get("since_ms", 0))
+        self.alone = threading.RLock()
         self._waiting: deque[Request] = deque()
         self._log: RunLog | None = None
         self._last_ts_ms = 0
@@ -144,6 +133,10 @@ class VenueDriver:
         DataError
             If the log does not follow from its inputs.
         """
+        with self.alone:
+            return self._start()
+
+    def _start(self) -> int:
         self._log = RunLog.open(self.folder.log)
         count = self._again(self._frames())
         self._waiting.clear()
@@ -160,7 +153,7 @@ class VenueDriver:
         self._tell_curves()
         self._purchases = Purchases(*self._place, held=self._coins())
         self.take(FrameKind.TIMER, canonical_json({"recover": 1}))
-        rehearse(self.desk, after_ms=self.known_ms)
+        Rehearsal(self.desk, after_ms=self.known_ms).again()
         self.turns.begin()
         self.say()
         return count
@@ -185,12 +178,13 @@ class VenueDriver:
 
     def command(self, command: Command) -> Mapping[str, Any]:
         """Take a command from a person or a signal, at once; returns the answer to it."""
-        if command.verb == "STATUS":
-            return self._status(is_led=True)
-        outcome = self.take(FrameKind.COMMAND, canonical_json(command.content()))
-        assert self._log is not None
-        # What a person was told is taken must outlive this process.
-        self._log.sync()
+        with self.alone:
+            if command.verb == "STATUS":
+                return self._status(is_led=True)
+            outcome = self.take(FrameKind.COMMAND, canonical_json(command.content()))
+            assert self._log is not None
+            # What a person was told is taken must outlive this process.
+            self._log.sync()
         self.turns.wake()
         return {"taken": command.verb, "run": self.folder.id, **outcome.answer}
 

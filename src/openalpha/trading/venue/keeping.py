@@ -19,7 +19,7 @@ from typing import Any
 from openalpha.core.errors import StorageError
 from openalpha.trading.venue.desk import VenueDesk
 
-__all__ = ["UNKEPT", "freeze_desk", "program_mark", "thaw_desk"]
+__all__ = ["UNKEPT", "copied_desk", "freeze_desk", "program_mark", "thaw_desk"]
 
 UNKEPT = (
     "a strategy holds what no segment of the log can keep, such as a function or an object of "
@@ -43,6 +43,21 @@ def freeze_desk(desk: VenueDesk) -> bytes | None:
             return None
         raise
     return program_mark() + zlib.compress(made.getvalue(), level=1)
+
+
+def copied_desk(desk: VenueDesk) -> VenueDesk:
+    """Return a copy of a desk of no callbacks, for what must not touch it."""
+    made, columns = io.BytesIO(), list[pickle.PickleBuffer]()
+    keeper = _Keeper(made, protocol=5, buffer_callback=columns.append)
+    anchors = list(_anchors(desk))
+    keeper.anchors = {id(one): number for number, one in enumerate(anchors)}
+    keeper.own = _own_modules(desk)
+    keeper.dump(desk)
+    reader = _Reader(io.BytesIO(made.getvalue()), buffers=[bytearray(one.raw()) for one in columns])
+    reader.anchors, reader.own = anchors, keeper.own
+    found = reader.load()
+    assert isinstance(found, VenueDesk)
+    return found
 
 
 def thaw_desk(state: bytes, fresh: VenueDesk) -> VenueDesk | None:

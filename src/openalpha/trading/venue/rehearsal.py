@@ -1,42 +1,75 @@
 """A decision made before the first one: what it loads and compiles is there when it counts."""
 
+from dataclasses import replace
+
 from openalpha.core.units import to_units
 from openalpha.engine.rows import BarUnits, Row
-from openalpha.store.frames import FrameKind
-from openalpha.trading.orders.side import Input
+from openalpha.store.frames import FrameKind, packed
+from openalpha.trading.orders.held import Holding
+from openalpha.trading.orders.record import OrderRecord
+from openalpha.trading.orders.side import Input, Request, RequestKind
 from openalpha.trading.run.feed_rows import row_payload
 from openalpha.trading.venue.desk import VenueDesk
-from openalpha.trading.venue.keeping import freeze_desk, thaw_desk
+from openalpha.trading.venue.keeping import copied_desk
 
-__all__ = ["rehearse"]
+__all__ = ["Rehearsal"]
+
+_MOST = 20_000
 
 
-def rehearse(desk: VenueDesk, *, after_ms: int) -> bool:
-    """Let a copy of a desk decide on one more bar at the last prices; nothing of it stays.
+class Rehearsal:
+    """A copy of a desk that decides on one more bar at the last prices, as often as it is told to.
 
     Compiled functions are loaded at their first call, which takes from 40 ms to a second, and some
-    20 s where they are not compiled yet.
+    20 s where they are not compiled yet; and what was not used for a while takes three times as
+    long. Nothing is rehearsed where no price is known yet, no strategy decides, or one is called
+    back, which may do more than decide.
 
     Parameters
     ----------
+    desk : VenueDesk
+        Copied, and not touched.
     after_ms : int
         The stamp after which rows are new.
-
-    Returns
-    -------
-    bool
-        False where nothing is rehearsed: no price is known yet, no strategy decides, or one is
-        called back, which may do more than decide.
     """
-    row = None if desk.callbacks.has_any else _next(desk, after_ms)
-    if row is None:
-        return False
-    state = freeze_desk(desk)
-    copy = None if state is None else thaw_desk(state, desk)
-    if copy is None:
-        return False
-    copy.apply(0, Input(FrameKind.FEED, row_payload(row), row.ts_ms + desk.plan.timeframe_ms))
-    return True
+
+    def __init__(self, desk: VenueDesk, *, after_ms: int) -> None:
+        self._row = None if desk.callbacks.has_any else _next(desk, after_ms)
+        self._desk = desk if self._row is None else copied_desk(desk)
+        self._side, self._count, self._counted = 1, 0, desk.risk.gate.state()
+
+    @property
+    def is_old(self) -> bool:
+        """Whether what it gathered is worth a copy anew."""
+        return self._count >= _MOST
+
+    def again(self) -> tuple[Request, ...]:
+        """Decide once more; returns what it would ask of the venue."""
+        desk, row = self._desk, self._row
+        if row is None:
+            return ()
+        # As if all that was ordered had come to nothing, and a little was held, long or short:
+        # whichever way it then closes and opens.
+        desk.side.record = OrderRecord()
+        desk.orders.parts.clear()
+        desk.risk.gate.restore(self._counted)
+        self._count += 1
+        for book in desk.books:
+            for number, item in enumerate(book.instruments):
+                book.undecide(number)
+                book.held[number] = Holding(
+                    item.kind, self._side * item.min_qty, book.marks[number]
+                )
+            if self._count > 1 and book.mind is not None:
+                book.mind.thinker.take_back()
+        close_ms = row.ts_ms + desk.plan.timeframe_ms
+        outcome = desk.apply(0, Input(FrameKind.FEED, row_payload(row), close_ms))
+        for kind, payload in outcome.outputs:
+            packed(0, kind, ts_ms=close_ms, payload=payload, crc=0)
+        if not any(request.kind is RequestKind.PLACE for request in outcome.requests):
+            self._side = -self._side
+        self._row = replace(row, ts_ms=close_ms)
+        return outcome.requests
 
 
 def _next(desk: VenueDesk, after_ms: int) -> Row | None:

@@ -19,6 +19,7 @@ __all__ = [
     "Coming",
     "Heard",
     "Part",
+    "Reconciled",
     "SlowOrders",
     "VenueOutcome",
     "Want",
@@ -73,6 +74,20 @@ class VenueOutcome:
     restarts: bool = False
     locks: str = ""
     answer: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Whether books, desk and venue agree at the end: empty differences say so."""
+
+    cash: tuple[str, ...]
+    positions: tuple[str, ...]
+    balances: Mapping[str, Decimal]
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether nothing differs."""
+        return not self.cash and not self.positions
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """How a run at a venue goes on turn by turn: in lock-step with a twin, or on the wall clock."""
 
+import logging
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from openalpha.engine.rows import Row
@@ -10,11 +12,15 @@ from openalpha.trading.run.calm import Calm
 from openalpha.trading.run.feed_rows import row_payload
 from openalpha.trading.run.hands import Carrier, Hands
 from openalpha.trading.run.inbox import Inbox
+from openalpha.trading.run.vigil import Vigil
+from openalpha.trading.venue.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
     from openalpha.trading.venue.driver import VenueDriver
 
-__all__ = ["LiveTurns", "LockstepTurns", "Market", "Pushes"]
+_log = logging.getLogger(__name__)
+
+__all__ = ["Feed", "LiveTurns", "LockstepTurns", "Market", "Pushes"]
 
 _TICK_MS = 500
 _LOOK_EVERY_MS = 3_600_000
@@ -24,6 +30,7 @@ _LONGEST_WAIT_MS = 500
 _MOST_TICKS = 240
 _LAST_TICKS = 60
 """Time for wallet, positions and statement to be asked for once more before books are compared."""
+_LONGEST_REHEARSAL_S = 0.04
 _LATE = "the venue left something open for two minutes; it goes on being asked"
 
 
@@ -32,6 +39,21 @@ class Market(Protocol):
 
     def closed(self, after_ms: int, now_ms: int) -> list[Row]:
         """Return the rows that opened after a stamp and have closed."""
+        ...
+
+
+class Feed(Protocol):
+    """Closed rows as they happen, each told of in a thread of its own; see `LiveBars`."""
+
+    woken: Callable[[], None]
+    has_row: Callable[[], None] | None
+
+    def take(self) -> list[tuple[FrameKind, bytes]]:
+        """Return what came beside rows since, oldest first: kind and payload of inputs."""
+        ...
+
+    def watch(self, prepare: Callable[[], object], refresh: Callable[[], object]) -> Vigil:
+        """Be awake around closes."""
         ...
 
 
@@ -109,6 +131,9 @@ class LockstepTurns:
     def wake(self) -> None:
         """Do nothing: each turn looks at everything."""
 
+    def attend(self, feed: Feed) -> None:
+        """Do nothing: here nothing happens but while it is asked for."""
+
     @property
     def is_idle(self) -> bool:
         """Whether every request has its reply, as between any two turns."""
@@ -145,6 +170,7 @@ class LiveTurns:
     carrier : Carrier
         Safe among threads.
     market : Market
+
     """
 
     def __init__(self, driver: "VenueDriver", carrier: Carrier, market: Market) -> None:
@@ -156,17 +182,79 @@ class LiveTurns:
             failed=self.inbox.fail,
         )
         self._calm = Calm()
-        self._has_led = False
+        self._feed: Feed | None = None
+        self._vigil: Vigil | None = None
+        self._has_led = self._is_leading = False
+        self._rehearsal: Rehearsal | None = None
+        self._rehearses = True
         self._ticked_ms = self._settled_ms = _steady_ms()
         self._last_ticks: int | None = None
 
     def begin(self) -> None:
         """Send what the start asks for; its answers come while the loop goes on."""
         self._calm.begin()
+        self._is_leading = True
         self._send()
 
     async def turn(self) -> None:
         """Take in all there is, send what follows from it, then wait for news or a tick."""
+        with self._driver.alone:
+            self._step()
+        if self._driver.desk.mode is Mode.ENDED:
+            return
+        if self._vigil is None or not self._vigil.is_on:
+            self._calm.rest()
+        left_ms = self._ticked_ms + self._period_ms - _steady_ms()
+        await self.inbox.wait(min(max(left_ms, 0), _LONGEST_WAIT_MS) / 1000)
+
+    def attend(self, feed: Feed) -> None:
+        """Hear of its bars, and lead each in the thread that heard of it."""
+        feed.woken, feed.has_row = self.wake, self.lead_at_once
+        self._feed, self._vigil = feed, feed.watch(self.prepare, self.refresh)
+
+    def lead_at_once(self) -> None:
+        """Lead the rows that have closed in the caller's thread, or leave it to the busy loop.
+
+        The thread that heard of a bar need not wake another up for it.
+        """
+        driver = self._driver
+        if driver.alone.acquire(blocking=False):
+            try:
+                if self._is_leading and self._feed is not None:
+                    for kind, payload in self._feed.take():
+                        driver.take(kind, payload)
+                    self._lead_rows()
+            except BaseException as error:  # noqa: BLE001 - told to the loop, which raises it
+                self.inbox.fail(error)
+            finally:
+                driver.alone.release()
+        self.inbox.wake()
+
+    def prepare(self) -> None:
+        """Go through a decision without its effects: a bar closes in a moment."""
+        driver, begun_s = self._driver, time.monotonic()
+        is_due = self._rehearsal is None or self._rehearsal.is_old
+        if is_due and self._rehearses and driver.alone.acquire(blocking=False):
+            try:
+                self._rehearsal = Rehearsal(driver.desk, after_ms=driver.known_ms)
+            finally:
+                driver.alone.release()
+            # A desk so large that its copy takes long is not held up for it again.
+            self._rehearses = time.monotonic() - begun_s < _LONGEST_REHEARSAL_S
+        self.refresh()
+        self._hands.prepare()
+
+    def refresh(self) -> None:
+        """Go through it once more, while the bar is awaited."""
+        if self._rehearsal is not None and self._rehearses:
+            try:
+                self._hands.rehearse(self._rehearsal.again())
+            except Exception:  # noqa: BLE001 - whatever it is, it is no decision's
+                # Nobody lives by it: the run goes on without.
+                _log.exception("a rehearsal failed; none is made any more")
+                self._rehearses = False
+
+    def _step(self) -> None:
         driver = self._driver
         driver.roll_now_and_then()
         driver.look()
@@ -185,9 +273,6 @@ class LiveTurns:
         if self._has_led:
             self._has_led = False
             driver.say()
-        self._calm.rest()
-        left_ms = self._ticked_ms + self._period_ms - _steady_ms()
-        await self.inbox.wait(min(max(left_ms, 0), _LONGEST_WAIT_MS) / 1000)
 
     def wake(self) -> None:
         """Look at once, and not only at the next tick."""
@@ -195,6 +280,8 @@ class LiveTurns:
 
     def close(self) -> None:
         """Wait for orders that are being sent."""
+        with self._driver.alone:
+            self._is_leading = False
         self._hands.close()
         self._calm.end()
 
@@ -208,8 +295,7 @@ class LiveTurns:
         return 2 * _TICK_MS if self._driver.desk.is_settled else _TICK_MS
 
     def _send(self) -> None:
-        for request in self._driver.requests():
-            self._hands.give(request)
+        self._hands.give_all(self._driver.requests())
 
     def _lead_rows(self) -> None:
         """Lead closed rows; while an order's fate is unknown nothing is decided, they wait."""

@@ -73,6 +73,8 @@ class PublicLine:
         Told every message of these topics, in the thread that reads.
     on_change : callable
         Told True once it listens, False once it does not any more.
+    may_sleep_s : callable, optional
+        As of `SocketLine`.
     """
 
     def __init__(
@@ -84,16 +86,18 @@ class PublicLine:
         on_message: Callable[[Message], None],
         on_change: Callable[[bool], None],
         terms: LineTerms | None = None,
+        may_sleep_s: Callable[[], float] | None = None,
     ) -> None:
         self._topics, self._on_message = tuple(topics), on_message
         self._updates: dict[str, int] = {}
-        self.gaps = 0
+        self.gaps, self._text = 0, ""
         self._line = SocketLine(
             socket_url(url, f"public/{category}"),
             greet=self._greet,
             on_text=self._hear,
             on_change=on_change,
             terms=terms,
+            may_sleep_s=may_sleep_s,
         )
 
     def start(self) -> None:
@@ -111,7 +115,12 @@ class PublicLine:
             socket.send(json.dumps({"op": "subscribe", "args": args}))
         return True
 
+    def read_again(self) -> None:
+        """Read the last message once more, and tell nobody."""
+        read_message(self._text)
+
     def _hear(self, text: str) -> None:
+        self._text = text
         for message in read_message(text):
             if isinstance(message, BookChange) and not self._follows(message):
                 self.gaps += 1

@@ -44,6 +44,7 @@ _MOST_UNANSWERED_BYTES = 8_192
 _LINE_REFUSED = frozenset({10003, 10004, 10005, 10019, 10404, 20001})
 _TWICE = 20006
 
+_PING = '{"op":"ping"}'
 _WRITTEN = json.JSONEncoder(separators=(",", ":"))
 
 
@@ -149,14 +150,7 @@ class TradeLine:
             before this returns.
         """
         name = f"{stamp_ms}-{next(self._numbers)}"
-        params = {field: value for field, value in call.params.items() if value is not None}
-        message = {
-            "reqId": name,
-            "header": {"X-BAPI-TIMESTAMP": str(stamp_ms), "X-BAPI-RECV-WINDOW": str(window_ms)},
-            "op": _OPS[call.path],
-            "args": [params],
-        }
-        text = _WRITTEN.encode(message)
+        text = _written(call, name, stamp_ms=stamp_ms, window_ms=window_ms)
         with self._lock:
             is_up = self._is_up
             if is_up:
@@ -166,6 +160,15 @@ class TradeLine:
         elif not self._line.send(text):
             # Some of it may have left before the line broke.
             self._tell(name, FateUnknown(f"the trade socket broke while {call.name} was sent"))
+
+    def rehearse(self, call: Call, *, stamp_ms: int, window_ms: int) -> None:
+        """Do what sending a call takes, and send nothing."""
+        self._line.rehearse(_written(call, "", stamp_ms=stamp_ms, window_ms=window_ms))
+
+    def ping(self) -> None:
+        """Send a ping, if the line is up: what an order needs on its way is then at hand."""
+        if self._is_up:
+            self._line.send(_PING)
 
     def _log_in(self, socket: "SocketConnection") -> bool:
         args = self._signer.login(self._clock.now_ms() + _AHEAD_MS)
@@ -232,6 +235,17 @@ class TradeLine:
         for name in names:
             words = "the trade socket was cut, or gave no answer in time"
             self._tell(name, FateUnknown(words))
+
+
+def _written(call: Call, name: str, *, stamp_ms: int, window_ms: int) -> str:
+    params = {field: value for field, value in call.params.items() if value is not None}
+    message = {
+        "reqId": name,
+        "header": {"X-BAPI-TIMESTAMP": str(stamp_ms), "X-BAPI-RECV-WINDOW": str(window_ms)},
+        "op": _OPS[call.path],
+        "args": [params],
+    }
+    return _WRITTEN.encode(message)
 
 
 def _message(text: str) -> Mapping[str, Any]:
