@@ -258,7 +258,7 @@ class Thinker:
 
     def take_back(self) -> None:
         """Forget the last row that was thought about, which had a bar of every instrument."""
-        for part in self._so_far:
+        for part in self.so_far:
             part.take_back()
 
     def at(self, row: Row) -> tuple[list[int], list[int]]:
