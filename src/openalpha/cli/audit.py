@@ -56,12 +56,16 @@ def list_acts(
         for one in every
         if environment in ("", one.environment) and act in ("", one.name, one.name.split(".")[0])
     ]
-    table = Table(title=f"{len(found):,} acts", title_justify="left")
+    table = Table(title=f"{len(found):,} acts", title_justify="left", box=None, pad_edge=False)
     for head in ("act", "when", "who", "where", "about"):
         table.add_column(head)
     for one in found[-last:]:
         table.add_row(
-            one.name, format_ms(one.ts_ms), one.who, one.environment, escape(_in_words(one))
+            one.name,
+            format_ms(one.ts_ms)[:19].replace("T", " "),
+            one.who,
+            one.environment,
+            escape(_in_words(one)),
         )
     screen.show(table if found else "Nothing is on the trail.")
     screen.result({"schema": "openalpha.audit/1", "acts": [_row(one) for one in found[-last:]]})

@@ -40,6 +40,8 @@ def balance(
         def show() -> None:
             rows = _rows(ledger, environment, is_everywhere=everywhere)
             show_rows(screen, rows, what="balances")
+            if any(row["usd"] is None or row["aud"] is None for row in rows):
+                screen.show("USD or AUD is blank where the books know no rate of the coin.")
             screen.result({"schema": "openalpha.balance/1", "balances": rows})
 
         show_again(screen, show, is_watched=watch)

@@ -29,10 +29,11 @@ __all__ = ["app"]
 app = typer.Typer()
 
 _LEGEND = """\
-filled: of what was sent to be filled at once. fee, close, arrival, model: basis
-points, a cost where positive; slippage against the deciding close, the open of
-the bar it arrived in, and what the kernel's order paid. send, ack, fill: ms from
-the close to sending, from there to the answer and to the first fill."""
+filled: of what was sent to be filled at once. fee, close, arrival, model: in
+basis points, a cost where positive; slippage against the deciding close, the
+open of the bar it arrived in, and what the kernel's order paid. send, ack,
+fill: ms from the close to sending, from there to the answer and to the first
+fill."""
 
 
 @app.command()

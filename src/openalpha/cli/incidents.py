@@ -43,6 +43,10 @@ def list_incidents(
     quiet: QuietOption = False,
 ) -> None:
     """List incidents that are open; trading is reducing only while there are any."""
+    from textwrap import fill
+
+    from rich.markup import escape
+
     from openalpha.core.clock import format_ms
 
     screen = Screen(json_to, is_quiet=quiet)
@@ -53,8 +57,9 @@ def list_incidents(
     ]
     for one in found:
         state = "open   " if one.is_open else "settled"
-        when = format_ms(one.ts_ms)
-        screen.show(f"{one.id:12}{state}  {one.environment:8}{when}  {one.code}: {one.words}")
+        when = format_ms(one.ts_ms)[:19].replace("T", " ")
+        screen.show(f"{one.id:12}{state}  {one.environment:8}{when}  {one.code}")
+        screen.show(escape(fill(one.words, 78, initial_indent="  ", subsequent_indent="  ")))
     if not found:
         screen.show("No incident was ever kept." if everything else "No incident is open.")
     screen.result({"schema": "openalpha.incidents/1", "incidents": [asdict(one) for one in found]})

@@ -1,15 +1,33 @@
 """Rows of live runs for the commands `positions`, `orders`, `fills` and `balance`."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from openalpha.cli.conventions import Screen
+from openalpha.cli.status_page import short_ids
 
 if TYPE_CHECKING:
     from openalpha.trading.run.folder import RunFolder
 
 __all__ = ["book_rows", "fill_rows", "narrowed", "show_rows"]
+
+_WIDTH = 80
+_LEAST = 20
+"""Room that words take at least; they are folded beyond it."""
+_WORDS = frozenset(("in_words", "why"))
+_HEADS = {
+    "environment": "env",
+    "entry_price": "entry",
+    "mark_price": "mark",
+    "trigger_kind": "kind",
+}
+_ORDER = (
+    "environment", "run", "time", "book", "instrument", "side", "qty", "filled", "price", "limit",
+    "trigger", "trigger_kind", "entry_price", "mark_price", "wanted", "id", "order", "reason", "in_words",
+)  # fmt: skip
+_SPARE = ("input", "order", "reason", "run", "rows")
+"""Columns that are left out one by one where a row is too wide; `--json` has them."""
 
 
 def book_rows(status: Mapping[str, Any], what: str) -> Iterator[dict[str, Any]]:
@@ -82,37 +100,62 @@ def _of_venue(folder: "RunFolder", content: Mapping[str, Any], n: int) -> dict[s
     }
 
 
-def narrowed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def narrowed(
+    rows: Sequence[Mapping[str, Any]], *, keeps: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Return rows as a screen of eighty columns shows them; `--json` has them whole.
 
-    What all rows share is left out, ids are as long as tells them apart, numbers are plain.
+    What all rows share is left out, ids are as long as tells them apart, numbers are plain; what is
+    told least leaves first where a row is too wide still. `keeps` names what is never left out.
     """
-    common = {"is_reduce_only", "created_ms", "n"} | {
-        name for name in ("environment", "run") if len({row.get(name) for row in rows}) <= 1
-    }
+    common = {"is_reduce_only", "created_ms", "n"}
     if {row.get("trigger_kind") for row in rows} <= {"", "none", "stop", None}:
         common.add("trigger_kind")
+    places = {(row.get("environment"), row.get("run")) for row in rows}
+    if len({place for place, _ in places}) <= 1:
+        common.add("environment")
+    if len(places) == len({place for place, _ in places}):
+        common.add("run")
+    common -= set(keeps)
+    runs = short_ids(sorted({str(row["run"]) for row in rows if row.get("run")}))
     found = []
     for row in rows:
-        one = {name: value for name, value in row.items() if name not in common}
+        one = {name: row[name] for name in sorted(row, key=_place) if name not in common}
         for link in {"id", "order"} & set(one):
-            one[link] = _unique(str(one[link]), [str(row[link]) for row in rows])
+            one[link] = _unique(str(one[link]), [str(other[link]) for other in rows])
         if "time" in one:
             one["time"] = str(one["time"])[5:19].replace("T", " ")
         if one.get("run"):
-            one["run"] = str(one["run"])[-8:]
+            one["run"] = runs[str(one["run"])]
         if isinstance(one.get("side"), int):
             one["side"] = "buy" if one["side"] > 0 else "sell"
-        one["instrument"] = str(one["instrument"]).removeprefix("bybit_")
+        if "instrument" in one:
+            one["instrument"] = str(one["instrument"]).removeprefix("bybit_")
         found.append({name: _plain(value) for name, value in one.items()})
-    return [
-        {
-            name: value
-            for name, value in row.items()
-            if any(other.get(name) not in (None, "") for other in found)
-        }
-        for row in found
-    ]
+    names = [name for name in found[0] if _says(found, name)] if found else []
+    return _within(names, found, spare=[name for name in _SPARE if name not in keeps])
+
+
+def _within(
+    names: list[str], rows: Sequence[Mapping[str, Any]], *, spare: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return rows of as many columns as a screen has room for."""
+    widths = {
+        name: max(len(_HEADS.get(name, name)), *(len(str(row[name] or "")) for row in rows))
+        for name in names
+    } | dict.fromkeys(_WORDS & set(names), _LEAST)
+    for name in spare:
+        if name in names and sum(widths[one] + 2 for one in names) > _WIDTH:
+            names.remove(name)
+    return [{name: row[name] for name in names} for row in rows]
+
+
+def _says(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    return any(row.get(name) not in (None, "") for row in rows)
+
+
+def _place(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
 
 
 def _unique(name: str, every: Sequence[str], *, least: int = 12) -> str:
@@ -139,7 +182,7 @@ def show_rows(screen: Screen, rows: Sequence[Mapping[str, Any]], *, what: str) -
         return
     table = Table(title=what.capitalize(), title_justify="left", box=None, pad_edge=False)
     for name in rows[0]:
-        table.add_column(name.replace("_", " "))
+        table.add_column(_HEADS.get(name, name.replace("_", " ")))
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     screen.show(table)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from openalpha.trading.paper.starting import Asked
     from openalpha.trading.run.folder import RunFolder
 
-__all__ = ["app", "asked_of", "lead_paper", "money_of", "show_books"]
+__all__ = ["app", "asked_of", "lead_paper", "money_of"]
 
 app = typer.Typer()
 
@@ -111,12 +111,15 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         )
         folder = _new(screen, loaded, asked, typed)
         folder.note_act("run.start", strategies=[one.ref for one in asked])
+    from rich.markup import escape
+
+    from openalpha.cli.status_page import page_of
+
     with _noted(folder), folder.held():
         screen.remark(f"Run {folder.id}: its log and tables are in {folder.path}")
         _lead(screen, loaded, folder)
     found = folder.status()
-    if not quiet and json_to != "-":
-        show_books(screen, found)
+    screen.show(escape("\n".join(page_of(found, name=folder.id))))
     screen.remark(f"Run {folder.id} {found['mode']}: {found['why']}")
     screen.result({"schema": "openalpha.run/1", **found})
 
@@ -357,23 +360,3 @@ def money_of(text: str) -> Decimal:
     if not (money.is_finite() and money > 0):
         raise InputError(f"--capital was {text}, expected an amount above 0")
     return money
-
-
-def show_books(screen: Screen, status: dict[str, Any]) -> None:
-    """Show a run's sub-books side by side."""
-    from rich.table import Table
-
-    table = Table(title=f"{status['environment']} run {status['run']}: {status['mode']}")
-    for name in ("book", "equity", "", "fills", "positions", "open orders"):
-        table.add_column(name, justify="left" if name in ("book", "") else "right")
-    for book in status["books"]:
-        held = ", ".join(f"{row['qty']} {row['instrument']}" for row in book["positions"])
-        table.add_row(
-            book["name"],
-            book["equity"],
-            book["currency"],
-            str(book["fills"]),
-            held or "flat",
-            str(len(book["orders"])),
-        )
-    screen.show(table)

@@ -14,7 +14,7 @@ from openalpha.cli.conventions import (
     read_settings,
 )
 from openalpha.cli.live_options import current
-from openalpha.cli.live_tables import show_rows
+from openalpha.cli.live_tables import narrowed, show_rows
 
 if TYPE_CHECKING:
     from openalpha.research.run_list import KeptBacktest
@@ -70,7 +70,7 @@ def list_runs(
     _show_backtests(screen, found[-last:], total=len(found))
     rows = [] if family else _led(loaded)
     if rows or not found:
-        show_rows(screen, rows, what="runs")
+        show_rows(screen, narrowed(rows, keeps=("run",)), what="runs")
     screen.result({"schema": "openalpha.runs/1", "runs": rows, "backtests": found[-last:]})
 
 

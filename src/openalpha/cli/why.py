@@ -12,7 +12,7 @@ from openalpha.cli.conventions import (
     SetOption,
     read_settings,
 )
-from openalpha.cli.live_tables import show_rows
+from openalpha.cli.live_tables import narrowed, show_rows
 from openalpha.core.errors import InputError
 
 __all__ = ["app"]
@@ -65,7 +65,7 @@ def why(  # noqa: PLR0913, PLR0917 - the options of a command
         raise InputError(f"run {stored.id} was led live; ask with --at TIME")
     folder = RunFolder(stored.path, stored.environment)
     told = journal_of(folder, at_ms=at_ms, limit=limit)
-    show_rows(screen, told.rows, what="decisions")
+    show_rows(screen, narrowed(told.rows), what="decisions")
     if not at:
         for words, count in told.counts.most_common():
             screen.show(f"{count:>8,} × {words}")
