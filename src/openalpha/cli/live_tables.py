@@ -24,7 +24,8 @@ _HEADS = {
 }
 _ORDER = (
     "environment", "run", "time", "book", "instrument", "side", "qty", "filled", "price", "limit",
-    "trigger", "trigger_kind", "entry_price", "mark_price", "wanted", "id", "order", "reason", "in_words",
+    "trigger", "trigger_kind", "entry_price", "mark_price", "wanted", "id", "order", "reason",
+    "in_words",
 )  # fmt: skip
 _SPARE = ("input", "order", "reason", "run", "rows")
 """Columns that are left out one by one where a row is too wide; `--json` has them."""
