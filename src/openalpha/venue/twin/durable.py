@@ -13,7 +13,7 @@ from openalpha.venue.twin.settings import TwinSettings
 
 __all__ = ["open_twin", "whole_state"]
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 
 
 class _Fixed:

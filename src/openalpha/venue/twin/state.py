@@ -63,13 +63,15 @@ class Holding:
 class Record:
     """An account's history: rows as the venue shows them, the newest last.
 
-    `ended` counts the orders of each category that have closed, `count` all orders.
+    `ended` counts the orders of each category that have closed, `before` those of them that closed
+    before the venue last restarted, `count` all orders.
     """
 
     orders: dict[str, Order] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     open_ids: dict[str, None] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
+    before: dict[str, int] = field(default_factory=dict)
     count: int = 0
     executions: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_ROWS))
     ledger: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_ROWS))

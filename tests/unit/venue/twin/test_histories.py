@@ -8,6 +8,7 @@ import pytest
 from openalpha.core.clock import DAY_MS, HOUR_MS
 from openalpha.venue.twin import Exchange
 from openalpha.venue.twin.handlers import order as order_family
+from openalpha.venue.twin.sockets import Hub
 from tests.fakes.twin import (
     BTC,
     BTC_SPOT,
@@ -88,6 +89,18 @@ def test_realtime_knows_the_last_closed_orders_alone(
     assert me.get(realtime, **LINEAR, orderId=orders[0])["list"] == []
     assert me.get(HISTORY, **LINEAR, orderId=orders[0])["list"] != []
     assert me.get(realtime, **LINEAR, orderId=open_one)["list"] != []
+
+
+def test_after_a_restart_closed_orders_are_told_by_the_history_alone(me: Client) -> None:
+    Hub(me.exchange)
+    before, rests = me.order("Buy", "0.001"), me.order("Buy", "0.001", "50000")
+    admin(me.exchange, "/twin/faults", kind="restart")
+    after = me.order("Buy", "0.001")
+    told = [row["orderId"] for row in me.get("/v5/order/realtime", **LINEAR, openOnly=1)["list"]]
+    assert told == [after]
+    assert me.get("/v5/order/realtime", **LINEAR, orderId=before)["list"] == []
+    assert me.get("/v5/order/realtime", **LINEAR, orderId=rests)["list"] != []
+    assert me.get(HISTORY, **LINEAR, orderId=before)["list"] != []
 
 
 def cancel(me: Client, order: str) -> None:

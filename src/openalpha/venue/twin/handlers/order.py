@@ -217,9 +217,10 @@ def _realtime(state: State, account: Account, params: Params) -> dict[str, Any]:
 
 
 def _is_recent(state: State, account: Account, order: Order) -> bool:
-    """Say whether a closed order is among the last of its category."""
-    category = order.listing.partition(":")[0]
-    return state.record(account).ended.get(category, 0) - order.ended < RECENT_CLOSED
+    """Say whether a closed order is among the last of its category since the venue's restart."""
+    record, category = state.record(account), order.listing.partition(":")[0]
+    is_late = record.ended.get(category, 0) - order.ended < RECENT_CLOSED
+    return is_late and order.ended > record.before.get(category, 0)
 
 
 def _closed(state: State, account: Account, params: Params) -> list[Order]:

@@ -274,7 +274,8 @@ class Hub:
         """Let a fault strike the sockets of a family (empty: all); returns how many it struck.
 
         half_open: they stay connected and hear nothing any more; close_sockets: they are cut;
-        restart: all are cut and every public topic begins anew.
+        restart: all are cut, every public topic begins anew, and orders that have closed are told
+        by the history alone.
         """
         chosen = [one for one in self.sessions.values() if family in ("", one.family)]
         for session in chosen:
@@ -285,6 +286,8 @@ class Hub:
         if kind == "restart":
             for topic, _ in self._topics.values():
                 topic.reset()
+            for record in self.exchange.state.records:
+                record.before = dict(record.ended)
         return len(chosen)
 
     def pump(self) -> None:
