@@ -157,8 +157,10 @@ def run(home: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
 
 
 def stops(run: Run) -> list[dict[str, Any]]:
+    """The run's own stop orders; the stop that came with an entry is the position's."""
     params = {"category": "linear", "symbol": "BTCUSDT", "orderFilter": "StopOrder"}
-    return list(run.client.get("/v5/order/realtime", **params)["list"])
+    rows = run.client.get("/v5/order/realtime", **params)["list"]
+    return [row for row in rows if row["stopOrderType"] == "Stop"]
 
 
 def orders(run: Run) -> list[str]:
