@@ -30,6 +30,7 @@ from openalpha.trading.run.commands import Command
 from openalpha.trading.run.vigil import Vigil
 from openalpha.trading.venue.desk import VenueDesk
 from openalpha.trading.venue.driver import VenueDriver
+from openalpha.trading.venue.keeping import freeze_desk
 from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
 from openalpha.trading.venue.turns import LiveTurns
 from openalpha.venue.bybit.channel import Channel
@@ -355,6 +356,35 @@ def test_a_rehearsal_goes_all_the_way_to_an_order_and_nothing_comes_of_it(run: R
         await run.until(lambda: run.held < 0 and desk.is_settled)
 
     assert isinstance(turns, LiveTurns)
+    turns.attend(run.bars)
+    run.led(story)
+    assert "place" in asked
+    assert run.driver.desk.incidents == []
+    assert replay(run.driver.folder).is_same
+
+
+@pytest.mark.parametrize("run", ["grid"], indirect=True)
+def test_a_strategy_of_callbacks_is_not_called_in_a_rehearsal(run: Run) -> None:
+    turns, asked = run.driver.turns, set[str]()
+    assert isinstance(turns, LiveTurns)
+
+    async def story(run: Run) -> None:
+        desk = run.driver.desk
+        await run.until(lambda: desk.side.is_recovered)
+        run.bars.tell(*UP)
+        await run.until(lambda: desk.is_settled and len(orders(run)) > 0)
+        before = orders(run)
+        with run.driver.alone:
+            state = freeze_desk(desk)
+            turns.prepare()
+            for _ in range(20):
+                run.bars.again()
+            assert turns._rehearsal is not None
+            for _ in range(2):
+                asked.update(request.kind.value for request in turns._rehearsal.again())
+            assert freeze_desk(desk) == state
+        assert orders(run) == before
+
     turns.attend(run.bars)
     run.led(story)
     assert "place" in asked

@@ -256,11 +256,6 @@ class Thinker:
         for row in rows:
             keep_row(self.so_far, row)
 
-    def take_back(self) -> None:
-        """Forget the last row that was thought about, which had a bar of every instrument."""
-        for part in self.so_far:
-            part.take_back()
-
     def at(self, row: Row) -> tuple[list[int], list[int]]:
         """Return targets and varying sizes at a row's close."""
         if not self._known:

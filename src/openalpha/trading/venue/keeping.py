@@ -17,6 +17,7 @@ from types import FunctionType
 from typing import Any
 
 from openalpha.core.errors import StorageError
+from openalpha.strategy.events import EventStrategy
 from openalpha.trading.venue.desk import VenueDesk
 
 __all__ = ["UNKEPT", "copied_desk", "freeze_desk", "program_mark", "thaw_desk"]
@@ -45,14 +46,16 @@ def freeze_desk(desk: VenueDesk) -> bytes | None:
     return program_mark() + zlib.compress(made.getvalue(), level=1)
 
 
-def copied_desk(desk: VenueDesk) -> VenueDesk:
-    """Return a copy of a desk of no callbacks, for what must not touch it."""
+def copied_desk(desk: VenueDesk, *, stand_in: EventStrategy) -> VenueDesk:
+    """Return a copy of a desk, for what must not touch it; `stand_in` is called back there."""
     made, columns = io.BytesIO(), list[pickle.PickleBuffer]()
     keeper = _Keeper(made, protocol=5, buffer_callback=columns.append)
-    anchors = list(_anchors(desk))
+    called = [book.callbacks.strategy for book in desk.books if book.callbacks is not None]
+    anchors = [*_anchors(desk), *called]
     keeper.anchors = {id(one): number for number, one in enumerate(anchors)}
     keeper.own = _own_modules(desk)
     keeper.dump(desk)
+    anchors[len(anchors) - len(called) :] = [stand_in] * len(called)
     reader = _Reader(io.BytesIO(made.getvalue()), buffers=[bytearray(one.raw()) for one in columns])
     reader.anchors, reader.own = anchors, keeper.own
     found = reader.load()
