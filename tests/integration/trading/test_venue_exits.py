@@ -8,21 +8,17 @@ from typing import Any
 
 import pytest
 
-from openalpha.core.messages import Environment
-from openalpha.engine.signals import EngineSettings
-from openalpha.market.catalogue import instrument_for
 from openalpha.trading.analysis.replay import replay
 from openalpha.trading.orders.side import RequestKind
 from openalpha.trading.paper.starting import Asked
 from openalpha.trading.run.commands import Command
 from openalpha.trading.venue.driver import VenueDriver
-from openalpha.trading.venue.starting import VenueTerms, begin_venue_run
+from openalpha.trading.venue.state import Work
 from tests.fakes.twin import LINEAR, SPOT, admin
 from tests.integration.trading.test_people_and_spot import BEFORE, both_markets, coins, conditional
 from tests.integration.trading.test_people_and_spot import begun as spot
-from tests.integration.trading.test_shared_instruments import OTHERS
 from tests.integration.trading.test_venue_callbacks import asked, strategy_of
-from tests.integration.trading.test_venue_runs import MINUTE_MS, Place, held, placed
+from tests.integration.trading.test_venue_runs import Place, held, placed
 
 D = Decimal
 NEEDS = "from openalpha.strategy.params import Exits\n"
@@ -77,8 +73,10 @@ def waiting(place: Place) -> dict[str, tuple[Decimal, Decimal]]:
 def until(driver: VenueDriver, index: int) -> None:
     """Lead it to a bar of the strategy, and let what follows happen."""
     context = driver.desk.books[0].callbacks.context
-    while context.index < index:
-        driver.turns.step()
+    for _ in range(20 * index + 20):
+        if context.index < index:
+            driver.turns.step()
+    assert context.index == index
     driver.turns.settle()
 
 
@@ -236,20 +234,53 @@ def test_what_fills_in_part_never_leaves_more_covered_than_is_held(place: Place)
     closed(driver)
 
 
-def test_an_exit_whose_price_was_reached_before_it_stood_closes_at_once(place: Place) -> None:
-    driver = led(place, at_0=f"ctx.buy(0.01, exits={BOTH})")
+def jumps(place: Place, driver: VenueDriver, size: float) -> None:
+    """Let the price jump while the next exit is on its way to the exchange."""
     act = driver.turns._carrier.carry_out
 
     def jumped(request: Any) -> bytes:
         orders = request.params.get("orders", ()) if request.kind is RequestKind.PLACE else ()
         if any("triggerPrice" in order for order in orders) and held(place):
             driver.turns._carrier = SimpleNamespace(carry_out=act)
-            admin(place.exchange, "/twin/market", **LINEAR, event="gap", size="0.05")
+            admin(place.exchange, "/twin/market", **LINEAR, event="gap", size=str(size))
             admin(place.exchange, "/twin/market", **LINEAR, event="calm")
             driver.clock.wait(10_000)
+            admin(place.exchange, "/twin/market", **LINEAR, event="still")
         return act(request)
 
     driver.turns._carrier = SimpleNamespace(carry_out=jumped)
+
+
+def test_a_trailing_stop_whose_new_place_was_reached_closes_at_once(place: Place) -> None:
+    driver = led(place, at_0="ctx.buy(0.01, exits=Exits(stop_e6=25_000, trailing_e6=20_000))")
+    until(driver, 1)
+    jumps(place, driver, -0.025)
+    moved(place, driver, 0.03)
+    assert held(place) == 0
+    assert waiting(place) == {}
+    closed(driver)
+
+
+def test_an_exit_that_fills_in_part_is_left_to_fill_and_the_other_is_cut(place: Place) -> None:
+    driver = led(place, at_0=f"ctx.buy(0.06, exits={BOTH})")
+    until(driver, 1)
+    desk, part, work = driver.desk, D("0.02"), Work(10**6)
+    assert desk.orders._coming([], but="").closing == {}, "exits wait: they hold back no close"
+    (book,), (stop,), (profit,) = desk.books, desk.books[0].stops, desk.books[0].take_profits
+    order = desk.side.record.find(link_id=stop.link_id)
+    order.filled_qty = order.reported_qty = part
+    book.held[0].qty -= part
+    work.moved.add(str(book.instruments[0].id))
+    desk.stops.settle(work)
+    assert book.stops == [stop]
+    assert book.take_profits[0].qty == D("0.04")
+    assert book.take_profits[0].before.link_id == profit.link_id
+    driver._log.close()
+
+
+def test_an_exit_whose_price_was_reached_before_it_stood_closes_at_once(place: Place) -> None:
+    driver = led(place, at_0=f"ctx.buy(0.01, exits={BOTH})")
+    jumps(place, driver, 0.05)
     until(driver, 0)
     fills = strategy_of(driver).seen.fills
     assert [(order, qty) for order, _, qty, _ in fills] == [(1, 0.01), (0, 0.01)]
@@ -276,34 +307,6 @@ def test_on_spot_a_take_profit_is_looked_at_with_each_close(home: Path) -> None:
         assert coins(place) - BEFORE == book.held[0].qty < D("0.0001")
         assert conditional(place) == []
         closed(driver)
-
-
-def test_exits_of_sub_books_cover_the_accounts_net_and_never_more(place: Place) -> None:
-    exits = {"trailing_pct": 0.2, "take_profit_pct": 0.15, "time_exit_bars": 6}
-    admin(place.exchange, "/twin/market", **LINEAR, event="calm")
-    folder = begin_venue_run(
-        place.home,
-        [Asked(one.ref, {**one.params, **exits}) for one in OTHERS],
-        instruments=[instrument_for("bybit_linear:BTCUSDT")],
-        terms=VenueTerms(Environment.TWIN, MINUTE_MS, D(40_000)),
-        settings=EngineSettings(),
-        clock=place.clock,
-    )
-    driver, opposed = place.driver(folder, None), 0
-    driver.start()
-    for _ in range(90):
-        driver.turns.step()
-        rows = place.client.get("/v5/order/realtime", **LINEAR, orderFilter="StopOrder")["list"]
-        sums = {1: D(0), 2: D(0)}
-        for row in rows:
-            if row["orderLinkId"]:
-                assert row["reduceOnly"] and (row["side"] == "Sell") == (held(place) > 0)
-                sums[row["triggerDirection"]] += D(row["qty"])
-        assert set(sums.values()) == {abs(held(place))}, "stops and take-profits, each"
-        sides = {book.held[0].qty > 0 for book in driver.desk.books if book.held[0].qty}
-        opposed += len(sides) == 2
-    assert opposed, "some held against others"
-    closed(driver)
 
 
 def test_stop_keeps_both_at_the_exchange(place: Place) -> None:
