@@ -41,7 +41,7 @@ def begin_live_paper(
         If the exchange does not answer.
     """
     from openalpha.cli.backtest_data import parse_wanted
-    from openalpha.cli.paper_feed import paper_settings
+    from openalpha.cli.paper_feed import paper_settings, unheard
     from openalpha.core.clock import SystemClock, parse_timeframe
     from openalpha.market.catalogue import instrument_for
     from openalpha.market.lake import Lake
@@ -79,6 +79,8 @@ def begin_live_paper(
             handling=Handling(groups.allocation, groups.execution),
         )
     screen.remark(f"The prices are those of {server}")
+    for words in unheard(folder.plan(), loaded.home / "strategies"):
+        screen.remark(words)
     return folder
 
 

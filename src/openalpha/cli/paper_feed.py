@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 from openalpha.core.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from openalpha.engine.signals import EngineSettings
     from openalpha.market.history import History
     from openalpha.settings import LoadedSettings
+    from openalpha.trading.run.plan import RunPlan
 
-__all__ = ["paper_settings", "recorded_feed"]
+__all__ = ["paper_settings", "recorded_feed", "unheard"]
+
+_FEEDS = ("bars", "trades", "book")
 
 
 def paper_settings(loaded: "LoadedSettings") -> "EngineSettings":
@@ -35,6 +40,27 @@ def paper_settings(loaded: "LoadedSettings") -> "EngineSettings":
     fills = replace(groups.fills, feed=feed)
     venue = VenueSettings(groups.costs, groups.margin, fills)
     return EngineSettings(venue, groups.sizing, groups.risk)
+
+
+def unheard(plan: "RunPlan", folder: "Path") -> list[str]:
+    """Say which strategies have callbacks that this run's feed never calls.
+
+    Parameters
+    ----------
+    folder : Path
+        The user's strategy files.
+    """
+    from openalpha.strategy import load_strategy
+    from openalpha.trading.venue.seen_market import heard_by
+
+    feed, found = plan.settings.venue.fills.feed, []
+    for part in plan.strategies:
+        wanted = heard_by([load_strategy(part.ref, folder=folder)])
+        if _FEEDS.index(wanted) > _FEEDS.index(feed):
+            name = "on_book" if wanted == "book" else "on_trade"
+            words = f"{name} of {part.name} is never called on {feed}"
+            found.append(f"{words}: set paper.feed = {wanted}")
+    return found
 
 
 def recorded_feed(

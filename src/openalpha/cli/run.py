@@ -282,7 +282,7 @@ def _begun(
     capital: str,
 ) -> "RunFolder":
     from openalpha.cli.backtest_data import histories_of, parse_wanted
-    from openalpha.cli.paper_feed import paper_settings, recorded_feed
+    from openalpha.cli.paper_feed import paper_settings, recorded_feed, unheard
     from openalpha.core.clock import SystemClock
     from openalpha.trading.paper.starting import begin_paper_run
     from openalpha.trading.run.settings import Handling
@@ -305,6 +305,8 @@ def _begun(
     )
     if groups.execution.algorithm != "none":
         screen.remark("paper fills every entry whole: execution.algorithm is for a venue")
+    for words in unheard(folder.plan(), loaded.home / "strategies"):
+        screen.remark(words)
     return folder
 
 

@@ -15,6 +15,8 @@ from openalpha.api import backtest
 from openalpha.books.accounts import Account, Category
 from openalpha.books.balances import kept_balances
 from openalpha.books.writing import book_row
+from openalpha.cli.border import execute
+from openalpha.cli.paper_feed import unheard
 from openalpha.core.clock import ManualClock
 from openalpha.core.errors import DataError, InputError
 from openalpha.core.reasons import Reason
@@ -350,3 +352,20 @@ def test_a_recorded_market_is_traded_as_in_its_backtest(real_data: Path, home: P
         led(home, folder, ledger)
     assert_is_backtest(folder, backtest_of(name, home, "book", data=data))
     assert replay(folder).is_same
+
+
+def test_callbacks_that_are_never_called_are_named(home: Path) -> None:
+    folder = begun(home, "trades", [Asked(strategy_in(home))])
+    assert unheard(folder.plan(), home) == [
+        "on_book of quotes is never called on trades: set paper.feed = book"
+    ]
+    folder = begun(home, "book", [Asked(strategy_in(home))])
+    assert unheard(folder.plan(), home) == []
+
+
+def test_one_feed_is_asked_for_not_two(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a_lake(home)
+    command = ("run", "--strategy", strategy_in(home), "--instrument", NAME, "--timeframe", "1s")
+    two = ("--set", "paper.feed=book", "--set", "fills.feed=trades")
+    assert execute([*command, *two]) == 1
+    assert "for paper set paper.feed = trades alone" in capsys.readouterr().err
