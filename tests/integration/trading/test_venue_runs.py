@@ -38,7 +38,7 @@ from openalpha.trading.venue.starting import (
 from openalpha.venue.settings import CostSettings
 from openalpha.venue.twin import Exchange
 from tests.fakes.live_runs import books
-from tests.fakes.twin import BTC, Client, admin, new_exchange, served
+from tests.fakes.twin import BTC, Client, admin, new_exchange, served, wait
 
 MINUTE_MS = 60_000
 FAST = Asked("ma_cross", {"fast": 2, "slow": 5})
@@ -298,3 +298,22 @@ def test_an_account_that_does_not_fit_is_refused_by_every_difference(place, home
 
 def test_books_of_the_twin_are_its_own():
     assert Book(Environment.TWIN, "me") != Book(Environment.PAPER, "me")
+
+
+def test_whose_an_order_was_is_dropped_with_the_order_as_a_day_begins(place: Place) -> None:
+    wait(place.exchange, 6_160_000)  # to four minutes before midnight
+    folder = place.begun(8)
+    driver: Any = place.driver(folder, None)
+    driver.start()
+    while not driver.desk.orders.parts:
+        driver.turns.step()
+    desk = driver.desk
+    (name, *_), day = desk.orders.parts, desk.last_row_ms // 86_400_000
+    desk.side.record.live.pop(name, None)
+    del desk.side.record.orders[name]
+    while desk.last_row_ms // 86_400_000 == day:
+        assert name in desk.orders.parts
+        driver.turns.step()
+    assert desk.orders.parts.keys() == desk.side.record.orders.keys()
+    assert name not in desk.orders.parts
+    driver._log.close()

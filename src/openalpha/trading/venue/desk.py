@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from openalpha.core.clock import DAY_MS
 from openalpha.engine.bars_so_far import keep_bars_once
 from openalpha.engine.mirror import Decided
 from openalpha.engine.rows import Row
@@ -219,6 +220,8 @@ class VenueDesk:
 
     def _lead(self, work: Work, row: Row) -> None:
         close_ms = row.ts_ms + self.plan.timeframe_ms
+        if row.ts_ms // DAY_MS != self.last_row_ms // DAY_MS:
+            self.orders.forget()
         self.last_row_ms, self.rows = row.ts_ms, self.rows + 1
         decisions: dict[int, tuple[Decided, list[int]]] = {}
         for number, book in enumerate(self.books):
