@@ -21,11 +21,12 @@ from openalpha.trading.safety.emergency_lock import (
     safety_folder,
     unlock,
 )
+from openalpha.trading.safety.guardian_heartbeat import Heartbeat
 from openalpha.venue.bybit.client import BybitClient
 from openalpha.venue.bybit.new_order import NewOrder
 from openalpha.venue.twin import Exchange
 from tests.fakes.bybit import account, pausing, wire
-from tests.fakes.twin import BTC, BTC_SPOT, new_exchange, wait
+from tests.fakes.twin import BTC, BTC_SPOT, admin, new_exchange, wait
 
 NOW = ManualClock(1_700_000_000_000)
 
@@ -71,6 +72,23 @@ def test_nothing_trades_after_a_stop_until_a_person_unlocks(
     assert unlock(tmp_path, "twin", why=Lock("calm again", "bob", 2)) is not None
     refuse_if_locked(tmp_path, "twin")
     assert [act.name for act in AuditTrail(tmp_path).acts()] == ["lock", "stop", "unlock"]
+
+
+@pytest.mark.parametrize("has_trader", [True, False])
+def test_an_order_that_was_on_its_way_is_closed_too(
+    tmp_path: Path, exchange: Exchange, client: BybitClient, has_trader: bool
+) -> None:
+    """Orders went on after the kill switch: hummingbot 2534. It arrives after the first look."""
+    heart = Heartbeat(tmp_path, "twin")
+    heart.beat(0)
+    if not has_trader:
+        heart.end(0)
+    admin(exchange, "/twin/latency", ms=300)
+    client.orders.create(NewOrder("linear", "BTCUSDT", Side.BUY, Decimal("0.5"), "late"))
+    done = stop(tmp_path, exchange, client)
+    assert done.is_done
+    wait(exchange, 1_000)
+    assert bool(client.positions.held("linear", settle="USDT")) is not has_trader
 
 
 def test_the_lock_stands_before_the_venue_is_asked(

@@ -15,12 +15,14 @@ from openalpha.core.errors import OpenAlphaError
 from openalpha.store.audit import AuditTrail
 from openalpha.trading.safety.emergency_holdings import keep_bought, read_bought, sales_of
 from openalpha.trading.safety.emergency_lock import Lock, lock
+from openalpha.trading.safety.guardian_heartbeat import read_beat
 from openalpha.venue.bybit.client import BybitClient
 from openalpha.venue.bybit.flatten import Flattened, flatten
 
 __all__ = ["Stop", "StopOrder", "emergency_stop"]
 
 _MOST_SALES = 10
+_ON_ITS_WAY_S = 0.5
 _ZERO = Decimal(0)
 
 
@@ -101,9 +103,12 @@ def emergency_stop(
     if order.locks:
         done.is_locked = _locked(order, clock, done)
     ends = time.monotonic() + order.limit_s
-    _add(done, _flattened(order, client, ends=ends, pause=pause))
-    if not order.keep_positions:
-        _sell(order, client, done, ends, pause)
+    _stopped(order, client, done, ends, pause)
+    beat = read_beat(order.home, order.environment)
+    if beat is not None and not beat.has_ended and not done.left:
+        # An order that the trader sent before it saw the lock may arrive after all this.
+        pause(_ON_ITS_WAY_S)
+        _stopped(order, client, done, ends, pause)
     done.is_done = not done.left
     _noted(order, done)
     return done
@@ -117,6 +122,18 @@ def _locked(order: StopOrder, clock: Clock, done: Stop) -> bool:
         done.troubles.append(f"the lock could not be written: {error}")
         return False
     return True
+
+
+def _stopped(
+    order: StopOrder,
+    client: BybitClient,
+    done: Stop,
+    ends: float,
+    pause: Callable[[float], object],
+) -> None:
+    _add(done, _flattened(order, client, ends=ends, pause=pause))
+    if not order.keep_positions:
+        _sell(order, client, done, ends, pause)
 
 
 def _flattened(
