@@ -22,9 +22,10 @@ from openalpha.settings import load_settings
 from openalpha.store.audit import AuditTrail
 from openalpha.store.exchange_key import ExchangeKey
 from openalpha.store.keys import Vault
-from openalpha.store.run_log import FrameKind, read
+from openalpha.store.run_log import FrameKind, RunLog, read
 from openalpha.trading.analysis.journal import journal_of
 from openalpha.trading.analysis.replay import replay
+from openalpha.trading.orders.side import RequestKind
 from openalpha.trading.safety.emergency_lock import Lock, lock, locked
 from openalpha.trading.safety.emergency_post import SafetyPost
 from openalpha.trading.safety.emergency_watch import STOP_SIGNAL
@@ -175,6 +176,32 @@ def test_a_run_that_dies_by_itself_is_told(
 def open_files() -> list[str]:
     """What this process has open."""
     return [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+
+
+def test_what_was_decided_before_a_stop_and_not_sent_stays_here(
+    place: Place, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk hangs between decision and sending, and somebody stops everything meanwhile."""
+    driver: Any = place.driver(place.begun(30), None)
+    driver.post = SafetyPost(home, "twin", lambda who: None)
+    sync = RunLog.sync
+
+    def hanging(self: RunLog) -> None:
+        sync(self)
+        if any(one.kind is RequestKind.PLACE for one in driver._waiting):
+            lock(home, "twin", why=Lock("a bad day", "ann", 0))
+
+    monkeypatch.setattr(RunLog, "sync", hanging)
+    driver.start()
+    asyncio.run(driver.lead())
+    driver.post.close()
+    assert locked(home, "twin") is not None, "there was something to send"
+    assert place.client.get("/v5/order/history", category="linear")["list"] == []
+    assert driver.desk.is_flat() and driver.desk.incidents == []
+    told = [row["in_words"] for row in journal_of(driver.folder).rows]
+    assert any("it was not sent: a bad day" in words for words in told)
+    monkeypatch.undo()
+    assert replay(driver.folder).is_same
 
 
 @pytest.mark.parametrize(

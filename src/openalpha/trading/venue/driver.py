@@ -30,6 +30,7 @@ from openalpha.trading.safety.emergency_lock import Lock, lock
 from openalpha.trading.safety.emergency_post import SafetyPost
 from openalpha.trading.venue.desk import VenueDesk
 from openalpha.trading.venue.keeping import UNKEPT, freeze_desk, thaw_desk
+from openalpha.trading.venue.last_look import held_back
 from openalpha.trading.venue.posting import VenuePoster
 from openalpha.trading.venue.rehearsal import Rehearsal
 from openalpha.trading.venue.state import Reconciled, VenueOutcome
@@ -232,8 +233,10 @@ class VenueDriver:
             return []
         assert self._log is not None
         self._log.sync()
-        requests = list(self._waiting)
+        requests, refused = held_back(self._waiting, *self._place)
         self._waiting.clear()
+        for reply in refused:
+            self.take(FrameKind.REPLY, reply)
         return requests
 
     def look(self) -> None:
