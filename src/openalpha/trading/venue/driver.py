@@ -233,7 +233,8 @@ class VenueDriver:
             return []
         assert self._log is not None
         self._log.sync()
-        requests, refused = held_back(self._waiting, *self._place)
+        home, environment = self._place
+        requests, refused = held_back(self._waiting, home=home, environment=environment)
         self._waiting.clear()
         for reply in refused:
             self.take(FrameKind.REPLY, reply)

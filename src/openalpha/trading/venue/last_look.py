@@ -16,7 +16,7 @@ __all__ = ["held_back"]
 
 
 def held_back(
-    requests: Sequence[Request], home: Path, environment: str
+    requests: Sequence[Request], *, home: Path, environment: str
 ) -> tuple[list[Request], list[bytes]]:
     """Return what may be sent, and the replies to what may not: it was not sent, and why.
 
@@ -27,7 +27,7 @@ def held_back(
 
     Examples
     --------
-    >>> held_back([], Path("nowhere"), "twin")
+    >>> held_back([], home=Path("nowhere"), environment="twin")
     ([], [])
     """
     opening = [one for one in requests if _could_open(one)]
