@@ -122,8 +122,9 @@ class BarsSoFar:
         self.count += 1
 
     def take_back(self) -> None:
-        """Forget the last bar."""
+        """Forget the last bar, before any who keeps it with this one is given another."""
         self.count -= 1
+        self._kept.count = min(self._kept.count, self.count)
 
     def last_ts_ms(self) -> int:
         """Return the stamp of the last bar; -1 without one."""

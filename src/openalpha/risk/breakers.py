@@ -1,10 +1,9 @@
 """The breakers: what each measures, where its limit lies, what it leads to, when it lets go."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from openalpha.core.reasons import Reason
 from openalpha.risk.equity import EquityTrack
@@ -59,8 +58,7 @@ _SETTINGS: Mapping[Reason, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(NamedTuple):
     """What one breaker found: the number, its limit, and the stage it leads to beyond it."""
 
     reason: Reason
