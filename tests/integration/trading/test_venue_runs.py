@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +35,8 @@ from openalpha.trading.venue.starting import (
     venue_clock,
     venue_driver,
 )
+from openalpha.venue.bybit.answers import Answer
+from openalpha.venue.bybit.channel import Call
 from openalpha.venue.settings import CostSettings
 from openalpha.venue.twin import Exchange
 from tests.fakes.live_runs import books
@@ -226,6 +228,23 @@ def test_a_run_that_reckons_with_less_than_it_pays_does_not_begin_but_goes_on(pl
     ]
     honest = place.begun(5, venue=VenueSettings(CostSettings(taker_bps=Decimal("5.5"))))
     assert compared(place, honest, is_new=True) == []
+
+
+def test_money_that_is_no_collateral_backs_no_run(place, home):
+    """The twin has no such switch: its answer is the exchange's with the switch off."""
+    channel = VenueAccess(place.transport, place.key, place.clock).channel(Priority.ORDERS)
+
+    def call(asked: Call) -> Answer:
+        answer = channel.call(asked)
+        if asked.path != "/v5/account/wallet-balance":
+            return answer
+        coins = [{**row, "collateralSwitch": False} for row in answer.rows[0]["coin"]]
+        return replace(answer, result={"list": [{**answer.rows[0], "coin": coins}]})
+
+    plan, off = place.begun(5).plan(), SimpleNamespace(call=call)
+    with pytest.raises(InputError, match="its USDT is no collateral; switch that on"):
+        check_account(off, plan, is_new=True, hear=print)
+    check_account(off, plan, is_new=False, hear=print)
 
 
 def test_hedge_mode_and_inverse_contracts_are_refused_in_a_sentence(place, home):

@@ -90,18 +90,21 @@ def _margin_mode(channel: Channel, plan: RunPlan) -> list[str]:
 
 
 def _money(channel: Channel, plan: RunPlan) -> list[str]:
-    """Say whether the account has less than the run was given."""
+    """Say whether the account has less than the run was given, or what does not back positions."""
     answer = channel.call(Call("/v5/account/wallet-balance", {"accountType": "UNIFIED"}))
     first = plan.instruments[0]
     coin = first.quote if first.kind is Kind.SPOT else first.settle
-    held = Decimal(0)
-    for wallet in answer.rows:
-        for row in wallet.get("coin", ()):
-            if row.get("coin") == coin:
-                held = Decimal(str(row.get("walletBalance") or 0))
-    if held >= plan.capital:
-        return []
-    return [f"it holds {held} {coin}, the run's capital is {plan.capital}; fund it or lower it"]
+    rows = [row for wallet in answer.rows for row in wallet.get("coin", ())]
+    mine: Row = next((row for row in rows if row.get("coin") == coin), {})
+    held, found = Decimal(str(mine.get("walletBalance") or 0)), []
+    if held < plan.capital:
+        found.append(
+            f"it holds {held} {coin}, the run's capital is {plan.capital}; fund it or lower it"
+        )
+    has_margin = any(item.kind is not Kind.SPOT for item in plan.instruments)
+    if has_margin and mine.get("marginCollateral") and mine.get("collateralSwitch") is False:
+        found.append(f"its {coin} is no collateral; switch that on at the exchange")
+    return found
 
 
 def check_rules(channel: Channel, instruments: Sequence[Instrument]) -> None:
