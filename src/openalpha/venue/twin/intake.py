@@ -142,6 +142,9 @@ def within_limits(limit: int, side: int, *, listing: Listing) -> int:
     d = listing.price_decimals
     if limit > MOST_PRICE * 10**d and not listing.is_spot:
         raise Refused(110003, "Order price exceeds the allowable range.")
+    tape = listing.tape
+    if (limit - (tape.index if listing.is_spot else tape.mark)) * side <= 0:
+        return limit
     bid, ask = listing.price_limits()
     if not bid or not (limit > bid if side > 0 else limit < ask):
         return limit
