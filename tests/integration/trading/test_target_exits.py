@@ -111,3 +111,14 @@ def test_the_model_of_the_same_bars_ends_its_positions_alike(
         assert abs(order.fills[-1].ts_ms - fill.ts_ms) <= MINUTE_MS
         assert (order.side, order.qty) == (fill.side, fill.qty)
     assert gap_of(folder).alone == 0
+
+
+def test_an_exit_that_fills_as_the_run_ends_is_waited_for(place: Place, home: Path) -> None:
+    folder = place.begun(7, Asked(FAST.ref, {**FAST.params, "take_profit_pct": 0.15}))
+    with books(home) as ledger:
+        driver = place.led(folder, ledger)
+    (book,) = driver.desk.books
+    seen = read_run(folder)
+    assert (book.fills, held(place)) == (2, 0)
+    assert seen.orders[-1].fills[-1].ts_ms > seen.rows[-1].ts_ms + MINUTE_MS, "after the last bar"
+    assert driver.reconciled.is_equal

@@ -145,7 +145,9 @@ class LockstepTurns:
     def _end(self) -> None:
         driver = self._driver
         driver.begin_end()
-        for _ in range(_LAST_TICKS):
+        for tick in range(2 * _LAST_TICKS):
+            if tick >= _LAST_TICKS and _agrees(driver):
+                break
             driver.clock.wait(_TICK_MS)
             driver.take(FrameKind.TIMER, b"{}")
             self._carry_out()
@@ -325,8 +327,16 @@ class LiveTurns:
             driver.hear(_LATE)
         if self._last_ticks is not None:
             self._last_ticks -= 1
-            if self._last_ticks <= 0:
+            if self._last_ticks <= 0 and (_agrees(driver) or self._last_ticks <= -_LAST_TICKS):
                 driver.end()
+
+
+def _agrees(driver: "VenueDriver") -> bool:
+    """Say whether books, run and venue tell the same: an exit may fill while they are asked."""
+    state, poster = driver.desk.account, driver.poster
+    if state is None or driver.desk.differences():
+        return False
+    return poster is None or not poster.differences(state.balances)
 
 
 def _steady_ms() -> int:
