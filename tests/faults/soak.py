@@ -262,6 +262,7 @@ def soak(home: Path, *, seed: int, days: int) -> SoakReport:
     draw, report = random.Random(seed), SoakReport()
     (home / "books").mkdir(parents=True, exist_ok=True)
     ledger = open_ledger(home, BooksSettings(), clock=SystemClock())
+    ledger.database.keep_little()  # as a run does
     with closing(_Exchange(seed)) as exchange, closing(ledger.database):
         run = _Run(home, exchange, days)
         began_ms = run.start(ledger).clock.now_ms()

@@ -68,8 +68,13 @@ _AT_THE_MINUTE_MS = 5 * 60_000
 
 
 @contextmanager
-def open_books(loaded: "LoadedSettings", *, migrate: bool = False) -> "Iterator[Ledger]":
-    """Open the ledger of a home, valued by its published rates and the markets of its lake."""
+def open_books(
+    loaded: "LoadedSettings", *, migrate: bool = False, is_for_run: bool = False
+) -> "Iterator[Ledger]":
+    """Open the ledger of a home, valued by its published rates and the markets of its lake.
+
+    For a run, which lives long and writes little, not much of it is held in memory.
+    """
     from openalpha.books.lake_rates import LakeRates
     from openalpha.books.opening import open_ledger
     from openalpha.books.published_rates import stated_rates
@@ -83,6 +88,8 @@ def open_books(loaded: "LoadedSettings", *, migrate: bool = False) -> "Iterator[
     prepare_home(loaded.home)
     lake = Lake(loaded.home, settings=loaded.settings.data)
     books = open_ledger(loaded.home, loaded.settings.books, clock=SystemClock(), migrate=migrate)
+    if is_for_run:
+        books.database.keep_little()
     books.rates = ChainedRates(SeveralRates((stated_rates(books.database), LakeRates(lake))))
     books.entity_rates = EntityRates(
         books.database,

@@ -213,7 +213,7 @@ def lead_paper(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder") ->
     from openalpha.trading.paper.starting import driver_of
 
     compile_kernel(screen)
-    with open_books(loaded) as ledger, _fed(loaded, folder) as feed:
+    with open_books(loaded, is_for_run=True) as ledger, _fed(loaded, folder) as feed:
         while True:
             driver = driver_of(
                 folder,

@@ -123,7 +123,7 @@ def lead_at_venue(screen: Screen, loaded: "LoadedSettings", folder: "RunFolder")
         closing(post),
         closing(alerts),
         _told_if_left(folder, hear),
-        open_books(loaded) as ledger,
+        open_books(loaded, is_for_run=True) as ledger,
         HttpTransport(timeout_s=timeout_s, total_s=2 * timeout_s) as network,
         take_lease(
             loaded.home,

@@ -114,6 +114,15 @@ class Database:
         ):
             yield connection
 
+    def keep_little(self) -> None:
+        """Hold a megabyte of an SQLite file in memory a connection, and not what a book may need.
+
+        For processes that live long and write little: their memory does not grow with the file.
+        """
+        if not self.is_postgresql:
+            event.listen(self.engine, "connect", _hold_little)
+            self.close()
+
     def close(self) -> None:
         """Let go of its connections; using it again opens new ones."""
         self.engine.dispose()
@@ -224,6 +233,11 @@ def _set_pragmas(connection: Any, record: object) -> None:
     del record
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+
+
+def _hold_little(connection: Any, record: object) -> None:
+    del record
+    connection.execute("PRAGMA cache_size = -1000")
 
 
 def _begin_sqlite(connection: Connection) -> None:
