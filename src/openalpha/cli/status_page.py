@@ -125,7 +125,9 @@ def _book(book: Mapping[str, Any]) -> Iterator[list[str]]:
     share = book.get("share") or {}
     now, wanted = share.get("now"), share.get("wanted")
     part = f", share {_share(now)} (wanted {_share(wanted)})" if now and wanted else ""
-    yield _said(book["name"][: _LABEL - 1], f"{money}{part}, {book.get('fills', 0)} fills")
+    name = book["name"]
+    label = name if len(name) < _LABEL else f"{name[: _LABEL - 2]}…"
+    yield _said(label, f"{money}{part}, {book.get('fills', 0)} fills")
     exits = {
         (order["instrument"], order.get("trigger_kind") == "take_profit"): order["trigger"]
         for order in book["orders"]
