@@ -17,7 +17,7 @@ from openalpha.trading.safety.emergency_holdings import keep_bought, read_bought
 from openalpha.trading.safety.emergency_lock import Lock, lock
 from openalpha.trading.safety.guardian_heartbeat import read_beat
 from openalpha.venue.bybit.client import BybitClient
-from openalpha.venue.bybit.flatten import Flattened, flatten
+from openalpha.venue.bybit.flatten import Flattened, flatten, is_flat
 
 __all__ = ["Stop", "StopOrder", "emergency_stop"]
 
@@ -108,7 +108,8 @@ def emergency_stop(
     if beat is not None and not beat.has_ended and not done.left:
         # An order that the trader sent before it saw the lock may arrive after all this.
         pause(_ON_ITS_WAY_S)
-        _stopped(order, client, done, ends, pause)
+        if not _stays_flat(order, client):
+            _stopped(order, client, done, ends, pause)
     done.is_done = not done.left
     _noted(order, done)
     return done
@@ -134,6 +135,14 @@ def _stopped(
     _add(done, _flattened(order, client, ends=ends, pause=pause))
     if not order.keep_positions:
         _sell(order, client, done, ends, pause)
+
+
+def _stays_flat(order: StopOrder, client: BybitClient) -> bool:
+    """Look once more, without the requests that cancel; what cannot be seen is not flat."""
+    try:
+        return not order.keep_positions and is_flat(client)
+    except OpenAlphaError:
+        return False
 
 
 def _flattened(

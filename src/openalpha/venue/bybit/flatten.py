@@ -20,7 +20,7 @@ from openalpha.venue.bybit.new_order import NewOrder
 from openalpha.venue.bybit.orders import Outcome
 from openalpha.venue.bybit.rows import OrderRow, PositionRow
 
-__all__ = ["STOP_MARK", "Flattened", "flatten", "naked_positions"]
+__all__ = ["STOP_MARK", "Flattened", "flatten", "is_flat", "naked_positions"]
 
 STOP_MARK = "oa-stop-"
 """How the ids of its orders begin, so that a trader knows them for what they are."""
@@ -130,6 +130,18 @@ def naked_positions(client: BybitClient) -> list[PositionRow]:
     ]
 
 
+def is_flat(client: BybitClient) -> bool:
+    """Say whether nothing is open, by looking alone: no order anywhere, no derivative position.
+
+    Raises
+    ------
+    VenueUnavailable, VenueRefused
+        If the venue cannot be asked.
+    """
+    parts = [_Derivatives(client, category) for category in ("linear", "inverse")]
+    return not (any(part.stands() for part in parts) or client.orders.open_orders("spot"))
+
+
 _Round = tuple[int, int, list[str], list[str]]
 
 
@@ -199,6 +211,10 @@ class _Derivatives:
             except BybitRefused as refused:
                 self.troubles.append(refused.message)
         return orders
+
+    def stands(self) -> bool:
+        """Whether anything is held or open."""
+        return bool(self._held() or self._orders())
 
     def naked(self) -> list[PositionRow]:
         """Return the positions that no stop protects, or stops of a part of it only."""
