@@ -17,7 +17,7 @@ from openalpha.books.balances import kept_balances
 from openalpha.books.writing import book_row
 from openalpha.cli.border import execute
 from openalpha.cli.paper_feed import unheard
-from openalpha.core.clock import ManualClock
+from openalpha.core.clock import ManualClock, parse_ms
 from openalpha.core.errors import DataError, InputError
 from openalpha.core.reasons import Reason
 from openalpha.engine.messages import settlements_of
@@ -109,7 +109,11 @@ def strategy_in(home: Path) -> str:
 def begun(home: Path, feed: str, asked: Sequence[Asked], **given: Any) -> RunFolder:
     lake = given.pop("lake", None) or a_lake(home)
     history = recorded_history(
-        lake, given.pop("name", NAME), timeframe_ms=1_000, with_depth=feed == "book"
+        lake,
+        given.pop("name", NAME),
+        timeframe_ms=1_000,
+        span=(None, given.pop("end_ms", None)),
+        with_depth=feed == "book",
     )
     return begin_paper_run(
         home,
@@ -347,10 +351,11 @@ def test_a_recorded_market_is_traded_as_in_its_backtest(real_data: Path, home: P
     folders = [real_data / kind / "binance_usdm" for kind in ("trades", "book")]
     import_paths(lake, folders, clock=ManualClock(CREATED_MS))
     name, data = strategy_in(home), "binance_usdm:BTCUSDT"
-    folder = begun(home, "book", [Asked(name)], lake=lake, name=data)
+    end_ms = parse_ms("2024-08-08T23:56:00")  # some two minutes of it
+    folder = begun(home, "book", [Asked(name)], lake=lake, name=data, end_ms=end_ms)
     with books(home) as ledger:
         led(home, folder, ledger)
-    assert_is_backtest(folder, backtest_of(name, home, "book", data=data))
+    assert_is_backtest(folder, backtest_of(name, home, "book", data=data, end=end_ms))
     assert replay(folder).is_same
 
 
