@@ -24,7 +24,7 @@ app = typer.Typer()
 def why(  # noqa: PLR0913, PLR0917 - the options of a command
     run: Annotated[
         str,
-        typer.Argument(metavar="RUN", help="Its id, the beginning of it, latest or latest-1."),
+        typer.Argument(metavar="RUN", help="Its id or its beginning; latest: of the backtests."),
     ],
     at: Annotated[
         str, typer.Option("--at", metavar="TIME", help="Only decisions of this moment, UTC.")
