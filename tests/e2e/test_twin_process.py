@@ -60,6 +60,19 @@ def get(client: httpx.Client, account: dict[str, str], path: str, query: str) ->
     return answer["result"]["list"]
 
 
+def get_all(client: httpx.Client, account: dict[str, str], path: str, query: str) -> list[Any]:
+    rows: list[Any] = []
+    cursor = ""
+    while True:
+        text = f"{query}&cursor={cursor}"
+        headers = sign(account, text, str(time.time_ns() // 1_000_000))
+        result = client.get(f"{path}?{text}", headers=headers).json()["result"]
+        rows += result["list"]
+        cursor = result["nextPageCursor"]
+        if not cursor:
+            return rows
+
+
 def place_until_it_dies(
     client: httpx.Client, account: dict[str, str], name: str, acknowledged: list[str]
 ) -> None:
@@ -111,15 +124,13 @@ def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path, after_s: float) -
     with running(tmp_path, *state) as (_, url), httpx.Client(base_url=url, timeout=20) as client:
         market = "category=linear&symbol=BTCUSDT"
         for link in acknowledged:
-            found = get(client, account, "/v5/order/realtime", f"{market}&orderLinkId={link}")
+            query = f"{market}&orderLinkId={link}"
+            found = get(client, account, "/v5/order/realtime", query)
+            # The venue tells the last 500 that closed; older ones are in the history.
+            found = found or get(client, account, "/v5/order/history", query)
             assert found, f"{link} was acknowledged and is gone"
         held = get(client, account, "/v5/position/list", market)[0]
-        traded = 0
-        rows = True
-        while rows:
-            query = f"{market}&limit=100&cursor={traded}"
-            rows = get(client, account, "/v5/execution/list", query)
-            traded += len(rows)
+        traded = len(get_all(client, account, "/v5/execution/list", f"{market}&limit=100"))
         assert int(float(held["size"]) * 1000 + 0.5) == traded
 
 
