@@ -8,6 +8,7 @@ environment alone). Only `unlock` removes them. No database, no network: a look 
 import json
 import os
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from openalpha.core.clock import format_ms
@@ -51,6 +52,13 @@ def stop_files(home: Path, environment: str) -> tuple[Path, Path]:
     return home / "STOP", home / f"STOP.{environment}"
 
 
+@cache
+def _places(home: Path, environment: str) -> tuple[str, ...]:
+    """Return the files that lock, as text: they are looked at before every order."""
+    files = (*stop_files(home, environment), safety_folder(home, environment) / _FILE)
+    return tuple(map(str, files))
+
+
 def locked(home: Path, environment: str) -> Lock | None:
     """Return the lock that stands, or None. A lock that cannot be read is a lock.
 
@@ -59,10 +67,13 @@ def locked(home: Path, environment: str) -> Lock | None:
     >>> locked(Path("nowhere"), "twin") is None
     True
     """
-    for path in stop_files(home, environment):
-        if os.path.lexists(path):
-            return Lock(f"the file {path} is there", "whoever made it", 0)
-    path = safety_folder(home, environment) / _FILE
+    *stops, place = _places(home, environment)
+    for stop in stops:
+        if os.path.lexists(stop):
+            return Lock(f"the file {stop} is there", "whoever made it", 0)
+    if not os.path.lexists(place):
+        return None
+    path = Path(place)
     try:
         text = path.read_bytes()
     except FileNotFoundError:

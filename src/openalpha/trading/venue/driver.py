@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from openalpha.core.clock import DAY_MS, SystemClock
@@ -96,6 +95,8 @@ class VenueDriver:
         self.folder, self.desk, self.poster, self.clock = folder, desk, poster, clock
         self.hear, self._end_ms = hear, end_ms
         self._since_ms = int(folder.feed().get("since_ms", 0))
+        # Home and environment.
+        self._place = (folder.path.parents[2], folder.environment.name.lower())
         self.alone = threading.RLock()
         self._waiting: deque[Request] = deque()
         self._log: RunLog | None = None
@@ -315,11 +316,6 @@ class VenueDriver:
         self._told_incidents = len(self.desk.incidents)
         if outcome.locks:
             lock(*self._place, why=Lock(outcome.locks, "a breaker", self.clock.now_ms()))
-
-    @property
-    def _place(self) -> tuple[Path, str]:
-        """Home and environment."""
-        return self.folder.path.parents[2], self.folder.environment.name.lower()
 
     def _coins(self) -> dict[str, Decimal]:
         """Return what the sub-books hold on spot, by symbol."""
