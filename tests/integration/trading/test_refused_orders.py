@@ -22,7 +22,7 @@ def place(home: Path) -> Iterator[Place]:
 @pytest.mark.parametrize(
     ("wish", "reason", "words"),
     [
-        ({"qty": "0.0001"}, "not_understood", "multiple"),
+        ({"qty": "0.0001"}, "not_understood", "at least"),
         ({"qty": "0.001", "limit": "1000.0"}, "risk_refused", "at least 10"),
         ({"qty": "0.01", "limit": "50000.05"}, "not_understood", "multiple"),
         ({"qty": "0.6"}, "risk_refused", "limit"),
