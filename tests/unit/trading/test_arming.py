@@ -132,7 +132,7 @@ def test_what_was_signed_may_trade_until_it_ends(tmp_path: Path, codes: Codes) -
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"limits": Limits(max_position=Decimal("0.2"))}, "limits.max_position was armed at 0.10"),
+        ({"limits": Limits(max_position=Decimal("0.2"))}, "risk.max_position was armed at 0.10"),
         ({"breakers": BreakerSettings(loss_streak=9)}, "breakers.loss_streak was armed at 8"),
         ({"strategies": [("macd", "c3", {})]}, "strategy macd was not armed"),
         ({"strategies": [("rsi", "b3", {})]}, "strategy rsi was edited"),

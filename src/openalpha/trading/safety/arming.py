@@ -17,7 +17,7 @@ from typing import Any
 from openalpha.core.clock import format_ms
 from openalpha.core.errors import ConfigError, InputError, StorageError
 from openalpha.engine.signals import EngineSettings
-from openalpha.risk.limits import Limits
+from openalpha.risk.limits import Limits, setting_of
 from openalpha.risk.settings import BreakerSettings
 from openalpha.store.atomic import write_bytes
 from openalpha.store.audit import AuditTrail
@@ -117,12 +117,11 @@ class Terms:
             said.append("the exchange key is another than the one armed")
         for group in ("limits", "breakers", "settings"):
             ours, theirs = getattr(self, group), getattr(other, group)
-            said += [
-                f"{group}.{name} was armed at {ours.get(name, 'nothing')}, the run has "
-                f"{theirs.get(name, 'nothing')}"
-                for name in sorted({*ours, *theirs})
-                if ours.get(name) != theirs.get(name)
-            ]
+            for name in sorted({*ours, *theirs}):
+                if (armed := ours.get(name)) != (has := theirs.get(name)):
+                    setting = setting_of(name) if group == "limits" else f"{group}.{name}"
+                    words = f"{setting} was armed at {armed or 'nothing'}, the run has "
+                    said.append(words + (has or "nothing"))
         for name, source, params in other.strategies:
             known = [one for one in self.strategies if one[0] == name]
             if not known:
