@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.emergency import emergency_rows
 from benchmarks.ledger import ledger
 from benchmarks.picture import picture
 from benchmarks.report import report_rows
@@ -38,6 +39,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "report": report_rows,
     "twin": twin_rows,
     "trading": trading_rows,
+    "emergency": emergency_rows,
 }
 
 
@@ -53,7 +55,7 @@ def main() -> int:
     _say_circumstances(console, bench)
     lines: list[Line] = []
     try:
-        if not {"ledger", "tax", "report", "twin", "trading"}.issuperset(wanted):
+        if not {"ledger", "tax", "report", "twin", "trading", "emergency"}.issuperset(wanted):
             bench.lay_out(8)
         for name in wanted:
             for line in ROWS[name](bench):

@@ -1,8 +1,9 @@
 """From a bar on the socket to the order's bytes on the wire, and what a run that waits costs.
 
 The whole loop as `openalpha run` builds it: public socket, log, desk, gate, threads, signing, HTTP.
-Orders go to a twin in a process of its own; bars come from a socket here, as fast as each is done
-with. What the disk's sync takes between the two is left out and stands beside it.
+Orders go to a twin in a process of its own; bars come from a socket of another, each a little after
+its close by a clock that is moved on between them. What the disk's sync takes on the way is left
+out and stands beside it.
 """
 
 import asyncio
@@ -22,8 +23,8 @@ from typing import Any
 from benchmarks.rows import Bench, Line
 from benchmarks.ticker import Minutes, Ticker
 
-TICKS, BARS, IDLE_S = 300, 5_000, 60.0
-BEFORE_MS, AFTER_MS = 200, (20, 50, 90, 150)
+TICKS, BARS, IDLE_S = 200, 5_000, 60.0
+BEFORE_MS, AFTER_MS = 100, (20, 50, 90, 150)
 """When a bar comes: the clock is moved on to so long before its close, it comes so long after."""
 MINUTE_MS = 60_000
 SCRIPT, BARS_PAYLOAD = "benchmarks.trading", b'{"bars"'
@@ -85,7 +86,8 @@ def _measured(bench: Bench, strategy: str, params: Mapping[str, int]) -> dict[st
             time.sleep(0.1)
         url = json.loads(told.read_text("utf-8"))["url"]
         ticks = str(TICKS // (5 if bench.rounds < 7 else 1))
-        call = [sys.executable, "-m", SCRIPT, url, strategy, json.dumps(params), ticks]
+        rests = str(int(strategy == str(EVENTS)))
+        call = [sys.executable, "-m", SCRIPT, url, strategy, json.dumps(params), ticks, rests]
         done = subprocess.run(call, capture_output=True, text=True, timeout=400, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr[-2000:])
@@ -177,11 +179,12 @@ class Wire:
         setattr(SocketLine, "_hear", hearing)  # noqa: B010
 
 
-def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dict[str, float]:
+def _lead(
+    url: str, strategy: str, params: Mapping[str, int], *, ticks: int, rests: bool
+) -> dict[str, float]:
     """Lead a run here and measure it."""
     from openalpha.cli.exchange_access import broker_of
     from openalpha.core.clock import SystemClock
-    from openalpha.engine.rows import Row
     from openalpha.net import HttpTransport
     from openalpha.store.exchange_key import ExchangeKey
     from openalpha.trading.bybit.executor import Executor
@@ -217,11 +220,7 @@ def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dic
             poster=None,
         )
         scale = 10 ** plan.instruments[0].price_decimals
-        past = [
-            Row(since_ms - (BARS - number) * MINUTE_MS, (_bar(price + number % 7, scale),))
-            for number in range(BARS)
-        ]
-        driver.past = lambda: past
+        driver.past = lambda: _past(since_ms, price, scale)
         driver.post, driver.incident_book = post, IncidentBook(home, folder.environment)
         pushes = PrivatePushes(key, clock=SystemClock())
         driver.pushes = [pushes, bars]
@@ -231,7 +230,8 @@ def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dic
         for one in (pushes, line, bars):
             one.start()
         driver.start()
-        told = _story(driver, ticker, wire, since_ms=since_ms, price=price, ticks=ticks)
+        frame: Any = {"since_ms": since_ms, "price": price, "ticks": ticks, "rests": rests}
+        told = _story(driver, ticker, wire, **frame)
         try:
             return asyncio.run(told)
         finally:
@@ -241,7 +241,14 @@ def _lead(url: str, strategy: str, params: Mapping[str, int], ticks: int) -> dic
 
 
 async def _story(
-    driver: Any, ticker: Ticker, wire: Wire, *, since_ms: int, price: int, ticks: int
+    driver: Any,
+    ticker: Ticker,
+    wire: Wire,
+    *,
+    since_ms: int,
+    price: int,
+    ticks: int,
+    rests: bool,
 ) -> dict[str, float]:
     import resource
 
@@ -274,7 +281,7 @@ async def _story(
             for name, start, end in zip(STAGES, ends, ends[1:], strict=False):
                 stages[name].append((end - start) * 1e3)
     rest = (time.process_time(), time.monotonic())
-    await asyncio.sleep(IDLE_S)
+    await asyncio.sleep(IDLE_S if rests else 0.1)
     share = (time.process_time() - rest[0]) / (time.monotonic() - rest[1])
     driver.command(Command("STOP", "measured"))
     await leading
@@ -290,6 +297,15 @@ async def _story(
         "idle_share": share,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+
+
+def _past(since_ms: int, price: int, scale: int) -> Any:
+    from openalpha.engine.rows import Row
+
+    return [
+        Row(since_ms - (BARS - number) * MINUTE_MS, (_bar(price + number % 7, scale),))
+        for number in range(BARS)
+    ]
 
 
 def _bar(close: int, scale: int) -> tuple[int, int, int, int, int]:
@@ -332,4 +348,6 @@ def _price(url: str) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_lead(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4]))))
+    url, strategy, params, ticks, rests = sys.argv[1:]
+    found = _lead(url, strategy, json.loads(params), ticks=int(ticks), rests=rests == "1")
+    print(json.dumps(found))
