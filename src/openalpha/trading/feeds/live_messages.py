@@ -34,7 +34,7 @@ def pushed_payload(message: Trade | BookChange, item: Instrument, *, number: int
     >>> from openalpha.market.catalogue import instrument_for
     >>> btc = instrument_for("bybit_linear:BTCUSDT")
     >>> pushed_payload(Trade("BTCUSDT", 7, "Sell", "100.5", "0.002", "id"), btc, number=0)
-    b'{"messages":[[7,2,-1,10050,2]],"number":0}'
+    b'{"messages":[[7,2,-1,1005,2]],"number":0}'
     """
     if isinstance(message, Trade):
         side = 1 if message.side == "Buy" else -1
