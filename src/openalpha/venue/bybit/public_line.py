@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BookChange", "Candle", "Message", "PublicLine", "Trade", "read_message"]
 
+_LARGE = 4096
 _ASKED_AT_ONCE = 10
 """Topics in one subscription: spot takes no more."""
 
@@ -116,8 +117,9 @@ class PublicLine:
         return True
 
     def read_again(self) -> None:
-        """Read the last message once more, and tell nobody."""
-        read_message(self._text)
+        """Read the last message once more, unless it is a whole book, and tell nobody."""
+        if len(self._text) < _LARGE:
+            read_message(self._text)
 
     def _hear(self, text: str) -> None:
         self._text = text
